@@ -68,7 +68,7 @@ CPPFLAGS += -D_GNU_SOURCE -DHUBBUB_VERSION='"$(VERSION)"' -Iinclude -Isrc
 CFLAGS   += -std=gnu11 -g -fno-omit-frame-pointer -pthread $(OPT_$(VARIANT)) $(WARN)
 LDFLAGS  += -pthread $(filter -fsanitize=%,$(OPT_$(VARIANT)))
 
-COMPILE = $(CC) $(CPPFLAGS) $(PKG_CFLAGS) $(CFLAGS) -MMD -MP -c -o $@ $<
+COMPILE = $(CC) $(CPPFLAGS) $(if $(filter test/%,$<),-Itest) $(PKG_CFLAGS) $(CFLAGS) -MMD -MP -c -o $@ $<
 # Commas would end an argument of $(call say,...), so commands that have some are variables.
 EMBED   = (cd web/static 2>/dev/null; ld -r -b binary -o $(abspath $@) $(or $(ASSETS),/dev/null)) && \
           objcopy --rename-section .data=.rodata,alloc,load,readonly,data,contents \
@@ -140,7 +140,6 @@ $(FUZZ_BIN): $(B)/%: $(B)/obj/%.o $(LIB)
 	@mkdir -p $(@D)
 	$(call say,LD,$(LINK) -fsanitize=fuzzer)
 
-$(B)/obj/test/%.o: CPPFLAGS += -Itest -Itest/support
 $(B)/obj/%.o: %.c $(B)/flags
 	@mkdir -p $(@D)
 	$(call say,CC,$(COMPILE))
