@@ -1,0 +1,211 @@
+/*
+ * The table of options. A new option is a row here and a field in struct config: parsing, ranges,
+ * --help, --check, the environment and reloading follow from the row.
+ *
+ * Constant data and pure functions. How values are parsed and printed: options_value.c.
+ */
+#include "server/options.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#define MS INT64_C(1000000)
+#define SEC (1000 * MS)
+#define MINUTE (60 * SEC)
+#define HOUR (60 * MINUTE)
+#define KIB INT64_C(1024)
+#define MIB (1024 * KIB)
+
+#define FIELD(f) .field = offsetof(struct config, f)
+#define COUNT(n, f, lo, hi) .name = n, .type = OPTION_COUNT, FIELD(f), .min = lo, .max = hi, .value = "N"
+#define SIZE(n, f, lo, hi) .name = n, .type = OPTION_SIZE, FIELD(f), .min = lo, .max = hi, .value = "BYTES"
+#define TIME(n, f, lo, hi) .name = n, .type = OPTION_TIME, FIELD(f), .min = lo, .max = hi, .value = "TIME"
+#define FLAG(n, f) .name = n, .type = OPTION_FLAG, FIELD(f)
+#define CHOICE(n, f, c) .name = n, .type = OPTION_CHOICE, FIELD(f), .choices = c
+#define TEXT(n, f, v) .name = n, .type = OPTION_TEXT, FIELD(f), .value = v
+#define LIST(n, f, v) .name = n, .type = OPTION_LIST, FIELD(f), .value = v
+#define ACTION(n, outcome) .name = n, .type = OPTION_ACTION, .field = outcome
+
+static option_check check_listen, check_origin, check_node;
+
+const struct option_row options[] = {
+#define GROUP .group = "Listening"
+    {COUNT("port", port, 0, 65535), .initial = "8080", GROUP,
+     .help = "TCP port, on all IPv4 and IPv6 addresses; 0 = any free one"},
+    {LIST("listen", listen, "ADDRESS"), .check = check_listen, GROUP,
+     .help = "listen here instead of on --port: host:port, [v6]:port or unix:/path; may be repeated"},
+    {LIST("origin", origin, "ORIGIN"), .check = check_origin, .reloadable = true, GROUP,
+     .help = "web pages that may connect: https://chat.example.org, null or * for all; may be "
+             "repeated; none given: pages of the same host"},
+    {TEXT("web", web, "DIR"), .reloadable = true, GROUP,
+     .help = "serve the files of this directory instead of the built-in page"},
+    {FLAG("echo", echo), .initial = "no", GROUP,
+     .help = "serve /echo, a plain WebSocket echo for conformance suites"},
+    {TEXT("node", node, "NAME"), .check = check_node, GROUP,
+     .help = "this server's name in welcomes, logs and metrics; none given: the host name"},
+#undef GROUP
+
+#define GROUP .group = "Limits"
+    {COUNT("max-connections", max_connections, 0, 10000000), .initial = "0", GROUP,
+     .help = "connections at once; 0 = as many as this machine carries"},
+    {COUNT("max-per-room", max_per_room, 1, 1000000), .initial = "1000", .reloadable = true, GROUP,
+     .help = "members of one room"},
+    {COUNT("max-rooms", max_rooms, 1, 10000000), .initial = "100000", GROUP,
+     .help = "rooms at once"},
+    {COUNT("max-rooms-per-client", max_rooms_per_client, 1, 100000), .initial = "100",
+     .reloadable = true, GROUP, .help = "rooms one connection may be in"},
+    {COUNT("notice-limit", notice_limit, 0, 1000000), .initial = "100", .reloadable = true, GROUP,
+     .help = "members above which join and leave notices of a room are merged"},
+    {SIZE("max-message", max_message, 64, 16 * MIB), .initial = "16K", GROUP,
+     .help = "size of one message from a client"},
+#undef GROUP
+
+#define GROUP .group = "Deadlines"
+    {TIME("pong-wait", pong_wait_ns, 10 * MS, 24 * HOUR), .initial = "60s", GROUP,
+     .help = "close a connection that was silent, pongs included, for so long"},
+    {TIME("ping-period", ping_period_ns, 5 * MS, 24 * HOUR), .initial = "54s", GROUP,
+     .help = "time between pings; less than --pong-wait"},
+    {TIME("write-wait", write_wait_ns, 10 * MS, HOUR), .initial = "10s", GROUP,
+     .help = "close a connection whose socket takes nothing for so long"},
+    {TIME("handshake-wait", handshake_wait_ns, 10 * MS, HOUR), .initial = "10s", GROUP,
+     .help = "from accepting a connection to the end of its request head"},
+    {TIME("close-wait", close_wait_ns, 10 * MS, HOUR), .initial = "5s", GROUP,
+     .help = "for the peer to answer a close frame"},
+    {TIME("idle-wait", idle_wait_ns, 10 * MS, 24 * HOUR), .initial = "30s", GROUP,
+     .help = "between the requests of an HTTP connection that is kept alive"},
+    {TIME("drain", drain_ns, 0, HOUR), .initial = "10s", .reloadable = true, GROUP,
+     .help = "when stopping, spread the clients' departure over this time; 0 = at once"},
+#undef GROUP
+
+#define GROUP .group = "Queues and threads"
+    {COUNT("send-queue", send_queue, 2, 65536), .initial = "256", GROUP,
+     .help = "messages that may wait for one connection"},
+    {COUNT("hub-queue", hub_queue, 16, 1048576), .initial = "4096", GROUP,
+     .help = "requests that may wait for the hub"},
+    {SIZE("socket-buffer", socket_buffer, 0, 64 * MIB), .initial = "0", GROUP,
+     .help = "kernel send buffer of a connection; 0 = the system's choice"},
+    {COUNT("shards", shards, 0, 4096), .initial = "0", GROUP,
+     .help = "locks that the sockets are spread over; 0 = 8 per core"},
+    {COUNT("carriers", carriers, 0, 1024), .initial = "0", GROUP,
+     .help = "how many writers may be awake for others at once; 0 = one per core"},
+#undef GROUP
+
+#define GROUP .group = "Log"
+    {CHOICE("log", log, "logfmt|json"), .initial = "logfmt", .reloadable = true, GROUP,
+     .help = "format of the log lines, which go to standard error"},
+    {CHOICE("log-level", log_level, "error|warn|info|debug"), .initial = "info",
+     .reloadable = true, GROUP, .help = "the least severe lines that are written"},
+#undef GROUP
+
+#define GROUP .group = "Running"
+    {TEXT("config", config, "FILE"), GROUP,
+     .help = "read options from this file, lines of 'name = value'"},
+    {ACTION("check", CONFIG_CHECK), GROUP,
+     .help = "print the effective configuration and what this machine carries, then exit"},
+    {ACTION("version", CONFIG_VERSION), GROUP, .help = "print the version, then exit"},
+    {ACTION("help", CONFIG_HELP), GROUP, .help = "print this, then exit"},
+#undef GROUP
+    {.name = NULL},
+};
+
+/* ---- checks -------------------------------------------------------------------------------------- */
+
+/* RFC 6454 section 6.2: scheme "://" host [":" port], or null. Compared exactly, so no path. */
+static const char *check_origin(const char *value)
+{
+    if (strcmp(value, "*") == 0 || strcmp(value, "null") == 0)
+        return NULL;
+    const char *host = strstr(value, "://");
+    if (host == NULL || host == value || host[3] == '\0')
+        return "want scheme://host[:port], null or *";
+    if (strpbrk(host + 3, "/?# ") != NULL)
+        return "an origin has no path and no slash at its end";
+    return NULL;
+}
+
+static const char *check_listen(const char *value)
+{
+    static const char shape[] = "want host:port, [v6]:port or unix:/path";
+    if (strncmp(value, "unix:", 5) == 0) {
+        if (value[5] != '/')
+            return "a unix socket needs a path from the root, unix:/path";
+        return strlen(value + 5) < 108 ? NULL : "the path is longer than 107 bytes"; // sun_path
+    }
+    const char *colon = strrchr(value, ':');
+    if (colon == NULL || colon == value)
+        return shape;
+    if (value[0] == '[' ? colon[-1] != ']' : memchr(value, ':', (size_t)(colon - value)) != NULL)
+        return shape;
+    char *end;
+    unsigned long port = strtoul(colon + 1, &end, 10);
+    if (colon[1] < '0' || colon[1] > '9' || *end != '\0' || port > 65535)
+        return "the port must be 0 to 65535";
+    return NULL;
+}
+
+static const char *check_node(const char *value)
+{
+    if (strlen(value) > 64)
+        return "longer than 64 bytes";
+    return NULL;
+}
+
+/* ---- finding ------------------------------------------------------------------------------------- */
+
+const struct option_row *option_find(const char *name, size_t n)
+{
+    for (const struct option_row *row = options; row->name != NULL; row++)
+        if (strlen(row->name) == n && memcmp(row->name, name, n) == 0)
+            return row;
+    return NULL;
+}
+
+enum { LONGEST_NAME = 40 };
+
+static size_t min3(size_t a, size_t b, size_t c)
+{
+    size_t m = a < b ? a : b;
+    return m < c ? m : c;
+}
+
+/* Levenshtein's distance, counting two letters swapped as one error; both at most LONGEST_NAME. */
+static size_t distance(const char *a, size_t alen, const char *b, size_t blen)
+{
+    size_t row[3][LONGEST_NAME + 1];
+    size_t *before = row[0], *above = row[1], *here = row[2];
+
+    for (size_t j = 0; j <= blen; j++)
+        above[j] = j;
+    for (size_t i = 1; i <= alen; i++) {
+        here[0] = i;
+        for (size_t j = 1; j <= blen; j++) {
+            here[j] = min3(above[j] + 1, here[j - 1] + 1, above[j - 1] + (a[i - 1] != b[j - 1]));
+            if (i > 1 && j > 1 && a[i - 1] == b[j - 2] && a[i - 2] == b[j - 1] &&
+                before[j - 2] + 1 < here[j])
+                here[j] = before[j - 2] + 1;
+        }
+        size_t *oldest = before;
+        before = above, above = here, here = oldest;
+    }
+    return above[blen];
+}
+
+const char *option_suggest(const char *name, size_t n)
+{
+    const char *best = NULL;
+    size_t least = n / 3 + 1; // errors that still look like a slip
+
+    if (n == 0 || n > LONGEST_NAME)
+        return NULL;
+    for (const struct option_row *row = options; row->name != NULL; row++) {
+        size_t len = strlen(row->name);
+        size_t d = distance(name, n, row->name, len);
+        if (n >= 3 && n < len && memcmp(name, row->name, n) == 0)
+            d = 1; // an abbreviation
+        if (d < least || (d == least && best == NULL)) {
+            best = row->name;
+            least = d;
+        }
+    }
+    return best;
+}
