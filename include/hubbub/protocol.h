@@ -43,7 +43,10 @@ const char *problem_code(enum problem p);   /* "bad_json" */
 const char *problem_text(enum problem p);   /* the default English text */
 int problem_status(enum problem p);         /* HTTP status */
 
-enum { PROTOCOL_MAX_DEPTH = 32 };
+enum {
+    PROTOCOL_MAX_DEPTH = 32,   /* objects and arrays inside each other */
+    PROTOCOL_MAX_VALUES = 256, /* in one request, nested ones included: bounds what parsing allocates */
+};
 
 /* Why a request was refused. `id` and `room` are filled in as far as they could be read, so that the
  * reply finds its request; `detail` is a static text, or NULL for problem_text(). */
@@ -56,15 +59,18 @@ struct request_error {
 
 /* Decodes one text frame. Returns 0 and fills `out` (release with request_fini()), or ERR_INVALID and
  * fills `error`; the other one is untouched. `chat` with `text` is `message` with `content`.
- * Checked here: types of all known fields, id length (bad_request), room name (invalid_room),
- * message without content (bad_request), join without room (invalid_room). */
+ * Checked here: what json_scan() checks (UTF-8, one object, depth, number of values, no NUL), no key
+ * twice, types of all known fields, id length (bad_request), room name (invalid_room; "" counts as
+ * absent), message without content (bad_request), join without room (invalid_room). The id and the
+ * room are known in errors of all but texts that are no JSON. */
 int protocol_decode(const char *bytes, size_t len, struct request *out, struct request_error *error);
 
-/* POST /join-room and /leave-room: {"session":…,"room":…}. Session is copied into `session` (space bytes). */
+/* POST /join-room and /leave-room: {"session":…,"room":…}. Fills `out` as for a join (for /leave-room
+ * the caller sets the type) and `session`, which has `space` bytes; a longer one is unknown_session. */
 int protocol_decode_room_call(const char *bytes, size_t len, char *session, size_t space,
                               struct request *out, struct request_error *error);
 
-/* Appends s as a JSON string, quotes included. */
+/* Appends s, UTF-8 without NUL, as a JSON string, quotes included. */
 void protocol_quote(struct buf *to, const char *s, size_t n);
 
 struct welcome {
@@ -111,7 +117,7 @@ void encode_members(struct buf *to, bool reply, const char *id, const char *room
 struct room_row {
     const char *room;
     size_t members;
-    unsigned max_users; /* 0: no limit */
+    unsigned max_users; /* 0: no limit, on the wire too */
 };
 /* Likewise for GET /rooms and `rooms`; cursor NULL: that was all. */
 void encode_rooms(struct buf *to, bool reply, const char *id, const struct room_row *rows, size_t n,

@@ -35,9 +35,9 @@ struct request {
     char room[NAME_MAX_BYTES + 1];   /* "" when the client gave none */
     bool stay;                       /* join: keep the other rooms */
     bool typing_paused;              /* typing: state is "paused", not "active" */
-    char *text;                      /* owned, may be NULL. message: content, ping: t, both as JSON text
-                                      * (quoted and escaped, ready to be put into a frame);
-                                      * rooms: the query and members: unused, plain text */
+    /* Owned, may be NULL. message: the content, and ping: t, as JSON text, quoted and escaped, ready to
+     * be put into a frame; rooms: the query as plain text. Ends with a NUL that text_len leaves out. */
+    char *text;
     size_t text_len;
     char cursor[NAME_MAX_BYTES + 1]; /* rooms: continue after this room; "" from the start */
 };

@@ -1,0 +1,18 @@
+/* JSON at the level of bytes: what is done before cJSON sees a text and after it. Pure functions.
+ */
+#ifndef PROTOCOL_JSON_H
+#define PROTOCOL_JSON_H
+
+#include <hubbub/protocol.h>
+
+/* How many of the first n bytes stand for themselves in a JSON string: up to the first quote,
+ * backslash or control character. */
+size_t json_plain_bytes(const char *s, size_t n);
+
+/* Looks a request over before it is parsed, in one pass and without recursion: UTF-8, one object
+ * and nothing behind it, PROTOCOL_MAX_DEPTH, PROTOCOL_MAX_VALUES, no raw control characters, no NUL
+ * in a string. What passes may still be no JSON, but is harmless to a recursive parser and to C
+ * strings. Returns PROBLEM_NONE, or the problem and its *detail. */
+enum problem json_scan(const char *s, size_t n, const char **detail);
+
+#endif
