@@ -61,18 +61,20 @@ static int64_t read_threads(const char *root)
     return n;
 }
 
-static int64_t read_available_kib(const char *root)
+/* The number after a word at the beginning of a line: "MemAvailable: 123 kB", "anon 4096". */
+static int64_t read_named(const char *root, const char *path, const char *word)
 {
     char line[256];
-    int64_t kib = LIMIT_NONE;
-    FILE *f = open_below(root, "/proc/meminfo");
+    int64_t n = LIMIT_NONE;
+    size_t len = strlen(word);
+    FILE *f = open_below(root, path);
     if (f == NULL)
         return LIMIT_NONE;
-    while (fgets(line, sizeof(line), f) != NULL)
-        if (sscanf(line, "MemAvailable: %" SCNd64, &kib) == 1)
-            break;
+    while (n == LIMIT_NONE && fgets(line, sizeof(line), f) != NULL)
+        if (strncmp(line, word, len) == 0 && sscanf(line + len, " %" SCNd64, &n) != 1)
+            n = LIMIT_NONE;
     fclose(f);
-    return kib;
+    return n;
 }
 
 /* This process's group in the unified hierarchy, "" for the topmost, from the line "0::/a/b". */
@@ -92,12 +94,31 @@ static void read_cgroup(const char *root, char *group, size_t space)
     fclose(f);
 }
 
-/* One file of one group. */
-static int64_t read_group(const char *root, const char *group, const char *file)
+static char *group_path(const char *group, const char *file, char *to, size_t space)
+{
+    snprintf(to, space, "/sys/fs/cgroup%s/%s", group, file);
+    return to;
+}
+
+static struct limit read_group_pids(const char *root, const char *group)
 {
     char path[PATH_MAX + 64];
-    snprintf(path, sizeof(path), "/sys/fs/cgroup%s/%s", group, file);
-    return read_number(root, path);
+    struct limit l = {.value = read_number(root, group_path(group, "pids.max", path, sizeof(path)))};
+    int64_t used = read_number(root, group_path(group, "pids.current", path, sizeof(path)));
+    l.used = used != LIMIT_NONE ? used : 0;
+    return l;
+}
+
+/* Of what a group uses only anonymous memory counts: its cached files give way. */
+static struct limit read_group_kib(const char *root, const char *group)
+{
+    char path[PATH_MAX + 64];
+    struct limit l = {.value = LIMIT_NONE};
+    int64_t most = read_number(root, group_path(group, "memory.max", path, sizeof(path)));
+    int64_t used = read_named(root, group_path(group, "memory.stat", path, sizeof(path)), "anon ");
+    if (most != LIMIT_NONE)
+        l = (struct limit){most / 1024, used != LIMIT_NONE ? used / 1024 : 0};
+    return l;
 }
 
 static int64_t left(struct limit l)
@@ -112,17 +133,9 @@ static void read_cgroup_limits(const char *root, struct limits *l)
 
     read_cgroup(root, group, sizeof(group));
     for (;;) {
-        struct limit pids = {read_group(root, group, "pids.max"), 0};
-        pids.used = read_group(root, group, "pids.current");
-        if (pids.used == LIMIT_NONE)
-            pids.used = 0;
+        struct limit pids = read_group_pids(root, group), kib = read_group_kib(root, group);
         if (left(pids) < left(l->of[LIMIT_CGROUP_PIDS]))
             l->of[LIMIT_CGROUP_PIDS] = pids;
-
-        int64_t most = read_group(root, group, "memory.max");
-        int64_t now = read_group(root, group, "memory.current");
-        struct limit kib = {most != LIMIT_NONE ? most / 1024 : LIMIT_NONE, 0};
-        kib.used = now != LIMIT_NONE ? now / 1024 : 0;
         if (left(kib) < left(l->of[LIMIT_MEMORY]))
             l->of[LIMIT_MEMORY] = kib;
 
@@ -153,7 +166,7 @@ void capacity_read_below(const char *root, struct limits *l, int asked, int shar
     l->of[LIMIT_THREADS] = (struct limit){read_number(root, "/proc/sys/kernel/threads-max"), threads};
     l->of[LIMIT_PIDS] = (struct limit){read_number(root, "/proc/sys/kernel/pid_max"), threads};
     l->of[LIMIT_MAPS].value = read_number(root, "/proc/sys/vm/max_map_count");
-    l->of[LIMIT_MEMORY].value = read_available_kib(root);
+    l->of[LIMIT_MEMORY].value = read_named(root, "/proc/meminfo", "MemAvailable:");
     read_cgroup_limits(root, l);
 }
 
