@@ -89,12 +89,12 @@ bool text_is_utf8(const char *text, size_t n)
         }
         while (s < end && *s < 0x80)
             s++;
-        if (s == end)
-            break;
-        size_t length = multibyte_length(s, (size_t)(end - s));
-        if (length == 0)
-            return false;
-        s += length;
+        while (s < end && *s >= 0x80) {
+            size_t length = multibyte_length(s, (size_t)(end - s));
+            if (length == 0)
+                return false;
+            s += length;
+        }
     }
     return true;
 }
