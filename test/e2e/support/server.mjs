@@ -1,0 +1,190 @@
+/*
+ * Runs the real server for a test: starts it on a free port, waits until it is ready, collects what it
+ * writes, and stops it at the end of the test, asserting that it goes with exit code 0 and that no
+ * sanitizer complained.
+ */
+import assert from 'node:assert/strict';
+import { spawn } from 'node:child_process';
+import { readFileSync, readdirSync } from 'node:fs';
+import http from 'node:http';
+import net from 'node:net';
+import path from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { deferred, until, within } from './wait.mjs';
+
+const repository = path.resolve(path.dirname(fileURLToPath(import.meta.url)), '../../..');
+export const binary = path.resolve(repository, process.env.HUBBUB || 'build/release/hubbub');
+
+const SANITIZER = /(Address|Leak|Thread|Memory|UndefinedBehavior)Sanitizer|runtime error:/;
+
+export async function freePort() {
+    const probe = net.createServer();
+    await new Promise((resolve) => probe.listen(0, '::', resolve));
+    const { port } = probe.address();
+    await new Promise((resolve) => probe.close(resolve));
+    return port;
+}
+
+/* The environment without settings of the server that happen to be in it. */
+function cleanEnvironment(extra) {
+    const kept = Object.entries(process.env).filter(([name]) => !name.startsWith('HUBBUB'));
+    return { ...Object.fromEntries(kept), ...extra };
+}
+
+/* Starts the binary and only collects: for runs that are meant to end by themselves, too. */
+export function launch(args, { env = {}, cwd } = {}) {
+    const child = spawn(binary, args, { env: cleanEnvironment(env), cwd, stdio: ['ignore', 'pipe', 'pipe'] });
+    const run = { child, args, stdout: '', stderr: '', exited: deferred() };
+    child.stdout.on('data', (bytes) => { run.stdout += bytes; });
+    child.stderr.on('data', (bytes) => { run.stderr += bytes; });
+    child.on('error', (error) => run.exited.reject(error));
+    child.on('close', (code, signal) => {
+        run.over = true;
+        run.exited.resolve({ code, signal });
+    });
+    return run;
+}
+
+/* Runs it to its end: {code, signal, stdout, stderr}. */
+export async function runToEnd(args, options) {
+    const run = launch(args, options);
+    try {
+        const end = await within(run.exited.promise, `the end of hubbub ${args.join(' ')}`);
+        return { ...end, stdout: run.stdout, stderr: run.stderr };
+    } finally {
+        run.child.kill('SIGKILL');
+    }
+}
+
+/* HTTP without a pool of connections: {status, headers, body, text, json()}. */
+export function httpRequest(where, { method = 'GET', path: target = '/', headers = {}, body, agent } = {}) {
+    return within(new Promise((resolve, reject) => {
+        const request = http.request({ ...where, method, path: target, headers, agent: agent ?? false }, (reply) => {
+            const parts = [];
+            reply.on('data', (part) => parts.push(part));
+            reply.on('error', reject);
+            reply.on('end', () => {
+                const bytes = Buffer.concat(parts);
+                resolve({
+                    status: reply.statusCode, headers: reply.headers, bytes, text: bytes.toString(),
+                    json: () => JSON.parse(bytes.toString()),
+                });
+            });
+        });
+        request.on('error', reject);
+        request.end(body);
+    }), `an answer to ${method} ${target}`);
+}
+
+/* Prometheus text as a Map of "name" or "name{labels}" to its value. */
+export function parseMetrics(text) {
+    const values = new Map();
+    for (const line of text.split('\n')) {
+        if (!line || line.startsWith('#')) continue;
+        const found = /^([a-zA-Z_:][a-zA-Z0-9_:]*)(\{.*\})? (\S+)( \d+)?$/.exec(line);
+        assert.ok(found, `not a sample of the Prometheus text format: ${line}`);
+        values.set(found[1] + (found[2] ?? ''), Number(found[3].replace('Inf', 'Infinity')));
+    }
+    return values;
+}
+
+class Server {
+    constructor(run, port) {
+        this.run = run;
+        this.port = port;
+        this.pid = run.child.pid;
+        this.where = { host: '127.0.0.1', port };
+    }
+
+    get stderr() { return this.run.stderr; }
+    http(scheme = 'http') { return `${scheme}://127.0.0.1:${this.port}`; }
+    ws(target = '/ws') { return this.http('ws') + target; }
+    request(target, options) { return httpRequest(this.where, { path: target, ...options }); }
+
+    async metrics() {
+        const reply = await this.request('/metrics');
+        assert.equal(reply.status, 200);
+        return parseMetrics(reply.text);
+    }
+
+    async metric(name) {
+        const values = await this.metrics();
+        assert.ok(values.has(name), `no metric ${name}`);
+        return values.get(name);
+    }
+
+    /* Waits until a metric satisfies a test; tests expect metrics rather than time. */
+    async metricUntil(name, test, what = test) {
+        let last;
+        await until(async () => test(last = await this.metric(name)), () => `${name} is ${last}, want ${what}`);
+        return last;
+    }
+
+    /* {threads, fds, rss}, rss in bytes */
+    proc() {
+        const status = readFileSync(`/proc/${this.pid}/status`, 'utf8');
+        const number = (name) => Number(new RegExp(`^${name}:\\s+(\\d+)`, 'm').exec(status)[1]);
+        return {
+            threads: number('Threads'),
+            fds: readdirSync(`/proc/${this.pid}/fd`).length,
+            rss: number('VmRSS') * 1024,
+        };
+    }
+
+    signal(name) { this.run.child.kill(name); }
+
+    exited(what = 'the server to stop') { return within(this.run.exited.promise, what); }
+
+    /* Stops it and asserts that it went well. */
+    async stop() {
+        if (this.stopped) return;
+        this.stopped = true;
+        if (!this.run.over) this.signal('SIGTERM');
+        let end;
+        try {
+            end = await this.exited('the server to stop after SIGTERM');
+        } finally {
+            if (!this.run.over) this.signal('SIGKILL');
+        }
+        this.assertClean(end);
+    }
+
+    assertClean(end) {
+        assert.doesNotMatch(this.stderr, SANITIZER);
+        assert.deepEqual(end, { code: 0, signal: null }, `the server ended badly:\n${tail(this.stderr)}`);
+    }
+}
+
+function tail(text) {
+    return text.split('\n').slice(-40).join('\n');
+}
+
+/*
+ * A server for this test (or suite), stopped after it. Unless the test says otherwise it does not
+ * spread departures over time, so that stopping is quick.
+ */
+export async function startServer(t, args = [], options = {}) {
+    const port = options.port ?? await freePort();
+    const where = args.some((arg) => arg.startsWith('--listen')) ? [] : ['--port', String(port)];
+    const drain = args.includes('--drain') ? [] : ['--drain', '0'];
+    const server = new Server(launch([...where, ...drain, ...args], options), port);
+    if (options.where) server.where = options.where(port);
+    t.after(() => server.stop());
+    const early = server.run.exited.promise.then((end) => {
+        throw new Error(`the server ended at its start (${end.code ?? end.signal}):\n${tail(server.stderr)}`);
+    });
+    const ready = until(async () => {
+        try {
+            return (await server.request('/readyz')).status === 200;
+        } catch {
+            return false;
+        }
+    }, () => `ready\n${tail(server.stderr)}`);
+    await Promise.race([ready, early]).catch((error) => {
+        server.stopped = true;
+        server.signal('SIGKILL');
+        throw error;
+    });
+    early.catch(() => {}); // from now on the end of the server is looked at in stop()
+    return server;
+}
