@@ -6,7 +6,6 @@
  * turn of the event loop. It has no deadlines, no pings, no limits but the size of a message and of
  * a room, and trusts its clients to send well-formed JSON: it is a yardstick, not a server to run.
  */
-#define _GNU_SOURCE
 #include <arpa/inet.h>
 #include <errno.h>
 #include <getopt.h>
@@ -70,12 +69,14 @@ static size_t dirty_n, dirty_cap;
 static char *pool[4096]; // output buffers of OUT_FIRST bytes not in use
 static size_t pool_n;
 
-static void die(const char *what) {
+static void die(const char *what)
+{
     perror(what);
     exit(1);
 }
 
-static void *need(void *p) {
+static void *need(void *p)
+{
     if (!p)
         die("memory");
     return p;
@@ -83,7 +84,8 @@ static void *need(void *p) {
 
 /* ---- output ---- */
 
-static void out_release(struct client *c) {
+static void out_release(struct client *c)
+{
     if (c->out_cap == OUT_FIRST && pool_n < sizeof pool / sizeof *pool)
         pool[pool_n++] = c->out;
     else
@@ -92,7 +94,8 @@ static void out_release(struct client *c) {
     c->out_len = c->out_cap = c->out_sent = 0;
 }
 
-static void mark_dirty(struct client *c) {
+static void mark_dirty(struct client *c)
+{
     if (c->dirty)
         return;
     if (dirty_n == dirty_cap) {
@@ -103,7 +106,8 @@ static void mark_dirty(struct client *c) {
     dirty[dirty_n++] = c;
 }
 
-static void out_append(struct client *c, const char *bytes, size_t len) {
+static void out_append(struct client *c, const char *bytes, size_t len)
+{
     if (c->dead || c->closing)
         return;
     if (c->out_len + len > c->out_cap) {
@@ -125,7 +129,8 @@ static void out_append(struct client *c, const char *bytes, size_t len) {
     mark_dirty(c);
 }
 
-static void want_output(struct client *c, bool on) {
+static void want_output(struct client *c, bool on)
+{
     if (c->waiting == on)
         return;
     c->waiting = on;
@@ -133,7 +138,8 @@ static void want_output(struct client *c, bool on) {
     epoll_ctl(epoll_fd, EPOLL_CTL_MOD, c->fd, &ev);
 }
 
-static void out_flush(struct client *c) {
+static void out_flush(struct client *c)
+{
     while (!c->dead && c->out_sent < c->out_len) {
         ssize_t n = send(c->fd, c->out + c->out_sent, c->out_len - c->out_sent, MSG_NOSIGNAL);
         if (n > 0) {
@@ -154,7 +160,8 @@ static void out_flush(struct client *c) {
 }
 
 /* Writes the header of an unmasked final frame; returns its length. */
-static size_t frame_header(char *to, unsigned opcode, size_t len) {
+static size_t frame_header(char *to, unsigned opcode, size_t len)
+{
     to[0] = (char)(0x80 | opcode);
     if (len < 126) {
         to[1] = (char)len;
@@ -168,7 +175,8 @@ static size_t frame_header(char *to, unsigned opcode, size_t len) {
 
 /* ---- rooms ---- */
 
-static struct room **room_find(struct slice name) {
+static struct room **room_find(struct slice name)
+{
     uint32_t h = 2166136261u;
     for (size_t i = 0; i < name.len; i++)
         h = (h ^ (unsigned char)name.at[i]) * 16777619u;
@@ -179,12 +187,13 @@ static struct room **room_find(struct slice name) {
 }
 
 /* Encodes one event, the strings being JSON text already, and appends it to all members. */
-static void room_say(struct room *r, const char *type, const char *username, struct slice content) {
+static void room_say(struct room *r, const char *type, const char *username, struct slice content)
+{
     static char frame[2 * MESSAGE_MAX];
     char *body = frame + 4;
     int n = snprintf(body, sizeof frame - 4,
-                     "{\"type\":\"%s\",\"room\":\"%s\",\"username\":\"%s\",\"content\":\"%.*s\"}", type,
-                     r->name, username, (int)content.len, content.at);
+                     "{\"type\":\"%s\",\"room\":\"%s\",\"username\":\"%s\",\"content\":\"%.*s\"}",
+                     type, r->name, username, (int)content.len, content.at);
     char header[4];
     size_t h = frame_header(header, 1, (size_t)n);
     char *start = body - h;
@@ -193,13 +202,15 @@ static void room_say(struct room *r, const char *type, const char *username, str
         out_append(r->members[i], start, h + (size_t)n);
 }
 
-static void room_notice(struct room *r, const char *type, const char *username, const char *verb) {
+static void room_notice(struct room *r, const char *type, const char *username, const char *verb)
+{
     char text[NAME_MAX_BYTES + 32];
     int n = snprintf(text, sizeof text, "%s %s the room", username, verb);
     room_say(r, type, username, (struct slice){text, (size_t)n});
 }
 
-static void client_leave(struct client *c) {
+static void client_leave(struct client *c)
+{
     struct room *r = c->room;
     if (!r)
         return;
@@ -215,7 +226,8 @@ static void client_leave(struct client *c) {
     free(r);
 }
 
-static void client_join(struct client *c, struct slice name) {
+static void client_join(struct client *c, struct slice name)
+{
     client_leave(c);
     if (!name.len || name.len > NAME_MAX_BYTES)
         return;
@@ -247,7 +259,8 @@ static void client_join(struct client *c, struct slice name) {
 /* ---- requests ---- */
 
 /* Takes one JSON string, cursor behind its opening quote; the slice keeps its escapes. */
-static const char *scan_string(const char *p, const char *end, struct slice *out) {
+static const char *scan_string(const char *p, const char *end, struct slice *out)
+{
     out->at = p;
     while (p < end && *p != '"')
         p += *p == '\\' ? 2 : 1;
@@ -256,7 +269,8 @@ static const char *scan_string(const char *p, const char *end, struct slice *out
 }
 
 /* Finds the string members "type", "room" and "content" (or "text") of a flat JSON object. */
-static void on_text(struct client *c, const char *p, size_t len) {
+static void on_text(struct client *c, const char *p, size_t len)
+{
     const char *end = p + len;
     struct slice type = {0}, room = {0}, content = {0}, key = {0}, value;
     bool is_key = true;
@@ -288,7 +302,8 @@ static void on_text(struct client *c, const char *p, size_t len) {
     }
 }
 
-static void on_frame(struct client *c, unsigned opcode, char *payload, size_t len) {
+static void on_frame(struct client *c, unsigned opcode, char *payload, size_t len)
+{
     if (opcode == 1) {
         on_text(c, payload, len);
     } else if (opcode == 8 || opcode == 9) {
@@ -301,7 +316,8 @@ static void on_frame(struct client *c, unsigned opcode, char *payload, size_t le
 }
 
 /* Handles the first frame in the buffer; returns its length, or 0 when it isn't complete. */
-static size_t take_frame(struct client *c, char *buf, size_t len) {
+static size_t take_frame(struct client *c, char *buf, size_t len)
+{
     unsigned char *b = (unsigned char *)buf;
     if (len < 6)
         return 0;
@@ -335,12 +351,14 @@ static size_t take_frame(struct client *c, char *buf, size_t len) {
 
 /* ---- handshake ---- */
 
-static uint32_t rol(uint32_t x, int n) {
+static uint32_t rol(uint32_t x, int n)
+{
     return x << n | x >> (32 - n);
 }
 
 /* SHA-1 (RFC 3174) of at most 119 bytes, all that a handshake needs. */
-static void sha1(const char *in, size_t len, unsigned char out[20]) {
+static void sha1(const char *in, size_t len, unsigned char out[20])
+{
     uint32_t h[5] = {0x67452301, 0xefcdab89, 0x98badcfe, 0x10325476, 0xc3d2e1f0};
     unsigned char block[128] = {0};
     size_t total = len + 9 <= 64 ? 64 : 128;
@@ -370,7 +388,8 @@ static void sha1(const char *in, size_t len, unsigned char out[20]) {
         out[i] = (unsigned char)(h[i / 4] >> (24 - 8 * (i % 4)));
 }
 
-static void base64(const unsigned char *in, size_t len, char *out) {
+static void base64(const unsigned char *in, size_t len, char *out)
+{
     static const char set[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
     for (size_t i = 0; i < len; i += 3) {
         uint32_t v = (uint32_t)in[i] << 16 | (i + 1 < len ? in[i + 1] << 8 : 0) |
@@ -384,7 +403,8 @@ static void base64(const unsigned char *in, size_t len, char *out) {
 }
 
 /* Copies a query parameter's value when it is there. */
-static void query_value(const char *line, const char *name, char *to) {
+static void query_value(const char *line, const char *name, char *to)
+{
     const char *v = strstr(line, name);
     size_t n = v ? strcspn(v + strlen(name), "& \r\n\"\\") : 0;
     if (n && n <= NAME_MAX_BYTES) {
@@ -393,7 +413,8 @@ static void query_value(const char *line, const char *name, char *to) {
     }
 }
 
-static size_t take_handshake(struct client *c, char *buf, size_t len) {
+static size_t take_handshake(struct client *c, char *buf, size_t len)
+{
     char *end = memmem(buf, len, "\r\n\r\n", 4);
     if (!end) {
         c->dead = len > 8192;
@@ -429,7 +450,8 @@ static size_t take_handshake(struct client *c, char *buf, size_t len) {
 
 /* ---- the loop ---- */
 
-static void on_readable(struct client *c) {
+static void on_readable(struct client *c)
+{
     size_t len = c->rest_len;
     if (len) {
         memcpy(recv_buf, c->rest, len);
@@ -466,7 +488,8 @@ static void on_readable(struct client *c) {
     }
 }
 
-static void on_acceptable(int listen_fd) {
+static void on_acceptable(int listen_fd)
+{
     for (int i = 0; i < 64; i++) {
         int fd = accept4(listen_fd, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
         if (fd < 0)
@@ -482,8 +505,10 @@ static void on_acceptable(int listen_fd) {
     }
 }
 
-/* Sends what the turn gathered. A member that is dropped makes output for others: the list grows. */
-static void end_turn(void) {
+/* Sends what the turn gathered. A member that is dropped makes output for others: the list grows.
+ */
+static void end_turn(void)
+{
     for (size_t i = 0; i < dirty_n; i++) {
         struct client *c = dirty[i];
         c->dirty = false;
@@ -499,7 +524,8 @@ static void end_turn(void) {
     dirty_n = 0;
 }
 
-static int listen_on(int port) {
+static int listen_on(int port)
+{
     int fd = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0), one = 1;
     struct sockaddr_in sa = {.sin_family = AF_INET, .sin_port = htons((uint16_t)port)};
     sa.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
@@ -509,7 +535,8 @@ static int listen_on(int port) {
     return fd;
 }
 
-int main(int argc, char **argv) {
+int main(int argc, char **argv)
+{
     static const struct option options[] = {{"port", required_argument, NULL, 'p'},
                                             {"max-per-room", required_argument, NULL, 'm'},
                                             {0}};
