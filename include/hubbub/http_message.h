@@ -1,0 +1,50 @@
+/* An HTTP request and its response: plain data between net/, which carries them, and whoever answers. */
+#ifndef HUBBUB_HTTP_MESSAGE_H
+#define HUBBUB_HTTP_MESSAGE_H
+
+#include <hubbub/buf.h>
+#include <stdbool.h>
+#include <stddef.h>
+
+enum http_method { HTTP_GET, HTTP_HEAD, HTTP_POST, HTTP_OTHER };
+enum { HTTP_MAX_ARGS = 16, HTTP_MAX_BODY = 16384 };
+
+struct http_request {
+    enum http_method method;
+    char *path;                /* decoded, without the query; starts with '/' */
+    char *args[HTTP_MAX_ARGS]; /* decoded "name=value" of the query; NULL after the last */
+    char *host, *origin;       /* headers; NULL when absent */
+    char *accept_encoding, *if_none_match, *connection;
+    struct buf body;
+    bool body_too_large;
+    bool malformed;            /* holds a NUL, or more arguments than HTTP_MAX_ARGS */
+};
+
+void http_request_fini(struct http_request *r);
+
+/* The value of a query argument, or NULL. Borrowed. */
+const char *http_request_arg(const struct http_request *r, const char *name);
+
+struct http_header {
+    const char *name, *value;
+};
+enum { HTTP_MAX_HEADERS = 10 };
+
+struct http_response {
+    int status;
+    const char *type;        /* of the body; static text */
+    const void *body;        /* borrowed until it is written; or points into `owned` */
+    size_t body_len;
+    struct buf owned;
+    struct http_header headers[HTTP_MAX_HEADERS]; /* static or borrowed; name NULL after the last */
+    bool no_body;            /* answer to HEAD, and 304: the length is said, the body is not sent */
+    bool close;              /* end the connection after it */
+};
+
+void http_response_fini(struct http_response *r);
+void http_response_header(struct http_response *r, const char *name, const char *value);
+
+/* "Not Found" for 404. */
+const char *http_status_text(int status);
+
+#endif

@@ -1,0 +1,53 @@
+/* An outbox: a channel of frames towards one receiver, what to do when it is full, and why it was closed.
+ *
+ * The hub knows its members only by this: a browser, a web request that waits for its answer and a test
+ * probe are all something with an outbox. Frames are posted by the hub and by the connection's own
+ * reader, and taken by one receiver at a time: whoever carries its relay task, or a plain thread when
+ * there is no relay.
+ *
+ * The order of life: init, posts and takes, close (once; more are ignored), takes until ERR_CLOSED, fini.
+ */
+#ifndef HUBBUB_OUTBOX_H
+#define HUBBUB_OUTBOX_H
+
+#include <hubbub/channel.h>
+#include <hubbub/frame.h>
+#include <hubbub/relay.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+struct outbox {
+    struct channel frames;
+    struct relay *relay;      /* set once; NULL: somebody waits in outbox_take() */
+    struct relay_task task;   /* "this has frames" */
+    uint32_t limit;           /* set once: messages */
+    int64_t patience;         /* set once: ns a post waits for a receiver that is short of CPU */
+    uint32_t messages;        /* atomic: waiting */
+    uint32_t close_code;      /* atomic: RFC 6455 status, 0 while open */
+    const char *close_reason; /* static text; valid when close_code is read as not 0 */
+};
+
+void outbox_init(struct outbox *o, struct relay *relay, struct parker *owner, relay_run_fn *run,
+                 uint32_t limit, int64_t patience);
+void outbox_fini(struct outbox *o); /* drops what is left */
+
+/* Adds a frame and takes one reference of it, on failure too. Marks the task; relay_kick() is for the
+ * caller, after its batch. When the outbox is full:
+ *   the receiver waits for its socket: the peer is too slow; closes with 4013 and returns ERR_CLOSED;
+ *   it does not: this machine is short of CPU; lets others run until there is room, up to `patience`.
+ * Returns 0 or ERR_CLOSED. The hub calls it: it is the one place where the hub may wait. */
+int outbox_post(struct outbox *o, struct frame *f);
+
+/* The same for what may be lost when the receiver is busy (typing): ERR_FULL instead of waiting. */
+int outbox_offer(struct outbox *o, struct frame *f);
+
+/* Receiver: up to max frames, whose references it then has; returns how many, ERR_CLOSED, ERR_AGAIN or
+ * ERR_TIMEOUT, as channel_recv(). */
+int outbox_take(struct outbox *o, struct frame **frames, uint32_t max, int64_t deadline);
+
+/* Any thread: what was accepted is still delivered, then the receiver ends with this code. Only the
+ * first call counts. relay_kick() is for the caller. */
+void outbox_close(struct outbox *o, uint16_t code, const char *reason);
+uint16_t outbox_close_code(const struct outbox *o); /* 0 while open */
+
+#endif

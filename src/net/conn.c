@@ -1,0 +1,281 @@
+/* One connection: waiting and servicing by its reader, writing and closing by anybody. See <hubbub/net.h>.
+ *
+ * Only the reader lets the library service the socket, because servicing may end it and close the
+ * descriptor: the others only add output, or shut the socket down so that the reader wakes. */
+#include "net/net_private.h"
+
+#include <errno.h>
+#include <hubbub/check.h>
+#include <hubbub/clock.h>
+#include <hubbub/err.h>
+#include <hubbub/mem.h>
+#include <poll.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+
+enum { MAX_ROUNDS = 64 }; /* of servicing data the library already holds, before the shard is released */
+
+struct conn *conn_open(struct net *n, int fd, const char *peer)
+{
+    struct conn *c = xcalloc(1, sizeof *c);
+    c->magic = CONN_MAGIC;
+    c->net = n;
+    unsigned i = __atomic_fetch_add(&n->next_shard, 1, __ATOMIC_RELAXED);
+    c->shard = &n->shards[i % n->config.shards];
+    c->fd = fd;
+    strncpy(c->peer, peer, sizeof c->peer - 1);
+    __atomic_store_n(&c->last_pong, clock_now(), __ATOMIC_RELAXED);
+
+    pthread_mutex_lock(&c->shard->mu);
+    c->wsi = lws_adopt_socket_vhost(c->shard->vhost, fd); /* closes fd when it fails */
+    if (c->wsi != NULL)
+        lws_set_opaque_user_data(c->wsi, c);
+    pthread_mutex_unlock(&c->shard->mu);
+    if (c->wsi == NULL) {
+        free(c);
+        return NULL;
+    }
+    return c;
+}
+
+static void end_locked(struct conn *c)
+{
+    if (c->wsi != NULL)
+        lws_set_timeout(c->wsi, 1, LWS_TO_KILL_SYNC); /* the callback clears wsi */
+    INSIST(c->wsi == NULL);
+}
+
+void conn_free(struct conn *c)
+{
+    REQUIRE(MAGIC_OK(c, CONN_MAGIC));
+    pthread_mutex_lock(&c->shard->mu);
+    end_locked(c);
+    pthread_mutex_unlock(&c->shard->mu);
+    http_request_fini(&c->request);
+    buf_fini(&c->partial);
+    buf_fini(&c->arrived);
+    c->magic = 0;
+    free(c);
+}
+
+const char *conn_peer(const struct conn *c)
+{
+    return c->peer;
+}
+
+bool conn_peer_is_local(const struct conn *c)
+{
+    return strcmp(c->peer, "unix") == 0 || strcmp(c->peer, "::1") == 0 ||
+           strncmp(c->peer, "127.", 4) == 0;
+}
+
+const char *conn_subprotocol(const struct conn *c)
+{
+    return c->subprotocol;
+}
+
+int64_t conn_last_pong(const struct conn *c)
+{
+    return __atomic_load_n(&c->last_pong, __ATOMIC_RELAXED);
+}
+
+/* ---- the reader ---------------------------------------------------------------------------------- */
+
+static void service_locked(struct conn *c, short revents)
+{
+    if (c->wsi == NULL)
+        return;
+    struct lws_pollfd p = {.fd = c->fd, .events = POLLIN | POLLOUT, .revents = revents};
+    lws_service_fd(c->shard->context, &p);
+}
+
+/* What came, then the pongs and close frames the library has to say to it, then what it already holds. */
+static void service_all_locked(struct conn *c, short revents)
+{
+    service_locked(c, revents);
+    service_locked(c, POLLOUT);
+    for (int i = 0; i < MAX_ROUNDS && c->wsi != NULL; i++) {
+        if (lws_service_adjust_timeout(c->shard->context, 1, 0) != 0)
+            break;
+        service_locked(c, POLLIN);
+        service_locked(c, POLLOUT);
+    }
+}
+
+int conn_wait(struct conn *c, int64_t deadline)
+{
+    pthread_mutex_lock(&c->shard->mu);
+    bool ended = c->wsi == NULL;
+    bool ending = c->refusing;
+    int64_t until = ending && c->kill_at < deadline ? c->kill_at : deadline;
+    /* A WebSocket's output is its writer's business; an HTTP response is flushed from here. */
+    bool output = !ended && (!c->websocket || ending) && lws_partial_buffered(c->wsi);
+    buf_fini(&c->arrived);
+    c->next = 0;
+    pthread_mutex_unlock(&c->shard->mu);
+    if (ended)
+        return ERR_CLOSED;
+
+    struct pollfd p = {.fd = c->fd, .events = (short)(output ? POLLIN | POLLOUT : POLLIN)};
+    int n = poll(&p, 1, clock_poll_ms(until));
+
+    pthread_mutex_lock(&c->shard->mu);
+    if (n > 0)
+        service_all_locked(c, p.revents);
+    else if (n == 0 && ending && clock_now() >= c->kill_at)
+        end_locked(c);
+    int result = (int)c->got;
+    c->got = 0;
+    if (result == 0 && c->wsi == NULL)
+        result = ERR_CLOSED;
+    else if (result == 0 && n == 0 && clock_now() >= deadline)
+        result = ERR_TIMEOUT;
+    pthread_mutex_unlock(&c->shard->mu);
+    return result;
+}
+
+bool conn_next_message(struct conn *c, struct conn_message *m)
+{
+    /* Only the reader's own servicing adds to `arrived`, so no lock. */
+    if (c->next >= c->arrived.len)
+        return false;
+    struct arrived_head head;
+    memcpy(&head, c->arrived.data + c->next, sizeof head);
+    *m = (struct conn_message){
+        .data = c->arrived.data + c->next + sizeof head,
+        .len = head.len,
+        .binary = head.binary != 0,
+    };
+    c->next += sizeof head + head.len;
+    return true;
+}
+
+const struct http_request *conn_request(const struct conn *c)
+{
+    return &c->request;
+}
+
+void conn_respond(struct conn *c, const struct http_response *r)
+{
+    pthread_mutex_lock(&c->shard->mu);
+    if (c->wsi != NULL && c->request_open) {
+        c->request_open = false;
+        bool failed = http_response_write(c->wsi, r) < 0;
+        /* What is still in the library's buffer defers the end of the transaction by itself. */
+        if (failed || lws_http_transaction_completed(c->wsi) != 0)
+            end_locked(c);
+        else if (r->close && !lws_partial_buffered(c->wsi))
+            end_locked(c);
+        else
+            service_all_locked(c, POLLOUT); /* a next request may already be here */
+    }
+    if (!c->request_open)
+        http_request_fini(&c->request);
+    pthread_mutex_unlock(&c->shard->mu);
+}
+
+/* ---- any thread ---------------------------------------------------------------------------------- */
+
+/* Puts the pieces together and writes as few times as the batch allows; large pieces go as they are. */
+static int write_locked(struct conn *c, const struct iovec *iov, int n)
+{
+    size_t used = 0;
+    unsigned char *batch = c->shard->batch;
+    for (int i = 0; i < n; i++) {
+        if (used > 0 && used + iov[i].iov_len > BATCH_BYTES) {
+            if (lws_write(c->wsi, batch, used, LWS_WRITE_RAW) < 0)
+                return ERR_CLOSED;
+            used = 0;
+        }
+        if (n == 1 || iov[i].iov_len > BATCH_BYTES) {
+            if (lws_write(c->wsi, iov[i].iov_base, iov[i].iov_len, LWS_WRITE_RAW) < 0)
+                return ERR_CLOSED;
+        } else {
+            memcpy(batch + used, iov[i].iov_base, iov[i].iov_len);
+            used += iov[i].iov_len;
+        }
+    }
+    if (used > 0 && lws_write(c->wsi, batch, used, LWS_WRITE_RAW) < 0)
+        return ERR_CLOSED;
+    return 0;
+}
+
+static void kill_locked(struct conn *c)
+{
+    c->refusing = true;
+    c->kill_at = 0;
+    shutdown(c->fd, SHUT_RDWR);
+}
+
+int conn_write(struct conn *c, const struct iovec *iov, int n)
+{
+    pthread_mutex_lock(&c->shard->mu);
+    int err = ERR_CLOSED;
+    if (c->wsi != NULL && !c->refusing) {
+        err = write_locked(c, iov, n);
+        if (err != 0)
+            kill_locked(c);
+        else if (lws_partial_buffered(c->wsi))
+            err = ERR_AGAIN;
+    }
+    pthread_mutex_unlock(&c->shard->mu);
+    return err;
+}
+
+/* 0, ERR_AGAIN or ERR_CLOSED. */
+static int flush_once(struct conn *c)
+{
+    pthread_mutex_lock(&c->shard->mu);
+    int err = c->wsi == NULL || (c->refusing && !c->close_sent) ? ERR_CLOSED : 0;
+    if (err == 0 && lws_partial_buffered(c->wsi)) {
+        /* An empty write sends what is buffered and, unlike servicing, never frees the connection. */
+        if (lws_write(c->wsi, NULL, 0, LWS_WRITE_RAW) < 0) {
+            kill_locked(c);
+            err = ERR_CLOSED;
+        } else if (lws_partial_buffered(c->wsi)) {
+            err = ERR_AGAIN;
+        }
+    }
+    pthread_mutex_unlock(&c->shard->mu);
+    return err;
+}
+
+int conn_flush(struct conn *c, int64_t deadline)
+{
+    for (;;) {
+        int err = flush_once(c);
+        if (err != ERR_AGAIN)
+            return err;
+        struct pollfd p = {.fd = c->fd, .events = POLLOUT};
+        if (poll(&p, 1, clock_poll_ms(deadline)) == 0)
+            return ERR_TIMEOUT;
+    }
+}
+
+void conn_close(struct conn *c, uint16_t code, const char *reason)
+{
+    size_t len = strlen(reason);
+    REQUIRE(len <= 123); /* RFC 6455, 5.5: a control frame carries at most 125 bytes */
+    unsigned char frame[127] = {0x88, (unsigned char)(2 + len), (unsigned char)(code >> 8),
+                                (unsigned char)code};
+    memcpy(frame + 4, reason, len);
+
+    pthread_mutex_lock(&c->shard->mu);
+    if (c->wsi != NULL && !c->refusing) {
+        c->refusing = true;
+        c->close_sent = true;
+        c->kill_at = clock_now() + c->net->config.close_wait;
+        if (lws_write(c->wsi, frame, 4 + len, LWS_WRITE_RAW) < 0)
+            kill_locked(c);
+    }
+    pthread_mutex_unlock(&c->shard->mu);
+}
+
+void conn_kill(struct conn *c)
+{
+    pthread_mutex_lock(&c->shard->mu);
+    if (c->wsi != NULL)
+        kill_locked(c);
+    pthread_mutex_unlock(&c->shard->mu);
+}

@@ -1,0 +1,86 @@
+/* HTTP between the library and our plain structs. */
+#include "net/net_private.h"
+
+#include <hubbub/mem.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* ---- reading ------------------------------------------------------------------------------------- */
+
+/* A copy of a header or of one of its fragments (frag >= 0); NULL when absent. A value with a NUL in it
+ * marks the request as malformed. */
+static char *copy_token(struct http_request *r, struct lws *wsi, enum lws_token_indexes token,
+                        int frag)
+{
+    int len = frag >= 0 ? lws_hdr_fragment_length(wsi, token, frag) : lws_hdr_total_length(wsi, token);
+    if (len <= 0)
+        return NULL;
+    char *text = xcalloc(1, (size_t)len + 1);
+    int got = frag >= 0 ? lws_hdr_copy_fragment(wsi, text, len + 1, token, frag)
+                        : lws_hdr_copy(wsi, text, len + 1, token);
+    if (got < 0 || strlen(text) != (size_t)got)
+        r->malformed = true;
+    return text;
+}
+
+static const struct {
+    enum lws_token_indexes token;
+    enum http_method method;
+} methods[] = {
+    {WSI_TOKEN_GET_URI, HTTP_GET},       {WSI_TOKEN_HEAD_URI, HTTP_HEAD},
+    {WSI_TOKEN_POST_URI, HTTP_POST},     {WSI_TOKEN_PUT_URI, HTTP_OTHER},
+    {WSI_TOKEN_DELETE_URI, HTTP_OTHER},  {WSI_TOKEN_PATCH_URI, HTTP_OTHER},
+    {WSI_TOKEN_OPTIONS_URI, HTTP_OTHER},
+};
+
+void http_request_read(struct http_request *r, struct lws *wsi)
+{
+    *r = (struct http_request){.method = HTTP_OTHER};
+    for (size_t i = 0; i < sizeof methods / sizeof methods[0]; i++) {
+        if (lws_hdr_total_length(wsi, methods[i].token) > 0) {
+            r->method = methods[i].method;
+            r->path = copy_token(r, wsi, methods[i].token, -1);
+            break;
+        }
+    }
+    if (r->path == NULL)
+        r->path = xstrdup("/");
+    int n = 0;
+    for (char *arg; (arg = copy_token(r, wsi, WSI_TOKEN_HTTP_URI_ARGS, n)) != NULL; n++) {
+        if (n == HTTP_MAX_ARGS) {
+            r->malformed = true;
+            free(arg);
+            break;
+        }
+        r->args[n] = arg;
+    }
+    r->host = copy_token(r, wsi, WSI_TOKEN_HOST, -1);
+    r->origin = copy_token(r, wsi, WSI_TOKEN_ORIGIN, -1);
+    r->accept_encoding = copy_token(r, wsi, WSI_TOKEN_HTTP_ACCEPT_ENCODING, -1);
+    r->if_none_match = copy_token(r, wsi, WSI_TOKEN_HTTP_IF_NONE_MATCH, -1);
+    r->connection = copy_token(r, wsi, WSI_TOKEN_CONNECTION, -1);
+}
+
+/* ---- writing ------------------------------------------------------------------------------------- */
+
+/* One write for head and body; the library buffers what the socket does not take. */
+int http_response_write(struct lws *wsi, const struct http_response *r)
+{
+    struct buf out = BUF_INIT;
+    buf_printf(&out, "HTTP/1.1 %d %s\r\n", r->status, http_status_text(r->status));
+    if (r->type != NULL)
+        buf_printf(&out, "Content-Type: %s\r\n", r->type);
+    if (r->status != 304)
+        buf_printf(&out, "Content-Length: %zu\r\n", r->body_len);
+    for (int i = 0; i < HTTP_MAX_HEADERS && r->headers[i].name != NULL; i++)
+        buf_printf(&out, "%s: %s\r\n", r->headers[i].name, r->headers[i].value);
+    if (r->close)
+        buf_add_str(&out, "Connection: close\r\n");
+    buf_add_str(&out, "\r\n");
+    if (!r->no_body)
+        buf_add(&out, r->body, r->body_len);
+    int n = lws_write(wsi, (unsigned char *)out.data, out.len, LWS_WRITE_HTTP_FINAL);
+    buf_fini(&out);
+    return n < 0 ? -1 : 0;
+}

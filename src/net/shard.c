@@ -1,0 +1,226 @@
+/* Shards: contexts of the library, and the callback through which it tells what happened.
+ *
+ * The callback runs on a reader's thread with the shard held. It only takes down what came: decoding,
+ * answering and posting happen after the shard is released. */
+#include "net/net_private.h"
+
+#include <hubbub/check.h>
+#include <hubbub/clock.h>
+#include <hubbub/log.h>
+#include <hubbub/mem.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+
+enum {
+    MAX_HEADER_BYTES = 8192,
+    MAX_HEADER_TABLES = 65535, /* one for each connection that is sending a request; made on demand */
+};
+
+/* The first is what a client without Sec-WebSocket-Protocol gets, and what HTTP runs under. */
+static const struct lws_protocols protocols[] = {
+    {.name = "hubbub.classic", .callback = shard_callback, .per_session_data_size = sizeof(void *),
+     .rx_buffer_size = READ_BYTES, .tx_packet_size = BATCH_BYTES},
+    {.name = "hubbub.v1", .callback = shard_callback, .per_session_data_size = sizeof(void *),
+     .rx_buffer_size = READ_BYTES, .tx_packet_size = BATCH_BYTES},
+    {.name = NULL},
+};
+
+/* The library ends its lines with a newline, ours must not. */
+static void on_library_log(int level, const char *line)
+{
+    char text[256];
+    size_t n = strcspn(line, "\n");
+    n = n < sizeof text ? n : sizeof text - 1;
+    memcpy(text, line, n);
+    text[n] = '\0';
+    if (level == LLL_ERR)
+        log_warn("libwebsockets", LOG_STR("text", text));
+    else
+        log_debug("libwebsockets", LOG_STR("text", text));
+}
+
+static bool shard_init(struct shard *s)
+{
+    struct lws_context_creation_info info = {
+        .port = CONTEXT_PORT_NO_LISTEN,
+        .protocols = protocols,
+        .options = LWS_SERVER_OPTION_VALIDATE_UTF8,
+        .gid = (gid_t)-1,
+        .uid = (uid_t)-1,
+        .max_http_header_data = MAX_HEADER_BYTES,
+        .max_http_header_pool = MAX_HEADER_TABLES,
+        .pt_serv_buf_size = 4096,
+        .vhost_name = "hubbub",
+        .server_string = "hubbub",
+    };
+    pthread_mutex_init(&s->mu, NULL);
+    s->context = lws_create_context(&info);
+    if (s->context == NULL)
+        return false;
+    s->vhost = lws_get_vhost_by_name(s->context, "hubbub");
+    INSIST(s->vhost != NULL);
+    s->batch = xmalloc(BATCH_BYTES);
+    return true;
+}
+
+struct net *net_new(const struct net_config *config)
+{
+    REQUIRE(config->shards >= 1 && config->shards <= 1024);
+    lws_set_log_level(LLL_ERR | LLL_WARN, on_library_log);
+
+    struct net *n = xcalloc(1, sizeof *n + config->shards * sizeof n->shards[0]);
+    n->config = *config;
+    for (unsigned i = 0; i < config->shards; i++) {
+        if (!shard_init(&n->shards[i])) {
+            n->config.shards = i + 1;
+            net_free(n);
+            return NULL;
+        }
+    }
+    return n;
+}
+
+void net_free(struct net *n)
+{
+    for (unsigned i = 0; i < n->config.shards; i++) {
+        struct shard *s = &n->shards[i];
+        if (s->context != NULL)
+            lws_context_destroy(s->context);
+        free(s->batch);
+        pthread_mutex_destroy(&s->mu);
+    }
+    free(n);
+}
+
+/* ---- the callback -------------------------------------------------------------------------------- */
+
+/* From here on nothing more is written, and the reader waits for the end, but not for ever. */
+static void begin_end(struct conn *c)
+{
+    if (c->refusing)
+        return;
+    c->refusing = true;
+    c->kill_at = clock_now() + c->net->config.close_wait;
+}
+
+static int on_upgrade_wish(struct conn *c, struct lws *wsi, const char *to)
+{
+    if (strcasecmp(to, "websocket") != 0)
+        return -1;
+    struct http_request request = {0};
+    http_request_read(&request, wsi);
+    struct http_response refusal = {0};
+    int verdict = 0;
+    if (!c->net->config.upgrade(c->net->config.arg, c, &request, &refusal)) {
+        verdict = http_response_write(wsi, &refusal) < 0 ? -1 : 1;
+        http_response_fini(&refusal);
+    }
+    http_request_fini(&request);
+    return verdict;
+}
+
+static void on_established(struct conn *c, struct lws *wsi)
+{
+    c->websocket = true;
+    c->got |= CONN_UPGRADED;
+    const struct lws_protocols *p = lws_get_protocol(wsi);
+    if (p != &protocols[0] && p->name != NULL && strcmp(p->name, protocols[0].name) != 0)
+        strncpy(c->subprotocol, p->name, sizeof c->subprotocol - 1);
+    __atomic_store_n(&c->last_pong, clock_now(), __ATOMIC_RELAXED);
+}
+
+/* Adds a piece of a message; the whole goes to `arrived`. A message that came in one piece is copied
+ * once. -1 closes. */
+static int on_receive(struct conn *c, struct lws *wsi, const char *data, size_t len)
+{
+    if (c->refusing)
+        return 0;
+    size_t total = c->partial.len + len;
+    if (total > c->net->config.max_message ||
+        total + lws_remaining_packet_payload(wsi) > c->net->config.max_message) {
+        static unsigned char reason[] = "message too large";
+        lws_close_reason(wsi, LWS_CLOSE_STATUS_MESSAGE_TOO_LARGE, reason, sizeof reason - 1);
+        begin_end(c);
+        return -1;
+    }
+    if (lws_remaining_packet_payload(wsi) > 0 || !lws_is_final_fragment(wsi)) {
+        buf_add(&c->partial, data, len);
+        return 0;
+    }
+    struct arrived_head head = {.len = (uint32_t)total,
+                                .binary = lws_frame_is_binary(wsi) ? 1u : 0u};
+    buf_reserve(&c->arrived, sizeof head + total);
+    buf_add(&c->arrived, &head, sizeof head);
+    buf_add(&c->arrived, c->partial.data, c->partial.len);
+    buf_add(&c->arrived, data, len);
+    buf_fini(&c->partial);
+    c->got |= CONN_MESSAGES;
+    return 0;
+}
+
+static int on_http(struct conn *c, struct lws *wsi)
+{
+    http_request_fini(&c->request);
+    http_request_read(&c->request, wsi);
+    c->request_open = true;
+    char length[24];
+    bool has_body = lws_hdr_copy(wsi, length, sizeof length, WSI_TOKEN_HTTP_CONTENT_LENGTH) > 0 &&
+                    strtoull(length, NULL, 10) > 0;
+    if (c->request.method != HTTP_POST || !has_body)
+        c->got |= CONN_REQUEST;
+    return 0;
+}
+
+static void on_body(struct conn *c, const void *data, size_t len)
+{
+    if (c->request.body.len + len > HTTP_MAX_BODY)
+        c->request.body_too_large = true;
+    else
+        buf_add(&c->request.body, data, len);
+}
+
+int shard_callback(struct lws *wsi, enum lws_callback_reasons reason, void *user, void *in,
+                   size_t len)
+{
+    (void)user;
+    struct conn *c = lws_get_opaque_user_data(wsi);
+    if (c == NULL) /* events of the context itself, or before conn_open() is done */
+        return 0;
+
+    switch (reason) {
+    case LWS_CALLBACK_HTTP_CONFIRM_UPGRADE:
+        return on_upgrade_wish(c, wsi, in);
+    case LWS_CALLBACK_HTTP:
+        return on_http(c, wsi);
+    case LWS_CALLBACK_HTTP_BODY:
+        on_body(c, in, len);
+        return 0;
+    case LWS_CALLBACK_HTTP_BODY_COMPLETION:
+        c->got |= CONN_REQUEST;
+        return 0;
+    case LWS_CALLBACK_ESTABLISHED:
+        on_established(c, wsi);
+        return 0;
+    case LWS_CALLBACK_RECEIVE:
+        return on_receive(c, wsi, in, len);
+    case LWS_CALLBACK_RECEIVE_PONG:
+        __atomic_store_n(&c->last_pong, clock_now(), __ATOMIC_RELAXED);
+        return 0;
+    case LWS_CALLBACK_WS_PEER_INITIATED_CLOSE:
+        begin_end(c);
+        return c->close_sent ? -1 : 0; /* the answer to ours ends it, else the library answers */
+    case LWS_CALLBACK_WS_SERVER_DROP_PROTOCOL:
+        begin_end(c);
+        return 0;
+    case LWS_CALLBACK_CLOSED:
+        shutdown(c->fd, SHUT_RDWR); /* a writer may be waiting for this socket in poll(2) */
+        return 0;
+    case LWS_CALLBACK_WSI_DESTROY:
+        c->wsi = NULL;
+        c->refusing = true;
+        return 0;
+    default:
+        return 0;
+    }
+}
