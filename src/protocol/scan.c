@@ -2,6 +2,7 @@
  * recursion, no allocation, no blocking. */
 #include "json.h"
 
+#include <ctype.h>
 #include <string.h>
 
 /* One byte of each of eight, and the SWAR tests "a byte of w is zero" and "is less than n <= 128".
@@ -29,10 +30,31 @@ static bool is_space(char c)
     return c == ' ' || c == '\t' || c == '\n' || c == '\r';
 }
 
+/* The four digits of \uXXXX. cJSON takes those that are none for 0000, and a string with a NUL in
+ * it for a shorter one. */
+static enum problem scan_hex(const char *p, const char *end, const char **detail)
+{
+    bool zero = true;
+
+    for (int i = 0; i < 4; i++, p++) {
+        if (p == end || !isxdigit((unsigned char)*p)) {
+            *detail = "\\u wants four hexadecimal digits";
+            return PROBLEM_BAD_JSON;
+        }
+        zero = zero && *p == '0';
+    }
+    if (zero) {
+        *detail = "a string may not hold NUL";
+        return PROBLEM_BAD_REQUEST;
+    }
+    return PROBLEM_NONE;
+}
+
 /* Moves *at, which is behind the opening quote, behind the closing one. */
 static enum problem scan_string(const char **at, const char *end, const char **detail)
 {
     const char *p = *at;
+    enum problem problem;
 
     for (;;) {
         p += json_plain_bytes(p, (size_t)(end - p));
@@ -48,11 +70,13 @@ static enum problem scan_string(const char **at, const char *end, const char **d
             *detail = "a string holds a control character that is not escaped";
             return PROBLEM_BAD_JSON;
         }
-        if (end - p >= 6 && memcmp(p, "\\u0000", 6) == 0) {
-            *detail = "a string may not hold NUL";
-            return PROBLEM_BAD_REQUEST;
+        if (end - p < 2) {
+            p = end;
+            continue;
         }
-        p += end - p >= 2 ? 2 : 1;
+        if (p[1] == 'u' && (problem = scan_hex(p + 2, end, detail)) != PROBLEM_NONE)
+            return problem;
+        p += 2;
     }
 }
 
