@@ -86,10 +86,9 @@ endif
 
 MAIN_SRC  := $(wildcard src/server/main.c)
 LIB_SRC   := $(sort $(filter-out src/server/main.c,$(wildcard src/*/*.c)))
-# bench/: hubbub-bench is made of all sources there, but for programs of one file each:
-# peers (peer-*.c) and comparisons of parts (*_bench.c).
-BENCH_ONE := $(sort $(wildcard bench/peer-*.c bench/*_bench.c))
-BENCH_SRC := $(sort $(filter-out $(BENCH_ONE),$(wildcard bench/*.c bench/client/*.c)))
+# bench/hubbub-bench*.c make the load generator; every other source there is a program of its own.
+BENCH_SRC := $(sort $(wildcard bench/hubbub-bench*.c))
+BENCH_ONE := $(sort $(filter-out $(BENCH_SRC),$(wildcard bench/*.c)))
 UNIT_SRC  := $(sort $(wildcard test/unit/*/*_test.c))
 CONC_SRC  := $(sort $(wildcard test/concurrency/*_test.c))
 FUZZ_SRC  := $(sort $(wildcard test/fuzz/*_fuzz.c))
