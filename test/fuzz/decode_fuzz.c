@@ -1,0 +1,99 @@
+/* libFuzzer target: any bytes as a text frame and as the body of a room call.
+ *
+ * What is taken must keep the promises of struct request, and its content must survive being
+ * decoded once more; what is refused must say why. Memory errors are the sanitizers' to find. */
+#include <hubbub/check.h>
+#include <hubbub/err.h>
+#include <hubbub/protocol.h>
+#include <string.h>
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+
+static bool room_ok(const char *room)
+{
+    return !*room || text_is_name(room, strlen(room));
+}
+
+static void check_error(int rc, const struct request_error *e)
+{
+    INSIST(rc == ERR_INVALID);
+    INSIST(e->problem > PROBLEM_NONE && e->problem < PROBLEM_COUNT);
+    INSIST(strnlen(e->id, sizeof(e->id)) <= REQUEST_ID_MAX);
+    INSIST(text_is_utf8(e->id, strlen(e->id)));
+    INSIST(room_ok(e->room));
+
+    // the reply that goes out is as good as what comes in must be
+    struct buf b = BUF_INIT;
+    struct request r;
+    struct request_error of_reply;
+    encode_error(&b, DIALECT_CLASSIC, e->problem, e->detail, e->id, e->room, 0);
+    INSIST(protocol_decode(b.data, b.len, &r, &of_reply) == ERR_INVALID);
+    INSIST(of_reply.problem == PROBLEM_UNKNOWN_TYPE);
+    INSIST(strcmp(of_reply.id, e->id) == 0 && strcmp(of_reply.room, e->room) == 0);
+    buf_fini(&b);
+}
+
+static void check_request(const struct request *r)
+{
+    INSIST(r->type < REQUEST_COUNT);
+    INSIST(strnlen(r->id, sizeof(r->id)) <= REQUEST_ID_MAX);
+    INSIST(text_is_utf8(r->id, strlen(r->id)));
+    INSIST(room_ok(r->room) && room_ok(r->cursor));
+    INSIST(r->type != REQUEST_JOIN || r->room[0]);
+    INSIST(!r->text ? r->text_len == 0 : strlen(r->text) == r->text_len);
+    INSIST(!r->text || text_is_utf8(r->text, r->text_len));
+}
+
+/* Says the same again: as a message in the room, or as a ping with the same t. */
+static void check_again(const struct request *r)
+{
+    bool message = r->type == REQUEST_MESSAGE;
+    struct buf b = BUF_INIT;
+    struct request again;
+    struct request_error e;
+
+    buf_add_str(&b, message ? "{\"type\":\"message\",\"content\":" : "{\"type\":\"ping\",\"t\":");
+    buf_add(&b, r->text, r->text_len);
+    buf_add_str(&b, ",\"id\":");
+    protocol_quote(&b, r->id, strlen(r->id));
+    buf_add_str(&b, ",\"room\":");
+    protocol_quote(&b, r->room, strlen(r->room));
+    buf_add_str(&b, "}");
+
+    INSIST(protocol_decode(b.data, b.len, &again, &e) == 0);
+    INSIST(again.type == r->type);
+    INSIST(again.text_len == r->text_len && memcmp(again.text, r->text, r->text_len) == 0);
+    INSIST(strcmp(again.id, r->id) == 0 && strcmp(again.room, r->room) == 0);
+    request_fini(&again);
+    buf_fini(&b);
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+    struct request r;
+    struct request_error e;
+    char session[24] = "";
+
+    int rc = protocol_decode((const char *)data, size, &r, &e);
+    if (rc == 0) {
+        check_request(&r);
+        INSIST(r.type != REQUEST_MESSAGE || r.text_len > 2);
+        if (r.type == REQUEST_MESSAGE || (r.type == REQUEST_PING && r.text))
+            check_again(&r);
+        request_fini(&r);
+    } else {
+        check_error(rc, &e);
+    }
+
+    rc = protocol_decode_room_call((const char *)data, size, session, sizeof(session), &r, &e);
+    if (rc == 0) {
+        check_request(&r);
+        INSIST(r.type == REQUEST_JOIN);
+        INSIST(text_is_utf8(session, strnlen(session, sizeof(session))));
+        request_fini(&r);
+    } else {
+        INSIST(!session[0]);
+        check_error(rc, &e);
+    }
+    return 0;
+}

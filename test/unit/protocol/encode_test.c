@@ -1,0 +1,296 @@
+/* Every encoder, byte for byte, and parsed again as one JSON object with no key twice. */
+#include <support/test_main.h>
+
+#include <cjson/cJSON.h>
+#include <hubbub/protocol.h>
+#include <stdbool.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* A name with all that must be escaped in names, as text and as JSON. */
+#define NASTY "al\"i\\ce"
+#define NASTY_JSON "al\\\"i\\\\ce"
+
+static cJSON *parse_whole(const struct buf *b)
+{
+    const char *end;
+    cJSON *json = cJSON_ParseWithLengthOpts(b->data, b->len, &end, false);
+    if (!json || end != b->data + b->len || !cJSON_IsObject(json))
+        fail_msg("no JSON object: %s", b->data);
+
+    for (const cJSON *v = json->child; v; v = v->next) {
+        for (const cJSON *w = v->next; w; w = w->next)
+            assert_string_not_equal(v->string, w->string);
+    }
+    return json;
+}
+
+/* Encoders append: what is there stays, and nothing else comes behind the object. */
+static void assert_encoded(struct buf *b, const char *want)
+{
+    assert_string_equal(b->data, want);
+    assert_int_equal(b->len, strlen(want));
+    cJSON_Delete(parse_whole(b));
+    buf_clear(b);
+}
+
+static void appends(void **state)
+{
+    (void)state;
+    struct buf b = BUF_INIT;
+    buf_add_str(&b, "before ");
+    encode_ok(&b, "1", NULL);
+    assert_string_equal(b.data, "before {\"type\":\"ok\",\"id\":\"1\"}");
+    buf_fini(&b);
+}
+
+static void welcome(void **state)
+{
+    (void)state;
+    struct buf b = BUF_INIT;
+    const struct welcome w = {.session = "s1",
+                              .user_id = "u1",
+                              .username = NASTY,
+                              .node = "n1",
+                              .version = "0.1.0",
+                              .max_message = 16384,
+                              .max_rooms = 64,
+                              .max_per_room = 100,
+                              .send_queue = 256,
+                              .ping_interval_ms = 54000};
+    encode_welcome(&b, &w);
+    assert_encoded(&b, "{\"type\":\"welcome\",\"session\":\"s1\",\"userId\":\"u1\",\"username\":"
+                       "\"" NASTY_JSON "\",\"node\":\"n1\",\"version\":\"0.1.0\",\"limits\":{"
+                       "\"maxMessage\":16384,\"maxRooms\":64,\"maxPerRoom\":100,\"sendQueue\":256},"
+                       "\"pingInterval\":54000}");
+    buf_fini(&b);
+}
+
+static void ok(void **state)
+{
+    (void)state;
+    struct buf b = BUF_INIT;
+    encode_ok(&b, "1", "a");
+    assert_encoded(&b, "{\"type\":\"ok\",\"id\":\"1\",\"room\":\"a\"}");
+    encode_ok(&b, "\"\n", NULL);
+    assert_encoded(&b, "{\"type\":\"ok\",\"id\":\"\\\"\\n\"}");
+    encode_ok_join(&b, "1", "a", 7, "e1", 3);
+    assert_encoded(&b, "{\"type\":\"ok\",\"id\":\"1\",\"room\":\"a\",\"seq\":7,\"epoch\":\"e1\","
+                       "\"members\":3}");
+    encode_ok_message(&b, "1", "a", 8, 1700000000123);
+    assert_encoded(&b, "{\"type\":\"ok\",\"id\":\"1\",\"room\":\"a\",\"seq\":8,"
+                       "\"ts\":1700000000123,\"durable\":false}");
+    buf_fini(&b);
+}
+
+static void errors_in_both_dialects(void **state)
+{
+    (void)state;
+    struct buf b = BUF_INIT;
+
+    encode_error(&b, DIALECT_FULL, PROBLEM_NOT_IN_ROOM, NULL, "1", "a", 0);
+    assert_encoded(&b, "{\"type\":\"error\",\"id\":\"1\",\"code\":\"not_in_room\","
+                       "\"message\":\"join the room first\",\"room\":\"a\"}");
+    encode_error(&b, DIALECT_FULL, PROBLEM_UNAVAILABLE, "later", "", "", 5);
+    assert_encoded(&b, "{\"type\":\"error\",\"code\":\"unavailable\",\"message\":\"later\","
+                       "\"retryAfter\":5}");
+    encode_error(&b, DIALECT_FULL, PROBLEM_BAD_JSON, NULL, NULL, NULL, 0);
+    assert_encoded(&b, "{\"type\":\"error\",\"code\":\"bad_json\","
+                       "\"message\":\"this is not a JSON object\"}");
+
+    encode_error(&b, DIALECT_CLASSIC, PROBLEM_NOT_IN_ROOM, NULL, "1", "a", 3);
+    assert_encoded(&b, "{\"type\":\"error\",\"id\":\"1\",\"code\":\"not_in_room\","
+                       "\"message\":\"join the room first\",\"room\":\"a\",\"username\":\"server\","
+                       "\"content\":\"join the room first\",\"retryAfter\":3}");
+    encode_error(&b, DIALECT_CLASSIC, PROBLEM_BAD_REQUEST, "type is missing", "", NULL, 0);
+    assert_encoded(&b, "{\"type\":\"error\",\"code\":\"bad_request\","
+                       "\"message\":\"type is missing\",\"room\":\"\",\"username\":\"server\","
+                       "\"content\":\"type is missing\"}");
+    encode_error(&b, DIALECT_CLASSIC, PROBLEM_BAD_REQUEST, "type is missing", NULL, "", 0);
+    assert_non_null(strstr(b.data, "\"room\":\"\""));
+    buf_fini(&b);
+}
+
+/* Each code of the table, with its own text, in both dialects and as an HTTP body. */
+static void every_problem(void **state)
+{
+    (void)state;
+    struct buf b = BUF_INIT;
+    for (int p = PROBLEM_NONE + 1; p < PROBLEM_COUNT; p++) {
+        for (int dialect = 0; dialect < DIALECT_COUNT; dialect++) {
+            encode_error(&b, (enum dialect)dialect, (enum problem)p, NULL, NULL, NULL, 0);
+            cJSON *json = parse_whole(&b);
+            const char *code = cJSON_GetStringValue(cJSON_GetObjectItem(json, "code"));
+            const char *text = cJSON_GetStringValue(cJSON_GetObjectItem(json, "message"));
+            assert_string_equal(code, problem_code((enum problem)p));
+            assert_string_equal(text, problem_text((enum problem)p));
+            cJSON_Delete(json);
+            buf_clear(&b);
+        }
+        encode_http_error(&b, (enum problem)p, NULL);
+        cJSON *json = parse_whole(&b), *error = cJSON_GetObjectItem(json, "error");
+        assert_string_equal(cJSON_GetStringValue(cJSON_GetObjectItem(error, "code")),
+                            problem_code((enum problem)p));
+        cJSON_Delete(json);
+        buf_clear(&b);
+    }
+    encode_http_error(&b, PROBLEM_NO_SUCH_ROOM, "no room \"a\"");
+    assert_encoded(&b, "{\"error\":{\"code\":\"no_such_room\",\"message\":\"no room \\\"a\\\"\"}}");
+    buf_fini(&b);
+}
+
+static void a_message_in_three_parts(void **state)
+{
+    (void)state;
+    struct buf b = BUF_INIT;
+    struct request r;
+    struct request_error e;
+    static const char said[] = "{\"type\":\"message\",\"content\":\"say \\\"hi\\\"\\n\\u20ac\"}";
+
+    assert_int_equal(protocol_decode(said, sizeof(said) - 1, &r, &e), 0);
+    encode_message_open(&b, "a", NASTY, "u1");
+    buf_add(&b, r.text, r.text_len);
+    encode_message_close(&b, 41, 1700000000123);
+    assert_encoded(&b, "{\"type\":\"message\",\"room\":\"a\",\"username\":\"" NASTY_JSON "\","
+                       "\"userId\":\"u1\",\"content\":\"say \\\"hi\\\"\\n\u20ac\",\"seq\":41,"
+                       "\"ts\":1700000000123}");
+    request_fini(&r);
+    buf_fini(&b);
+}
+
+static void join_and_leave(void **state)
+{
+    (void)state;
+    struct buf b = BUF_INIT;
+    encode_join(&b, "a", "alice", "u1", 3);
+    assert_encoded(&b, "{\"type\":\"join\",\"room\":\"a\",\"username\":\"alice\","
+                       "\"content\":\"alice joined the room\",\"userId\":\"u1\",\"count\":3}");
+    encode_leave(&b, "r\"m", NASTY, "u1", 0);
+    assert_encoded(&b,
+                   "{\"type\":\"leave\",\"room\":\"r\\\"m\",\"username\":\"" NASTY_JSON "\","
+                   "\"content\":\"" NASTY_JSON " left the room\",\"userId\":\"u1\",\"count\":0}");
+    buf_fini(&b);
+}
+
+static void presence(void **state)
+{
+    (void)state;
+    struct buf b = BUF_INIT;
+    const char *joined[] = {"alice", NASTY}, *left[] = {"bob"};
+    encode_presence(&b, "a", joined, 2, left, 1, 12);
+    assert_encoded(&b, "{\"type\":\"presence\",\"room\":\"a\",\"joined\":[\"alice\",\"" NASTY_JSON
+                       "\"],\"left\":[\"bob\"],\"count\":12}");
+    encode_presence(&b, "a", NULL, 0, NULL, 0, 0);
+    assert_encoded(&b,
+                   "{\"type\":\"presence\",\"room\":\"a\",\"joined\":[],\"left\":[],\"count\":0}");
+    buf_fini(&b);
+}
+
+static void typing(void **state)
+{
+    (void)state;
+    struct buf b = BUF_INIT;
+    encode_typing(&b, "a", "u1", "alice", false);
+    assert_encoded(&b, "{\"type\":\"typing\",\"room\":\"a\",\"userId\":\"u1\","
+                       "\"username\":\"alice\",\"state\":\"active\"}");
+    encode_typing(&b, "a", "u1", NASTY, true);
+    assert_encoded(&b, "{\"type\":\"typing\",\"room\":\"a\",\"userId\":\"u1\","
+                       "\"username\":\"" NASTY_JSON "\",\"state\":\"paused\"}");
+    buf_fini(&b);
+}
+
+static void pong_and_goaway(void **state)
+{
+    (void)state;
+    struct buf b = BUF_INIT;
+    encode_pong(&b, NULL, NULL);
+    assert_encoded(&b, "{\"type\":\"pong\"}");
+    encode_pong(&b, "", "");
+    assert_encoded(&b, "{\"type\":\"pong\"}");
+    encode_pong(&b, "1", "1700000000123");
+    assert_encoded(&b, "{\"type\":\"pong\",\"id\":\"1\",\"t\":1700000000123}");
+    encode_pong(&b, NULL, "\"x\"");
+    assert_encoded(&b, "{\"type\":\"pong\",\"t\":\"x\"}");
+    encode_goaway(&b, "the server is stopping", 2500);
+    assert_encoded(&b, "{\"type\":\"goaway\",\"reason\":\"the server is stopping\","
+                       "\"retryAfterMs\":2500}");
+    buf_fini(&b);
+}
+
+static void members(void **state)
+{
+    (void)state;
+    struct buf b = BUF_INIT;
+    const struct member_row rows[] = {{"u1", "alice"}, {"u2", NASTY}};
+
+    encode_members(&b, false, NULL, "a", rows, 2);
+    assert_encoded(&b,
+                   "{\"room\":\"a\",\"members\":[{\"userId\":\"u1\",\"username\":\"alice\","
+                   "\"role\":\"member\",\"status\":\"online\"},{\"userId\":\"u2\","
+                   "\"username\":\"" NASTY_JSON "\",\"role\":\"member\",\"status\":\"online\"}]}");
+    encode_members(&b, true, "7", "a", rows, 0);
+    assert_encoded(&b, "{\"type\":\"ok\",\"id\":\"7\",\"room\":\"a\",\"members\":[]}");
+    encode_members(&b, true, "", "a", rows, 1);
+    assert_encoded(&b, "{\"type\":\"ok\",\"room\":\"a\",\"members\":[{\"userId\":\"u1\","
+                       "\"username\":\"alice\",\"role\":\"member\",\"status\":\"online\"}]}");
+    buf_fini(&b);
+}
+
+static void rooms(void **state)
+{
+    (void)state;
+    struct buf b = BUF_INIT;
+    const struct room_row rows[] = {{"a", 3, 100}, {"b\\", 0, 0}};
+
+    encode_rooms(&b, false, NULL, rows, 2, NULL);
+    assert_encoded(&b, "{\"rooms\":[{\"room\":\"a\",\"title\":\"\",\"topic\":\"\","
+                       "\"visibility\":\"public\",\"members\":3,\"maxUsers\":100},"
+                       "{\"room\":\"b\\\\\",\"title\":\"\",\"topic\":\"\","
+                       "\"visibility\":\"public\",\"members\":0,\"maxUsers\":0}]}");
+    encode_rooms(&b, true, "7", rows, 0, "b\"");
+    assert_encoded(&b, "{\"type\":\"ok\",\"id\":\"7\",\"rooms\":[],\"cursor\":\"b\\\"\"}");
+    buf_fini(&b);
+}
+
+/* What the tutorials' pages read is in every event that the classic dialect gets. */
+static void classic_events_have_room_username_content(void **state)
+{
+    (void)state;
+    struct buf b[4] = {BUF_INIT, BUF_INIT, BUF_INIT, BUF_INIT};
+    encode_join(&b[0], "a", "alice", "u1", 1);
+    encode_leave(&b[1], "a", "alice", "u1", 0);
+    encode_message_open(&b[2], "a", "alice", "u1");
+    protocol_quote(&b[2], "hi", 2);
+    encode_message_close(&b[2], 1, 2);
+    encode_error(&b[3], DIALECT_CLASSIC, PROBLEM_INTERNAL, NULL, NULL, NULL, 0);
+
+    for (size_t i = 0; i < 4; i++) {
+        cJSON *json = parse_whole(&b[i]);
+        assert_true(cJSON_IsString(cJSON_GetObjectItemCaseSensitive(json, "type")));
+        assert_true(cJSON_IsString(cJSON_GetObjectItemCaseSensitive(json, "room")));
+        assert_true(cJSON_IsString(cJSON_GetObjectItemCaseSensitive(json, "username")));
+        assert_true(cJSON_IsString(cJSON_GetObjectItemCaseSensitive(json, "content")));
+        cJSON_Delete(json);
+        buf_fini(&b[i]);
+    }
+}
+
+int main(int argc, char **argv)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(appends),
+        cmocka_unit_test(welcome),
+        cmocka_unit_test(ok),
+        cmocka_unit_test(errors_in_both_dialects),
+        cmocka_unit_test(every_problem),
+        cmocka_unit_test(a_message_in_three_parts),
+        cmocka_unit_test(join_and_leave),
+        cmocka_unit_test(presence),
+        cmocka_unit_test(typing),
+        cmocka_unit_test(pong_and_goaway),
+        cmocka_unit_test(members),
+        cmocka_unit_test(rooms),
+        cmocka_unit_test(classic_events_have_room_username_content),
+    };
+    return RUN_TESTS(argc, argv, "encode", tests);
+}
