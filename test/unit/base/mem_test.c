@@ -51,7 +51,7 @@ static void strdup_copies(void **state)
 
 static void ask_for_too_much(int how)
 {
-    static volatile size_t half = (size_t)1 << 63;
+    static volatile size_t half = (size_t)1 << 62;
     void *p = how == 0 ? xmalloc(half) : how == 1 ? xcalloc(half, 4) : xrealloc(NULL, half);
     _exit(p ? 0 : 1); // not reached
 }
