@@ -12,21 +12,21 @@
 #include <stdio.h>
 
 /* enum, the name that an administrator knows, what of it a connection takes. */
-#define CAPACITY_LIMITS(X)                                          \
-    X(LIMIT_ASKED, "--max-connections", "as asked")                 \
-    X(LIMIT_NOFILE, "RLIMIT_NOFILE", "one descriptor each")         \
-    X(LIMIT_NPROC, "RLIMIT_NPROC", "two threads each")              \
-    X(LIMIT_THREADS, "threads-max", "two threads each")             \
-    X(LIMIT_PIDS, "pid_max", "two threads each")                    \
-    X(LIMIT_CGROUP_PIDS, "pids.max", "two threads each")            \
-    X(LIMIT_MAPS, "max_map_count", "mappings for two stacks each")  \
+#define CAPACITY_LIMITS(X)                                         \
+    X(LIMIT_ASKED, "--max-connections", "as asked")                \
+    X(LIMIT_NOFILE, "RLIMIT_NOFILE", "one descriptor each")        \
+    X(LIMIT_NPROC, "RLIMIT_NPROC", "two threads each")             \
+    X(LIMIT_THREADS, "threads-max", "two threads each")            \
+    X(LIMIT_PIDS, "pid_max", "two threads each")                   \
+    X(LIMIT_CGROUP_PIDS, "pids.max", "two threads each")           \
+    X(LIMIT_MAPS, "max_map_count", "mappings for two stacks each") \
     X(LIMIT_MEMORY, "available KiB", "memory of threads and queues")
 
 enum limit_id {
 #define X(id, name, cost) id,
     CAPACITY_LIMITS(X)
 #undef X
-    LIMITS
+        LIMITS
 };
 
 enum { LIMIT_NONE = -1 }; /* as a value: unlimited or not known */
@@ -38,10 +38,10 @@ struct limit {
 
 struct limits {
     struct limit of[LIMITS];
-    int shards;               /* each takes two descriptors */
-    int threads_each;         /* per connection */
-    int mappings_per_thread;  /* a stack and its guard page */
-    int kib_each;             /* memory per connection, the kernel's included */
+    int shards;              /* each takes two descriptors */
+    int threads_each;        /* per connection */
+    int mappings_per_thread; /* a stack and its guard page */
+    int kib_each;            /* memory per connection, the kernel's included */
 };
 
 struct capacity {

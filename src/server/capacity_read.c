@@ -15,9 +15,9 @@
 #include <hubbub/check.h>
 
 enum {
-    THREADS_EACH = 2,         /* reader and writer */
-    MAPPINGS_PER_THREAD = 2,  /* stack and guard page */
-    KIB_EACH = 90,            /* measured, with the kernel's thread stacks and socket buffers */
+    THREADS_EACH = 2,        /* reader and writer */
+    MAPPINGS_PER_THREAD = 2, /* stack and guard page */
+    KIB_EACH = 90,           /* measured, with the kernel's thread stacks and socket buffers */
 };
 
 static FILE *open_below(const char *root, const char *path)
@@ -103,7 +103,8 @@ static char *group_path(const char *group, const char *file, char *to, size_t sp
 static struct limit read_group_pids(const char *root, const char *group)
 {
     char path[PATH_MAX + 64];
-    struct limit l = {.value = read_number(root, group_path(group, "pids.max", path, sizeof(path)))};
+    struct limit l = {.value =
+                          read_number(root, group_path(group, "pids.max", path, sizeof(path)))};
     int64_t used = read_number(root, group_path(group, "pids.current", path, sizeof(path)));
     l.used = used != LIMIT_NONE ? used : 0;
     return l;
@@ -163,7 +164,8 @@ void capacity_read_below(const char *root, struct limits *l, int asked, int shar
     l->of[LIMIT_NOFILE].value = read_rlimit(RLIMIT_NOFILE);
     if (geteuid() != 0) // the kernel does not hold root to it
         l->of[LIMIT_NPROC].value = read_rlimit(RLIMIT_NPROC);
-    l->of[LIMIT_THREADS] = (struct limit){read_number(root, "/proc/sys/kernel/threads-max"), threads};
+    l->of[LIMIT_THREADS] =
+        (struct limit){read_number(root, "/proc/sys/kernel/threads-max"), threads};
     l->of[LIMIT_PIDS] = (struct limit){read_number(root, "/proc/sys/kernel/pid_max"), threads};
     l->of[LIMIT_MAPS].value = read_number(root, "/proc/sys/vm/max_map_count");
     l->of[LIMIT_MEMORY].value = read_named(root, "/proc/meminfo", "MemAvailable:");

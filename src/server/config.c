@@ -23,8 +23,6 @@
 
 #include "server/options.h"
 
-
-
 enum { MAX_OPTIONS = 64 };
 
 /* One load in progress. */

@@ -17,9 +17,12 @@
 #define MIB (1024 * KIB)
 
 #define FIELD(f) .field = offsetof(struct config, f)
-#define COUNT(n, f, lo, hi) .name = n, .type = OPTION_COUNT, FIELD(f), .min = lo, .max = hi, .value = "N"
-#define SIZE(n, f, lo, hi) .name = n, .type = OPTION_SIZE, FIELD(f), .min = lo, .max = hi, .value = "BYTES"
-#define TIME(n, f, lo, hi) .name = n, .type = OPTION_TIME, FIELD(f), .min = lo, .max = hi, .value = "TIME"
+#define COUNT(n, f, lo, hi) \
+    .name = n, .type = OPTION_COUNT, FIELD(f), .min = lo, .max = hi, .value = "N"
+#define SIZE(n, f, lo, hi) \
+    .name = n, .type = OPTION_SIZE, FIELD(f), .min = lo, .max = hi, .value = "BYTES"
+#define TIME(n, f, lo, hi) \
+    .name = n, .type = OPTION_TIME, FIELD(f), .min = lo, .max = hi, .value = "TIME"
 #define FLAG(n, f) .name = n, .type = OPTION_FLAG, FIELD(f)
 #define CHOICE(n, f, c) .name = n, .type = OPTION_CHOICE, FIELD(f), .choices = c
 #define TEXT(n, f, v) .name = n, .type = OPTION_TEXT, FIELD(f), .value = v
@@ -33,7 +36,8 @@ const struct option_row options[] = {
     {COUNT("port", port, 0, 65535), .initial = "8080", GROUP,
      .help = "TCP port, on all IPv4 and IPv6 addresses; 0 = any free one"},
     {LIST("listen", listen, "ADDRESS"), .check = check_listen, GROUP,
-     .help = "listen here instead of on --port: host:port, [v6]:port or unix:/path; may be repeated"},
+     .help =
+         "listen here instead of on --port: host:port, [v6]:port or unix:/path; may be repeated"},
     {LIST("origin", origin, "ORIGIN"), .check = check_origin, .reloadable = true, GROUP,
      .help = "web pages that may connect: https://chat.example.org, null or * for all; may be "
              "repeated; none given: pages of the same host"},
@@ -93,8 +97,8 @@ const struct option_row options[] = {
 #define GROUP .group = "Log"
     {CHOICE("log", log, "logfmt|json"), .initial = "logfmt", .reloadable = true, GROUP,
      .help = "format of the log lines, which go to standard error"},
-    {CHOICE("log-level", log_level, "error|warn|info|debug"), .initial = "info",
-     .reloadable = true, GROUP, .help = "the least severe lines that are written"},
+    {CHOICE("log-level", log_level, "error|warn|info|debug"), .initial = "info", .reloadable = true,
+     GROUP, .help = "the least severe lines that are written"},
 #undef GROUP
 
 #define GROUP .group = "Running"

@@ -27,16 +27,16 @@ enum option_type {
 typedef const char *option_check(const char *value);
 
 struct option_row {
-    const char *name;       /* "max-per-room" */
+    const char *name; /* "max-per-room" */
     enum option_type type;
-    size_t field;           /* offset in struct config; for actions an enum config_outcome */
-    const char *initial;    /* default, as it would be typed; NULL = unset */
-    int64_t min, max;       /* of COUNT, SIZE, TIME, in the field's unit */
-    const char *choices;    /* of CHOICE: "logfmt|json" */
-    option_check *check;    /* of TEXT and each item of LIST, or NULL */
+    size_t field;        /* offset in struct config; for actions an enum config_outcome */
+    const char *initial; /* default, as it would be typed; NULL = unset */
+    int64_t min, max;    /* of COUNT, SIZE, TIME, in the field's unit */
+    const char *choices; /* of CHOICE: "logfmt|json" */
+    option_check *check; /* of TEXT and each item of LIST, or NULL */
     bool reloadable;
-    const char *group;      /* heading in --help; rows of a group are adjacent */
-    const char *value;      /* placeholder in --help: "SECONDS" */
+    const char *group; /* heading in --help; rows of a group are adjacent */
+    const char *value; /* placeholder in --help: "SECONDS" */
     const char *help;
 };
 

@@ -21,9 +21,13 @@ struct unit {
 };
 
 /* Largest first: printing takes the first that divides the value. */
-static const struct unit time_units[] = {
-    {"h", INT64_C(3600000000000)}, {"m", INT64_C(60000000000)}, {"s", 1000000000},
-    {"ms", 1000000}, {"us", 1000}, {"ns", 1}, {NULL, 0}};
+static const struct unit time_units[] = {{"h", INT64_C(3600000000000)},
+                                         {"m", INT64_C(60000000000)},
+                                         {"s", 1000000000},
+                                         {"ms", 1000000},
+                                         {"us", 1000},
+                                         {"ns", 1},
+                                         {NULL, 0}};
 static const struct unit size_units[] = {{"M", 1048576}, {"K", 1024}, {"", 1}, {NULL, 0}};
 static const struct unit count_units[] = {{"", 1}, {NULL, 0}};
 

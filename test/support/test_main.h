@@ -27,7 +27,7 @@
 int run_tests(int argc, char **argv, const char *name, const struct CMUnitTest *tests, size_t n,
               CMFixtureFunction setup, CMFixtureFunction teardown);
 
-#define RUN_TESTS(argc, argv, name, tests)                                                         \
+#define RUN_TESTS(argc, argv, name, tests) \
     run_tests(argc, argv, name, tests, sizeof(tests) / sizeof(tests)[0], NULL, NULL)
 
 #endif

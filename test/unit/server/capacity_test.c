@@ -24,7 +24,8 @@ static struct limits unlimited(void)
     return l;
 }
 
-static void check_one(enum limit_id id, int64_t value, int64_t used, int64_t carries, const char *words)
+static void check_one(enum limit_id id, int64_t value, int64_t used, int64_t carries,
+                      const char *words)
 {
     struct limits l = unlimited();
     struct capacity c;
@@ -40,18 +41,24 @@ static void check_one(enum limit_id id, int64_t value, int64_t used, int64_t car
 static void each_limit_alone(void **state)
 {
     (void)state;
-    check_one(LIMIT_ASKED, 500, 0, 500, "room for 500 connections (bound by --max-connections 500: as asked)");
+    check_one(LIMIT_ASKED, 500, 0, 500,
+              "room for 500 connections (bound by --max-connections 500: as asked)");
     check_one(LIMIT_NOFILE, 20000, 0, 20000 - 64 - 32,
               "room for 19904 connections (bound by RLIMIT_NOFILE 20000: one descriptor each)");
     check_one(LIMIT_PIDS, 32768, 230, (32768 - 230 - 64) / 2,
               "room for 16237 connections (bound by pid_max 32768: two threads each)");
-    check_one(LIMIT_THREADS, 1000, 0, 468, "room for 468 connections (bound by threads-max 1000: two threads each)");
-    check_one(LIMIT_NPROC, 67, 0, 1, "room for 1 connection (bound by RLIMIT_NPROC 67: two threads each)");
-    check_one(LIMIT_CGROUP_PIDS, 164, 20, 40, "room for 40 connections (bound by pids.max 164: two threads each)");
-    check_one(LIMIT_MAPS, 65530, 0, (65530 - 512 - 128) / 4,
-              "room for 16222 connections (bound by max_map_count 65530: mappings for two stacks each)");
-    check_one(LIMIT_MEMORY, 65536 + 9000, 0, 100,
-              "room for 100 connections (bound by available KiB 74536: memory of threads and queues)");
+    check_one(LIMIT_THREADS, 1000, 0, 468,
+              "room for 468 connections (bound by threads-max 1000: two threads each)");
+    check_one(LIMIT_NPROC, 67, 0, 1,
+              "room for 1 connection (bound by RLIMIT_NPROC 67: two threads each)");
+    check_one(LIMIT_CGROUP_PIDS, 164, 20, 40,
+              "room for 40 connections (bound by pids.max 164: two threads each)");
+    check_one(
+        LIMIT_MAPS, 65530, 0, (65530 - 512 - 128) / 4,
+        "room for 16222 connections (bound by max_map_count 65530: mappings for two stacks each)");
+    check_one(
+        LIMIT_MEMORY, 65536 + 9000, 0, 100,
+        "room for 100 connections (bound by available KiB 74536: memory of threads and queues)");
 }
 
 static void the_least_binds(void **state)
@@ -73,8 +80,10 @@ static void the_least_binds(void **state)
 static void too_little_is_none_not_less(void **state)
 {
     (void)state;
-    check_one(LIMIT_NOFILE, 64, 0, 0, "room for 0 connections (bound by RLIMIT_NOFILE 64: one descriptor each)");
-    check_one(LIMIT_CGROUP_PIDS, 10, 50, 0, "room for 0 connections (bound by pids.max 10: two threads each)");
+    check_one(LIMIT_NOFILE, 64, 0, 0,
+              "room for 0 connections (bound by RLIMIT_NOFILE 64: one descriptor each)");
+    check_one(LIMIT_CGROUP_PIDS, 10, 50, 0,
+              "room for 0 connections (bound by pids.max 10: two threads each)");
 }
 
 static void without_any_limit(void **state)
@@ -151,7 +160,8 @@ static void reads_the_machine(void **state)
     assert_int_equal(l.of[LIMIT_CGROUP_PIDS].value, LIMIT_NONE);
     struct rlimit r;
     assert_int_equal(getrlimit(RLIMIT_NOFILE, &r), 0);
-    assert_int_equal(l.of[LIMIT_NOFILE].value, r.rlim_cur == RLIM_INFINITY ? LIMIT_NONE : (int64_t)r.rlim_cur);
+    assert_int_equal(l.of[LIMIT_NOFILE].value,
+                     r.rlim_cur == RLIM_INFINITY ? LIMIT_NONE : (int64_t)r.rlim_cur);
 }
 
 static void the_tightest_group_above_counts(void **state)

@@ -17,7 +17,7 @@
 
 /* An argv of these words after the program's name. The detour by an integer is for -Wwrite-strings:
  * config_load takes what main() gets, and writes to none of it. */
-#define ARGV(...) ((char **)(uintptr_t)(const char *[]){"hubbub", __VA_ARGS__ __VA_OPT__(,) NULL})
+#define ARGV(...) ((char **)(uintptr_t)(const char *[]){"hubbub", __VA_ARGS__ __VA_OPT__(, ) NULL})
 
 static int count(char **argv)
 {
@@ -75,7 +75,8 @@ static int remove_file(void **state)
 static int clean_environment(void **state)
 {
     (void)state;
-    static const char *const used[] = {"PORT", "MAX_PER_ROOM", "ORIGIN", "CONFIG", "PROT", "CHECK", "ECHO"};
+    static const char *const used[] = {"PORT", "MAX_PER_ROOM", "ORIGIN", "CONFIG",
+                                       "PROT", "CHECK",        "ECHO"};
     for (size_t i = 0; i < sizeof(used) / sizeof(used[0]); i++) {
         char name[40];
         snprintf(name, sizeof(name), "HUBBUB_%s", used[i]);
@@ -142,7 +143,8 @@ static void a_list_replaces_the_weaker_one(void **state)
     assert_int_equal(c.origin.n, 2);
     config_free(&c);
 
-    c = load(ARGV("--config", path, "--origin", "null", "--origin", "https://c.example,https://d.example"));
+    c = load(ARGV("--config", path, "--origin", "null", "--origin",
+                  "https://c.example,https://d.example"));
     assert_int_equal(c.origin.n, 3);
     assert_string_equal(c.origin.item[0], "null");
     config_free(&c);
@@ -175,8 +177,10 @@ static void actions(void **state)
     char err[200];
     assert_int_equal(config_load(&c, 2, ARGV("--help"), err, sizeof(err)), CONFIG_HELP);
     assert_int_equal(config_load(&c, 2, ARGV("-h"), err, sizeof(err)), CONFIG_HELP);
-    assert_int_equal(config_load(&c, 3, ARGV("--version", "--nonsense"), err, sizeof(err)), CONFIG_VERSION);
-    assert_int_equal(config_load(&c, 4, ARGV("--check", "--port", "99"), err, sizeof(err)), CONFIG_CHECK);
+    assert_int_equal(config_load(&c, 3, ARGV("--version", "--nonsense"), err, sizeof(err)),
+                     CONFIG_VERSION);
+    assert_int_equal(config_load(&c, 4, ARGV("--check", "--port", "99"), err, sizeof(err)),
+                     CONFIG_CHECK);
     assert_int_equal(c.port, 99);
     config_free(&c);
     refuses(ARGV("--check", "--port", "x"), "--port: 'x' is not a number");
@@ -197,7 +201,8 @@ static void bad_arguments(void **state)
     refuses(ARGV("--help=me"), "--help: takes no value");
     refuses(ARGV("8080"), "8080: want --name value");
     refuses(ARGV("--"), "--: want --name value");
-    refuses(ARGV("--ping-period", "60", "--pong-wait", "60"), "--ping-period must be less than --pong-wait");
+    refuses(ARGV("--ping-period", "60", "--pong-wait", "60"),
+            "--ping-period must be less than --pong-wait");
     refuses(ARGV("--web", "/nowhere/at/all"), "--web: /nowhere/at/all: No such file");
     refuses(ARGV("--web", "/dev/null"), "is not a directory");
 }
@@ -234,7 +239,8 @@ static void bad_file(void **state)
     char endless[600] = "origin = https://";
     memset(endless + strlen(endless), 'a', 400);
     refuses(ARGV("--config", ini(endless)), ":1: longer than");
-    refuses(ARGV("--config", "/nowhere/hubbub.ini"), "--config: cannot read /nowhere/hubbub.ini: No such");
+    refuses(ARGV("--config", "/nowhere/hubbub.ini"),
+            "--config: cannot read /nowhere/hubbub.ini: No such");
     refuses(ARGV("--config", "/tmp"), "--config: cannot read /tmp: Is a directory");
 }
 
@@ -265,7 +271,8 @@ static void reload_takes_what_it_may(void **state)
     config_free(&fresh);
 
     ini("log-level = loud\n");
-    assert_int_equal(config_reload(&old, &fresh, 3, argv, kept, sizeof(kept), err, sizeof(err)), ERR_INVALID);
+    assert_int_equal(config_reload(&old, &fresh, 3, argv, kept, sizeof(kept), err, sizeof(err)),
+                     ERR_INVALID);
     assert_non_null(strstr(err, ":1: log-level: 'loud'"));
     config_free(&old);
 }
@@ -273,10 +280,11 @@ static void reload_takes_what_it_may(void **state)
 static void all_but_the_file_prints_and_reads_back(void **state)
 {
     (void)state;
-    struct config c = load(ARGV("--port", "4242", "--listen", "[::1]:1,unix:/run/x.sock", "--origin",
-                                "https://a.example", "--web", "/tmp", "--echo", "--node", "blue one",
-                                "--pong-wait", "1h", "--ping-period", "1500ms", "--max-message", "1000",
-                                "--log", "json", "--log-level", "warn", "--carriers", "7"));
+    struct config c =
+        load(ARGV("--port", "4242", "--listen", "[::1]:1,unix:/run/x.sock", "--origin",
+                  "https://a.example", "--web", "/tmp", "--echo", "--node", "blue one",
+                  "--pong-wait", "1h", "--ping-period", "1500ms", "--max-message", "1000", "--log",
+                  "json", "--log-level", "warn", "--carriers", "7"));
     FILE *f = fopen(path, "we");
     assert_non_null(f);
     config_print(&c, f);
@@ -299,7 +307,8 @@ static void help_names_every_option(void **state)
     fclose(f);
     for (const struct option_row *row = options; row->name != NULL; row++) {
         char line[60];
-        snprintf(line, sizeof(line), "\n  --%s%s", row->type == OPTION_FLAG ? "[no-]" : "", row->name);
+        snprintf(line, sizeof(line), "\n  --%s%s", row->type == OPTION_FLAG ? "[no-]" : "",
+                 row->name);
         assert_non_null(strstr(text, line));
     }
     for (char *line = strtok(text, "\n"); line != NULL; line = strtok(NULL, "\n"))
@@ -324,5 +333,6 @@ int main(int argc, char **argv)
         TEST(all_but_the_file_prints_and_reads_back),
         TEST(help_names_every_option),
     };
-    return run_tests(argc, argv, "config", tests, sizeof(tests) / sizeof(tests[0]), make_file, remove_file);
+    return run_tests(argc, argv, "config", tests, sizeof(tests) / sizeof(tests[0]), make_file,
+                     remove_file);
 }

@@ -130,9 +130,9 @@ static void times(void **state)
         int64_t ns;
         const char *printed;
     } all[] = {
-        {"54", INT64_C(54000000000), "54s"}, {"54s", INT64_C(54000000000), "54s"},
-        {"500ms", 500000000, "500ms"},       {"2m", INT64_C(120000000000), "2m"},
-        {"90s", INT64_C(90000000000), "90s"}, {"1h", INT64_C(3600000000000), "1h"},
+        {"54", INT64_C(54000000000), "54s"},     {"54s", INT64_C(54000000000), "54s"},
+        {"500ms", 500000000, "500ms"},           {"2m", INT64_C(120000000000), "2m"},
+        {"90s", INT64_C(90000000000), "90s"},    {"1h", INT64_C(3600000000000), "1h"},
         {"60000MS", INT64_C(60000000000), "1m"}, {"20000001ns", 20000001, "20000001ns"},
     };
     struct config c = {0};
@@ -140,7 +140,8 @@ static void times(void **state)
     for (size_t i = 0; i < sizeof(all) / sizeof(all[0]); i++) {
         accepts(&c, "pong-wait", all[i].text);
         assert_int_equal(c.pong_wait_ns, all[i].ns);
-        assert_string_equal(option_text(row("pong-wait"), &c, 0, text, sizeof(text)), all[i].printed);
+        assert_string_equal(option_text(row("pong-wait"), &c, 0, text, sizeof(text)),
+                            all[i].printed);
     }
     refuses("pong-wait", "1d", "not a time");
     refuses("pong-wait", "1.5s", "not a time");
@@ -153,7 +154,8 @@ static void times(void **state)
 static void flags_and_choices(void **state)
 {
     (void)state;
-    static const char *const yes[] = {"yes", "true", "ON", "1"}, *const no[] = {"no", "false", "off", "0"};
+    static const char *const yes[] = {"yes", "true", "ON", "1"}, *const no[] = {"no", "false",
+                                                                                "off", "0"};
     struct config c = {0};
     for (size_t i = 0; i < 4; i++) {
         accepts(&c, "echo", yes[i]);
@@ -212,8 +214,12 @@ static void near_names_are_suggested(void **state)
     static const struct {
         const char *typed, *meant;
     } all[] = {
-        {"prot", "port"},           {"max_per_room", "max-per-room"}, {"maxperroom", "max-per-room"},
-        {"loglevel", "log-level"},  {"orgin", "origin"},              {"max-conn", "max-connections"},
+        {"prot", "port"},
+        {"max_per_room", "max-per-room"},
+        {"maxperroom", "max-per-room"},
+        {"loglevel", "log-level"},
+        {"orgin", "origin"},
+        {"max-conn", "max-connections"},
         {"pingperiod", "ping-period"},
     };
     for (size_t i = 0; i < sizeof(all) / sizeof(all[0]); i++) {
