@@ -48,9 +48,9 @@ static const struct row {
     size_t at;
     const char *arg, *help;
 } rows[] = {
-#define ROW(name, kind, field, arg, help)                                                          \
-    {                                                                                              \
-        name, kind, offsetof(struct options, field), arg, help                                     \
+#define ROW(name, kind, field, arg, help)                      \
+    {                                                          \
+        name, kind, offsetof(struct options, field), arg, help \
     }
     ROW("host", TEXT, host, "ADDRESS", "server (127.0.0.1)"),
     ROW("port", NUMBER, port, "N", "its port (8080)"),
@@ -164,7 +164,7 @@ static void derive(void)
     if (opt.slow >= opt.members || opt.senders + opt.slow > opt.members)
         bad("--slow", "leaves no reader");
     if (!opt.window && !opt.count && opt.rate <= 0)
-        opt.rate = (double)(opt.rooms + 9) / 10; // crowd
+        opt.rate = (double)((opt.rooms + 9) / 10); // crowd
     else if (!strcmp(opt.scenario->name, "rooms"))
         opt.rate /= (double)opt.members;
 }

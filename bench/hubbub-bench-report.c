@@ -102,6 +102,8 @@ static void add_memory(void)
         per(stats.before.available - stats.after.available, n), 2, true);
     add("kernel_kib", "kernel, both ends of it", "KiB each",
         per(stats.after.kernel - stats.before.kernel, n), 2, true);
+    add("whole_kib", "resident and kernel", "KiB each",
+        per(rss + stats.after.kernel - stats.before.kernel, n), 2, opt.server_pid > 0);
     add("server_rss_mib", "server resident, all", "MiB", stats.after.server_rss / 1024, 1,
         opt.server_pid > 0);
     add("server_threads", "server threads", "", (double)stats.after.server_threads, 0,

@@ -63,7 +63,7 @@ static uint64_t tick_trickle(uint64_t now)
 {
     if (!opt.slow || now < trickle_at)
         return opt.slow ? trickle_at : NEVER;
-    for (size_t i = 0; i < conns_n; i += 1)
+    for (size_t i = 0; i < conns_n; i++)
         if (conns[i].unwatched && i % 2 && conns[i].state == CONN_OPEN)
             conn_read(&conns[i], (size_t)(opt.trickle + 9) / 10);
     return trickle_at = now + SECOND / 10;
@@ -110,17 +110,18 @@ static void drain(void)
 /* Reads what the slow readers left, to see how their connections ended. */
 static void finish_slow(void)
 {
-    uint64_t bytes;
+    uint64_t all, one;
     do {
-        bytes = stats.bytes;
-        for (size_t i = 0; i < conns_n; i++)
-            for (uint64_t b = bytes - 1; conns[i].unwatched && b != stats.bytes;) {
-                b = stats.bytes;
-                if (conns[i].state == CONN_OPEN)
+        all = stats.bytes;
+        for (size_t i = 0; i < conns_n; i++) {
+            do {
+                one = stats.bytes;
+                if (conns[i].unwatched && conns[i].state == CONN_OPEN)
                     conn_read(&conns[i], SIZE_MAX);
-            }
+            } while (stats.bytes != one);
+        }
         crowd_hold(now_ns() + SECOND / 5, "draining");
-    } while (stats.bytes != bytes);
+    } while (stats.bytes != all);
     for (size_t i = 0; i < conns_n; i++)
         stats.slow_open += conns[i].unwatched && conns[i].state == CONN_OPEN;
 }

@@ -127,7 +127,7 @@ struct conn {
     uint64_t accepted;  // different messages received
     uint64_t self;      // the sender field of own markers
     uint32_t in_flight; // own messages not yet back
-    bool exempt;        // a slow reader: owed nothing, but what comes must be in order
+    bool exempt; // a slow reader: owed nothing, but what comes must be in order and is not counted
     // the socket
     uint8_t state;
     bool touched, waiting, unwatched, talks;
@@ -192,7 +192,7 @@ extern struct room *rooms;
 extern size_t rooms_n;
 
 void order_init(size_t n, size_t members); // rooms over the first n * members connections
-bool order_take(struct conn *c, const char *marker, uint64_t now);
+void order_take(struct conn *c, const char *marker, uint64_t now);
 void order_sent(struct conn *c);
 void order_gone(struct conn *c);
 void order_finish(void); // counts what never came
