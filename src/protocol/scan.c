@@ -80,6 +80,44 @@ static enum problem scan_string(const char **at, const char *end, const char **d
     }
 }
 
+static bool is_digit(char c)
+{
+    return c >= '0' && c <= '9';
+}
+
+/* Moves *at over digits; false when there is none. */
+static bool scan_digits(const char **at, const char *end)
+{
+    const char *start = *at;
+
+    while (*at < end && is_digit(**at))
+        ++*at;
+    return *at > start;
+}
+
+/* Moves *at over a number as RFC 8259 section 6 has it. cJSON asks strtod(), which takes more. */
+static bool scan_number(const char **at, const char *end)
+{
+    const char *p = *at, *whole;
+
+    if (p < end && *p == '-')
+        p++;
+    whole = p;
+    if (!scan_digits(&p, end) || (*whole == '0' && p - whole > 1))
+        return false;
+    if (p < end && *p == '.' && (++p, !scan_digits(&p, end)))
+        return false;
+    if (p < end && (*p == 'e' || *p == 'E')) {
+        p++;
+        if (p < end && (*p == '+' || *p == '-'))
+            p++;
+        if (!scan_digits(&p, end))
+            return false;
+    }
+    *at = p;
+    return true;
+}
+
 enum problem json_scan(const char *s, size_t n, const char **detail)
 {
     const char *p = s, *end = s + n;
@@ -109,6 +147,12 @@ enum problem json_scan(const char *s, size_t n, const char **detail)
             depth--;
         } else if (c == ',') {
             values++;
+        } else if (c == '-' || is_digit(c)) {
+            p--;
+            if (!scan_number(&p, end)) {
+                *detail = "a number is malformed";
+                return PROBLEM_BAD_JSON;
+            }
         } else if ((unsigned char)c < 0x20 && !is_space(c)) {
             return PROBLEM_BAD_JSON;
         }
