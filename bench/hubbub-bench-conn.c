@@ -231,6 +231,8 @@ void conn_read(struct conn *c, size_t max)
     char *start = recv_buf + REST_MAX - c->rest_len;
     ssize_t n = recv(c->fd, recv_buf + REST_MAX, max < RECV_MAX ? max : RECV_MAX, 0);
     if (n <= 0) {
+        if (n < 0 && errno == ECONNREFUSED)
+            fail("cannot connect: %s", strerror(errno));
         if (n == 0 || (errno != EAGAIN && errno != EINTR))
             conn_close(c);
         return;
