@@ -2,15 +2,15 @@
 #ifndef HUBBUB_ERR_H
 #define HUBBUB_ERR_H
 
-#define ERR_TABLE(X)                                             \
-    X(ERR_FULL, "full: no room, and the caller would not wait")  \
-    X(ERR_TIMEOUT, "the deadline passed")                        \
-    X(ERR_CLOSED, "closed")                                      \
-    X(ERR_AGAIN, "would block")                                  \
-    X(ERR_NOMEM, "out of memory")                                \
-    X(ERR_LIMIT, "a configured limit is reached")                \
-    X(ERR_SYSTEM, "a system call failed, see errno")             \
-    X(ERR_INVALID, "invalid argument")                           \
+#define ERR_TABLE(X)                                            \
+    X(ERR_FULL, "full: no room, and the caller would not wait") \
+    X(ERR_TIMEOUT, "the deadline passed")                       \
+    X(ERR_CLOSED, "closed")                                     \
+    X(ERR_AGAIN, "would block")                                 \
+    X(ERR_NOMEM, "out of memory")                               \
+    X(ERR_LIMIT, "a configured limit is reached")               \
+    X(ERR_SYSTEM, "a system call failed, see errno")            \
+    X(ERR_INVALID, "invalid argument")                          \
     X(ERR_NOTFOUND, "no such thing")
 
 enum err {

@@ -13,22 +13,24 @@
 #include <stdint.h>
 
 /* Codes of the event `error` and the HTTP status that goes with each. */
-#define PROBLEM_TABLE(X)                                                                    \
-    X(BAD_JSON, "bad_json", 400, "this is not a JSON object")                               \
-    X(BAD_REQUEST, "bad_request", 400, "the request is malformed")                          \
-    X(TOO_DEEP, "too_deep", 400, "the JSON is nested too deeply")                           \
-    X(TOO_LARGE, "too_large", 413, "the message is too large")                              \
-    X(BINARY_UNSUPPORTED, "binary_unsupported", 400, "send text frames, not binary ones")   \
-    X(UNKNOWN_TYPE, "unknown_type", 400, "unknown request type")                            \
-    X(INVALID_ROOM, "invalid_room", 400, "a room name is 1 to 64 bytes without control characters") \
-    X(INVALID_USERNAME, "invalid_username", 400, "a user name is 1 to 64 bytes without control characters") \
-    X(NOT_IN_ROOM, "not_in_room", 409, "join the room first")                               \
-    X(NO_SUCH_ROOM, "no_such_room", 404, "there is no such room")                           \
-    X(ROOM_FULL, "room_full", 409, "the room is full")                                      \
-    X(ROOM_LIMIT, "room_limit", 409, "you are in as many rooms as one connection may be")   \
-    X(FORBIDDEN, "forbidden", 403, "not allowed")                                           \
-    X(UNKNOWN_SESSION, "unknown_session", 404, "there is no such session")                  \
-    X(UNAVAILABLE, "unavailable", 503, "not available now, try again")                      \
+#define PROBLEM_TABLE(X)                                                                  \
+    X(BAD_JSON, "bad_json", 400, "this is not a JSON object")                             \
+    X(BAD_REQUEST, "bad_request", 400, "the request is malformed")                        \
+    X(TOO_DEEP, "too_deep", 400, "the JSON is nested too deeply")                         \
+    X(TOO_LARGE, "too_large", 413, "the message is too large")                            \
+    X(BINARY_UNSUPPORTED, "binary_unsupported", 400, "send text frames, not binary ones") \
+    X(UNKNOWN_TYPE, "unknown_type", 400, "unknown request type")                          \
+    X(INVALID_ROOM, "invalid_room", 400,                                                  \
+      "a room name is 1 to 64 bytes without control characters")                          \
+    X(INVALID_USERNAME, "invalid_username", 400,                                          \
+      "a user name is 1 to 64 bytes without control characters")                          \
+    X(NOT_IN_ROOM, "not_in_room", 409, "join the room first")                             \
+    X(NO_SUCH_ROOM, "no_such_room", 404, "there is no such room")                         \
+    X(ROOM_FULL, "room_full", 409, "the room is full")                                    \
+    X(ROOM_LIMIT, "room_limit", 409, "you are in as many rooms as one connection may be") \
+    X(FORBIDDEN, "forbidden", 403, "not allowed")                                         \
+    X(UNKNOWN_SESSION, "unknown_session", 404, "there is no such session")                \
+    X(UNAVAILABLE, "unavailable", 503, "not available now, try again")                    \
     X(INTERNAL, "internal", 500, "internal error")
 
 enum problem {
@@ -36,16 +38,17 @@ enum problem {
 #define X(name, wire, status, text) PROBLEM_##name,
     PROBLEM_TABLE(X)
 #undef X
-    PROBLEM_COUNT
+        PROBLEM_COUNT
 };
 
-const char *problem_code(enum problem p);   /* "bad_json" */
-const char *problem_text(enum problem p);   /* the default English text */
-int problem_status(enum problem p);         /* HTTP status */
+const char *problem_code(enum problem p); /* "bad_json" */
+const char *problem_text(enum problem p); /* the default English text */
+int problem_status(enum problem p);       /* HTTP status */
 
 enum {
-    PROTOCOL_MAX_DEPTH = 32,   /* objects and arrays inside each other */
-    PROTOCOL_MAX_VALUES = 256, /* in one request, nested ones included: bounds what parsing allocates */
+    PROTOCOL_MAX_DEPTH = 32, /* objects and arrays inside each other */
+    PROTOCOL_MAX_VALUES =
+        256, /* in one request, nested ones included: bounds what parsing allocates */
 };
 
 /* Why a request was refused. `id` and `room` are filled in as far as they could be read, so that the
@@ -63,7 +66,8 @@ struct request_error {
  * twice, types of all known fields, id length (bad_request), room name (invalid_room; "" counts as
  * absent), message without content (bad_request), join without room (invalid_room). The id and the
  * room are known in errors of all but texts that are no JSON. */
-int protocol_decode(const char *bytes, size_t len, struct request *out, struct request_error *error);
+int protocol_decode(const char *bytes, size_t len, struct request *out,
+                    struct request_error *error);
 
 /* POST /join-room and /leave-room: {"session":…,"room":…}. Fills `out` as for a join (for /leave-room
  * the caller sets the type) and `session`, which has `space` bytes; a longer one is unknown_session. */
@@ -75,17 +79,17 @@ void protocol_quote(struct buf *to, const char *s, size_t n);
 
 struct welcome {
     const char *session, *user_id, *username, *node, *version;
-    size_t max_message;        /* bytes of one message */
+    size_t max_message; /* bytes of one message */
     unsigned max_rooms, max_per_room, send_queue;
     int64_t ping_interval_ms;
 };
 void encode_welcome(struct buf *to, const struct welcome *w);
 
-void encode_ok(struct buf *to, const char *id, const char *room);           /* room may be NULL */
+void encode_ok(struct buf *to, const char *id, const char *room); /* room may be NULL */
 void encode_ok_join(struct buf *to, const char *id, const char *room, uint64_t seq,
                     const char *epoch, size_t members);
 void encode_ok_message(struct buf *to, const char *id, const char *room, uint64_t seq,
-                       int64_t ts_ms);                                      /* "durable":false */
+                       int64_t ts_ms); /* "durable":false */
 /* detail NULL: problem_text(); id, room "" or NULL: absent (classic: room "" is sent as "");
  * retry_after_s 0: absent. Classic adds username "server" and content equal to message. */
 void encode_error(struct buf *to, enum dialect dialect, enum problem problem, const char *detail,
@@ -96,16 +100,20 @@ void encode_error(struct buf *to, enum dialect dialect, enum problem problem, co
  *   the content as JSON text, from struct request                                              by the reader
  *   encode_message_close() ,"seq":N,"ts":N}                                                    by the hub
  * The same bytes serve both dialects. */
-void encode_message_open(struct buf *to, const char *room, const char *username, const char *user_id);
+void encode_message_open(struct buf *to, const char *room, const char *username,
+                         const char *user_id);
 void encode_message_close(struct buf *to, uint64_t seq, int64_t ts_ms);
 
-void encode_join(struct buf *to, const char *room, const char *username, const char *user_id, size_t count);
-void encode_leave(struct buf *to, const char *room, const char *username, const char *user_id, size_t count);
+void encode_join(struct buf *to, const char *room, const char *username, const char *user_id,
+                 size_t count);
+void encode_leave(struct buf *to, const char *room, const char *username, const char *user_id,
+                  size_t count);
 /* Merged notices: names that came and went, and how many are there now. */
 void encode_presence(struct buf *to, const char *room, const char *const *joined, size_t njoined,
                      const char *const *left, size_t nleft, size_t count);
-void encode_typing(struct buf *to, const char *room, const char *user_id, const char *username, bool paused);
-void encode_pong(struct buf *to, const char *id, const char *t_json);       /* either may be NULL or "" */
+void encode_typing(struct buf *to, const char *room, const char *user_id, const char *username,
+                   bool paused);
+void encode_pong(struct buf *to, const char *id, const char *t_json); /* either may be NULL or "" */
 void encode_goaway(struct buf *to, const char *reason, int64_t retry_after_ms);
 
 struct member_row {

@@ -6,8 +6,8 @@ const char *err_text(int err)
     switch (err) {
     case ERR_OK:
         return "success";
-#define X(name, text)                                                                              \
-    case name:                                                                                     \
+#define X(name, text) \
+    case name:        \
         return text;
         ERR_TABLE(X)
 #undef X

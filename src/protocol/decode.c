@@ -10,16 +10,16 @@
 #include <string.h>
 
 /* The fields that mean something in some request. Their types are checked in all of them. */
-#define FIELD_TABLE(X)                                                                             \
-    X("type", TYPE, STRING)                                                                        \
-    X("id", ID, STRING)                                                                            \
-    X("room", ROOM, STRING)                                                                        \
-    X("content", CONTENT, STRING)                                                                  \
-    X("text", TEXT, STRING)                                                                        \
-    X("stay", STAY, BOOL)                                                                          \
-    X("state", STATE, STRING)                                                                      \
-    X("t", T, SCALAR)                                                                              \
-    X("query", QUERY, STRING)                                                                      \
+#define FIELD_TABLE(X)            \
+    X("type", TYPE, STRING)       \
+    X("id", ID, STRING)           \
+    X("room", ROOM, STRING)       \
+    X("content", CONTENT, STRING) \
+    X("text", TEXT, STRING)       \
+    X("stay", STAY, BOOL)         \
+    X("state", STATE, STRING)     \
+    X("t", T, SCALAR)             \
+    X("query", QUERY, STRING)     \
     X("cursor", CURSOR, STRING)
 
 enum field {

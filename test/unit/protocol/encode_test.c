@@ -15,10 +15,13 @@ static cJSON *parse_whole(const struct buf *b)
 {
     const char *end;
     cJSON *json = cJSON_ParseWithLengthOpts(b->data, b->len, &end, false);
-    if (!json || end != b->data + b->len || !cJSON_IsObject(json))
-        fail_msg("no JSON object: %s", b->data);
+    assert_non_null(json);
+    assert_ptr_equal(end, b->data + b->len);
+    assert_true(cJSON_IsObject(json));
 
-    for (const cJSON *v = json->child; v; v = v->next) {
+    const cJSON *v;
+    cJSON_ArrayForEach(v, json)
+    {
         for (const cJSON *w = v->next; w; w = w->next)
             assert_string_not_equal(v->string, w->string);
     }
