@@ -153,7 +153,7 @@ test('errors are shown where they belong', async (t) => {
     await bob.getByLabel('Your name').fill('bob');
     await bob.getByRole('button', { name: 'Connect' }).click();
     await bob.getByRole('alert').getByText('This room is full.').waitFor();
-    await bob.getByLabel('Room').fill('own');
+    await bob.getByLabel('Room', { exact: true }).fill('own');
     await bob.getByRole('button', { name: 'Connect' }).click();
     await inRoom(bob, 'own');
 

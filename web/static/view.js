@@ -111,7 +111,7 @@
         setUnread(count) {
             this.unread = count;
             this._badge.hidden = count === 0;
-            this._badge.textContent = count > 99 ? '99+' : String(count);
+            this._badge.textContent = count === 0 ? '' : count > 99 ? '99+' : String(count);
             this._badge.setAttribute('aria-label', count + ' unread');
         }
 
@@ -196,7 +196,9 @@
             const rows = (list) => (list || []).map((x) => (typeof x === 'string' ? { username: x } : x));
             const joined = rows(event.joined);
             const left = rows(event.left);
-            for (const member of joined) this.members.set(member.username, member);
+            for (const member of joined) {
+                if (!this.members.has(member.username)) this.members.set(member.username, member);
+            }
             for (const member of left) this._gone(member.username);
             this._recount(event);
             if (event.status && this.members.has(event.username)) {
