@@ -46,9 +46,8 @@ const char *problem_text(enum problem p); /* the default English text */
 int problem_status(enum problem p);       /* HTTP status */
 
 enum {
-    PROTOCOL_MAX_DEPTH = 32, /* objects and arrays inside each other */
-    PROTOCOL_MAX_VALUES =
-        256, /* in one request, nested ones included: bounds what parsing allocates */
+    PROTOCOL_MAX_DEPTH = 32,   /* objects and arrays inside each other */
+    PROTOCOL_MAX_VALUES = 256, /* in all of a request: bounds what parsing allocates */
 };
 
 /* Why a request was refused. `id` and `room` are filled in as far as they could be read, so that the
@@ -64,8 +63,8 @@ struct request_error {
  * fills `error`; the other one is untouched. `chat` with `text` is `message` with `content`.
  * Checked here: what json_scan() checks (UTF-8, one object, depth, number of values, no NUL), no key
  * twice, types of all known fields, id length (bad_request), room name (invalid_room; "" counts as
- * absent), message without content (bad_request), join without room (invalid_room). The id and the
- * room are known in errors of all but texts that are no JSON. */
+ * absent), message without content (bad_request), join without room (invalid_room). Errors that
+ * are seen before parsing (all of json_scan()) have no id and no room. */
 int protocol_decode(const char *bytes, size_t len, struct request *out,
                     struct request_error *error);
 
