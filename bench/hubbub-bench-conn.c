@@ -46,6 +46,7 @@ void fail(const char *format, ...)
     va_start(args, format);
     fprintf(stderr, "hubbub-bench: ");
     vfprintf(stderr, format, args);
+    va_end(args);
     fprintf(stderr, "\n");
     exit(1);
 }

@@ -2,6 +2,7 @@
 #include "hubbub-bench.h"
 
 #include <getopt.h>
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -164,7 +165,7 @@ static void derive(void)
     if (opt.slow >= opt.members || opt.senders + opt.slow > opt.members)
         bad("--slow", "leaves no reader");
     if (!opt.window && !opt.count && opt.rate <= 0)
-        opt.rate = (double)((opt.rooms + 9) / 10); // crowd
+        opt.rate = ceil((double)opt.rooms / 10); // crowd
     else if (!strcmp(opt.scenario->name, "rooms"))
         opt.rate /= (double)opt.members;
 }

@@ -136,11 +136,8 @@ static bool add_faults(void)
     return good;
 }
 
-static void write_json(bool good)
+static void write_json(FILE *f, bool good)
 {
-    FILE *f = strcmp(opt.json, "-") ? fopen(opt.json, "we") : stdout;
-    if (!f)
-        fail("cannot write %s", opt.json);
     fprintf(f, "{\"scenario\":\"%s\",\"ok\":%s,\"rooms\":%ld,\"members\":%ld,\"senders\":%ld,",
             opt.scenario->name, good ? "true" : "false", opt.rooms, opt.members, opt.senders);
     fprintf(f, "\"window\":%ld,\"rate\":%g,\"size\":%ld,\"duration\":%g", opt.window, opt.rate,
@@ -148,8 +145,6 @@ static void write_json(bool good)
     for (int i = 0; i < figures_n; i++)
         fprintf(f, ",\"%s\":%.6g", figures[i].key, figures[i].value);
     fprintf(f, "}\n");
-    if (f != stdout ? fclose(f) : fflush(f))
-        fail("cannot write %s", opt.json);
 }
 
 static void write_table(void)
@@ -192,8 +187,14 @@ bool report(void)
     add("pings", "pings answered", "", (double)stats.pings, 0, true);
     int first_fault = figures_n;
     bool good = add_faults();
-    if (opt.json)
-        write_json(good);
+    if (opt.json) {
+        FILE *f = fopen(opt.json, "we");
+        if (!f)
+            fail("cannot write %s", opt.json);
+        write_json(f, good);
+        if (fclose(f))
+            fail("cannot write %s", opt.json);
+    }
     if (!opt.quiet)
         write_table();
     if (good)

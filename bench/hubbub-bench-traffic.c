@@ -135,10 +135,11 @@ static void choose_senders(void)
         fail("out of memory");
     for (uint32_t m = 0; m < (uint32_t)opt.senders; m++)
         for (size_t r = 0; r < rooms_n; r += every)
-            if (m < rooms[r].n)
-                senders[senders_n++] = &conns[rooms[r].first + m];
-    for (size_t i = 0; i < senders_n; i++)
-        senders[i]->talks = true;
+            if (m < rooms[r].n) {
+                struct conn *c = &conns[rooms[r].first + m];
+                c->talks = true;
+                senders[senders_n++] = c;
+            }
 }
 
 static void start(void)
