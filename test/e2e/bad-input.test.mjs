@@ -321,7 +321,7 @@ test('a peer that never reads is let go', async (t) => withstand(t, SLOW, async 
     await peer.nextJson({ type: 'join', username: 'mallory' });
     peer.socket.pause();
     await flood(alice);
-    await server.metricUntil('hubbub_connections', (n) => n === 2, 'without mallory');
+    await server.metricUntil('hubbub_sessions', (n) => n === 2, 'without mallory');
     peer.socket.destroy();
 }));
 
@@ -332,7 +332,7 @@ test('a peer that reads a byte now and then is let go', async (t) => withstand(t
     const drip = setInterval(() => peer.socket.read(1), 100);
     try {
         await flood(alice);
-        await server.metricUntil('hubbub_connections', (n) => n === 2, 'without mallory');
+        await server.metricUntil('hubbub_sessions', (n) => n === 2, 'without mallory');
     } finally {
         clearInterval(drip);
     }

@@ -183,7 +183,7 @@ test('the page comes back by itself when the server does, and enters its rooms a
 
     await first.stop();
     await stateIs(alice, 'Reconnecting');
-    await alice.getByText('The server is restarting.').waitFor();
+    await alice.getByText(/The server (is restarting|cannot be reached)\. Trying again in \d+ s\./).waitFor();
     await composer(alice).fill('typed meanwhile');
 
     const second = await startServer(t, [], { port });

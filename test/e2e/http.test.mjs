@@ -239,7 +239,7 @@ test('/join-room and /leave-room act on a live connection', async (t) => {
     }
     await alice.close();
     const gone = async () => (await post('/join-room', { session, room: 'x' })).status;
-    await server.metricUntil('hubbub_connections', (n) => n === 2, '2');
+    await server.metricUntil('hubbub_sessions', (n) => n === 2, '2');
     assert.equal(await gone(), 404);
 });
 
@@ -286,7 +286,7 @@ test('/metrics is Prometheus text and counts', async (t) => {
     await alice.ok('message', { room: 'lobby', content: 'hi' });
     await alice.next({ type: 'message' });
     const after = await server.metrics();
-    assert.equal(after.get('hubbub_connections'), before.get('hubbub_connections') + 1);
+    assert.equal(after.get('hubbub_sessions'), before.get('hubbub_sessions') + 1);
     assert.equal(after.get('hubbub_rooms'), 1);
     assert.equal(after.get('hubbub_messages_total'), before.get('hubbub_messages_total') + 1);
 });

@@ -233,7 +233,7 @@ test('a name cannot forge a log line', async (t) => {
     const alice = await connect(t, server, { username: 'a" level=error msg="forged' });
     await alice.join('x" level=error');
     await alice.close();
-    await server.metricUntil('hubbub_connections', (n) => n === 0, 'nobody');
+    await server.metricUntil('hubbub_sessions', (n) => n === 0, 'nobody');
     for (const line of lines(server.stderr)) {
         assert.doesNotMatch(line.replace(/"(\\.|[^"\\])*"/g, '""'), /level=error/, line);
     }

@@ -57,7 +57,7 @@ test('a peer that never reads is let go, and the others get every message', asyn
     await left;
     await readers[0].next({ type: 'message', seq: total });
     assert.deepEqual(readers[0].take({ type: 'message' }).map((m) => m.seq), Array.from({ length: total - 1 }, (_, i) => i + 1));
-    await server.metricUntil('hubbub_connections', (n) => n === 4, 'without mallory');
+    await server.metricUntil('hubbub_sessions', (n) => n === 4, 'without mallory');
 
     // What it finds when it wakes up: the messages that were on the way, in order, and then the end.
     slow.socket.resume();

@@ -143,7 +143,9 @@
                 this._setState('offline', { reason: meaning.text, code });
                 return;
             }
-            const delay = this._goaway ? this._goaway.retryAfterMs : this._backoff(meaning.least || 0);
+            // A server that goes away gives each its slot, counted from a moment when it is still there.
+            const least = this._goaway ? this._goaway.retryAfterMs : meaning.least;
+            const delay = this._backoff(least || 0);
             this._retryTimer = setTimeout(() => this._open(), delay);
             this._setState('waiting', { reason: meaning.text, code, delay });
         }

@@ -27,7 +27,8 @@ export async function withstand(t, { args = [], rounds = 5, slack = 4 * MIB }, a
     const bob = await connect(t, server, { username: 'bob', room: 'lobby' });
     await alice.next({ type: 'join', username: 'bob' });
     const calm = async () => {
-        await server.metricUntil('hubbub_connections', (n) => n <= 2, 'alice and bob alone');
+        await server.metricUntil('hubbub_sessions', (n) => n === 2, 'alice and bob alone');
+        await server.metricUntil('hubbub_connections', (n) => n <= 3, 'these two and the one that asks');
         await assertChats(alice, bob, 'lobby');
         for (const each of [alice, bob]) each.take(() => true);
     };
