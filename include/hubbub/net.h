@@ -20,19 +20,16 @@
 struct net;
 struct conn;
 
-/* Decides on an upgrade to WebSocket: true to accept, or false with `refusal` filled in.
- * Called on the reader's thread while it holds a shard: it must not block. */
-typedef bool net_upgrade_fn(void *arg, struct conn *c, const struct http_request *request,
+/* Decides on an upgrade to WebSocket: true to accept, or false with `refusal` filled in. `user` is what
+ * conn_open() was given. Called on the reader's thread while it holds a shard: it must not block. */
+typedef bool net_upgrade_fn(void *user, const struct http_request *request,
                             struct http_response *refusal);
 
 struct net_config {
     unsigned shards;         /* 1 to 1024 */
     size_t max_message;      /* bytes of one WebSocket message; more is closed with 1009 */
-    size_t max_connections;  /* how many sockets there may be at once */
     int64_t close_wait;      /* ns a peer has to answer a close frame */
-    int64_t write_wait;      /* ns a socket may refuse output while HTTP is served */
     net_upgrade_fn *upgrade;
-    void *arg;               /* for upgrade */
 };
 
 /* RLIMIT_NOFILE must be final: the library sizes its tables by it. NULL when a context can't be made. */
@@ -42,7 +39,7 @@ void net_free(struct net *n);
 
 /* Takes fd, closing it when it fails. peer: the address as text, "unix" for a Unix socket; copied.
  * NULL on failure. The calling thread is the reader from now on. */
-struct conn *conn_open(struct net *n, int fd, const char *peer);
+struct conn *conn_open(struct net *n, int fd, const char *peer, void *user);
 /* Reader: ends what is left of it and frees it. No other thread may use it any more. */
 void conn_free(struct conn *c);
 

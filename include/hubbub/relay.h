@@ -98,6 +98,7 @@ void relay_retire(struct relay *r, struct relay_task *t);
 
 struct relay_stats {
     uint64_t wakes, carried, turns, handed_back; /* since the start */
+    uint32_t active;                             /* places given away now: 0 when there is nothing to do */
 };
 void relay_read_stats(const struct relay *r, struct relay_stats *out);
 

@@ -82,7 +82,6 @@ int channel_send(struct channel *c, void *item, int64_t deadline)
     else if (c->count < c->capacity)
         err = 0; /* room came with the deadline */
 
-    pthread_cond_t *wake = NULL;
     if (err == 0) {
         if (c->count == c->space)
             grow_locked(c);
@@ -90,12 +89,12 @@ int channel_send(struct channel *c, void *item, int64_t deadline)
         __atomic_store_n(&c->count, c->count + 1, __ATOMIC_RELAXED);
         if (c->receiver_waiting) {
             c->receiver_waiting = false;
-            wake = c->not_empty;
+            /* Not after unlocking: the receiver may take the item at its deadline and be done with
+             * the channel, condition and all. */
+            pthread_cond_signal(c->not_empty);
         }
     }
     pthread_mutex_unlock(&c->mu);
-    if (wake != NULL)
-        pthread_cond_signal(wake);
     return err;
 }
 

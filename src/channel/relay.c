@@ -126,7 +126,9 @@ static int choose(struct relay *r, struct parker **asleep)
     struct cds_wfcq_node *node = __cds_wfcq_first_blocking(&r->head, &r->tail);
     for (; node != NULL && take_place(r);
          node = __cds_wfcq_next_blocking(&r->head, &r->tail, node)) {
-        struct parker *p = caa_container_of(node, struct relay_task, node)->owner;
+        struct relay_task *t = caa_container_of(node, struct relay_task, node);
+        INSIST(__atomic_load_n(&t->state, __ATOMIC_SEQ_CST) == TASK_QUEUED);
+        struct parker *p = t->owner;
         uint32_t before = parker_set(p, WAKE_CARRY);
         given++;
         if (before & WAKE_CARRY) { /* it has a place already, and one is enough to look at the list */
@@ -236,5 +238,6 @@ void relay_read_stats(const struct relay *r, struct relay_stats *out)
     out->wakes = __atomic_load_n(&r->stats.wakes, __ATOMIC_RELAXED);
     out->carried = __atomic_load_n(&r->stats.carried, __ATOMIC_RELAXED);
     out->turns = __atomic_load_n(&r->stats.turns, __ATOMIC_RELAXED);
+    out->active = __atomic_load_n(&r->active, __ATOMIC_RELAXED);
     out->handed_back = __atomic_load_n(&r->stats.handed_back, __ATOMIC_RELAXED);
 }

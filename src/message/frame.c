@@ -42,7 +42,8 @@ struct frame *frame_from_bytes(const void *bytes, size_t len, uint32_t messages)
 {
     REQUIRE(messages >= 1);
     struct frame *f = frame_alloc(len, messages);
-    memcpy(f->bytes, bytes, len);
+    if (len > 0)
+        memcpy(f->bytes, bytes, len);
     return f;
 }
 

@@ -2,6 +2,7 @@
 #include <hubbub/check.h>
 #include <hubbub/clock.h>
 #include <hubbub/err.h>
+#include <hubbub/metrics.h>
 #include <hubbub/outbox.h>
 
 enum {
@@ -35,16 +36,20 @@ static bool has_room(const struct outbox *o, const struct frame *f)
 /* ERR_FULL leaves the reference with the caller. */
 static int try_post(struct outbox *o, struct frame *f)
 {
+    if (outbox_close_code(o) != 0) /* though it may be full, it is not worth waiting for */
+        return ERR_CLOSED;
     if (!has_room(o, f))
         return ERR_FULL;
-    /* Counted first: afterwards the frame may be taken, and gone, at any moment. */
+    /* Counted first: afterwards the frame may be taken, and gone, at any moment; and so may an outbox
+     * without a relay, whose receiver waits for one answer. */
     uint32_t messages = f->messages;
+    struct relay *relay = o->relay;
     __atomic_fetch_add(&o->messages, messages, __ATOMIC_RELAXED);
     int err = channel_send(&o->frames, f, DEADLINE_NOW);
     if (err != 0)
         __atomic_fetch_sub(&o->messages, messages, __ATOMIC_RELAXED);
-    else if (o->relay != NULL)
-        relay_post(o->relay, &o->task);
+    else if (relay != NULL)
+        relay_post(relay, &o->task);
     return err;
 }
 
@@ -66,10 +71,15 @@ static void let_others_run(struct outbox *o)
 int outbox_post(struct outbox *o, struct frame *f)
 {
     int err = try_post(o, f);
-    int64_t until = err == ERR_FULL ? clock_now() + o->patience : 0;
+    int64_t until = 0;
+    if (err == ERR_FULL) {
+        until = clock_now() + o->patience;
+        metric_add(METRIC_BACKPRESSURE, 1);
+    }
     while (err == ERR_FULL) {
         if (receiver_is_stuck(o) || clock_now() >= until) {
             outbox_close(o, SLOW_PEER, "too slow");
+            metric_add(METRIC_SLOW_CLOSED, 1);
             err = ERR_CLOSED;
         } else {
             let_others_run(o);
@@ -102,6 +112,7 @@ int outbox_take(struct outbox *o, struct frame **frames, uint32_t max, int64_t d
 
 void outbox_close(struct outbox *o, uint16_t code, const char *reason)
 {
+    REQUIRE(code != 0 && reason != NULL);
     uint32_t open = 0;
     const char *none = NULL;
     /* The reason first: whoever sees the code must see it too. */

@@ -16,7 +16,7 @@
 
 enum { MAX_ROUNDS = 64 }; /* of servicing data the library already holds, before the shard is released */
 
-struct conn *conn_open(struct net *n, int fd, const char *peer)
+struct conn *conn_open(struct net *n, int fd, const char *peer, void *user)
 {
     struct conn *c = xcalloc(1, sizeof *c);
     c->magic = CONN_MAGIC;
@@ -24,6 +24,7 @@ struct conn *conn_open(struct net *n, int fd, const char *peer)
     unsigned i = __atomic_fetch_add(&n->next_shard, 1, __ATOMIC_RELAXED);
     c->shard = &n->shards[i % n->config.shards];
     c->fd = fd;
+    c->user = user;
     strncpy(c->peer, peer, sizeof c->peer - 1);
     __atomic_store_n(&c->last_pong, clock_now(), __ATOMIC_RELAXED);
 
@@ -111,9 +112,15 @@ int conn_wait(struct conn *c, int64_t deadline)
     int64_t until = ending && c->kill_at < deadline ? c->kill_at : deadline;
     /* A WebSocket's output is its writer's business; an HTTP response is flushed from here. */
     bool output = !ended && (!c->websocket || ending) && lws_partial_buffered(c->wsi);
-    buf_fini(&c->arrived);
-    c->next = 0;
+    unsigned before = c->got; /* answering a request may have let the next one in */
+    c->got = 0;
+    if (!(before & CONN_MESSAGES)) {
+        buf_fini(&c->arrived);
+        c->next = 0;
+    }
     pthread_mutex_unlock(&c->shard->mu);
+    if (before != 0)
+        return (int)before;
     if (ended)
         return ERR_CLOSED;
 

@@ -34,6 +34,7 @@ struct conn {
     struct net *net;
     struct shard *shard;
     int fd;
+    void *user;
     char peer[INET6_ADDRSTRLEN];
 
     /* under the shard's mutex */

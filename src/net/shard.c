@@ -112,7 +112,7 @@ static int on_upgrade_wish(struct conn *c, struct lws *wsi, const char *to)
     http_request_read(&request, wsi);
     struct http_response refusal = {0};
     int verdict = 0;
-    if (!c->net->config.upgrade(c->net->config.arg, c, &request, &refusal)) {
+    if (!c->net->config.upgrade(c->user, &request, &refusal)) {
         verdict = http_response_write(wsi, &refusal) < 0 ? -1 : 1;
         http_response_fini(&refusal);
     }

@@ -1,0 +1,55 @@
+/* The hub: one thread that owns sessions, rooms and their order.
+ *
+ * Everything that changes them is an event in its inbox and is done there, one after the other; that
+ * nobody else writes is what makes the rest simple. It never waits for disk, network or a client, but
+ * for the bounded wait of outbox_post() when this machine is short of CPU. */
+#ifndef HUBBUB_HUB_H
+#define HUBBUB_HUB_H
+
+#include <hubbub/directory.h>
+#include <hubbub/event.h>
+#include <hubbub/relay.h>
+#include <stdint.h>
+
+/* What may be changed while it runs, by EVENT_SETTINGS. */
+struct settings {
+    uint32_t max_per_room;         /* members; 0: no limit */
+    uint32_t max_rooms;
+    uint32_t max_rooms_per_client;
+    uint32_t notice_limit;         /* members above which join and leave notices are merged */
+};
+
+struct hub_config {
+    uint32_t inbox;         /* events waiting at most */
+    struct relay *relay;    /* kicked after every batch */
+    struct settings settings;
+    const char *node, *version; /* for the welcome; static */
+    size_t max_message;
+    uint32_t send_queue;
+    int64_t ping_period;    /* ns */
+};
+
+struct hub;
+
+struct hub *hub_new(const struct hub_config *config);
+int hub_start(struct hub *h);
+
+/* Gives an event to the hub, waiting for room in the inbox until the deadline; *e is NULL afterwards,
+ * whatever the result. 0, ERR_CLOSED, ERR_FULL or ERR_TIMEOUT. */
+int hub_post(struct hub *h, struct event **e, int64_t deadline);
+
+/* Waits until everything this thread posted before has been done and put into outboxes. */
+int hub_fence(struct hub *h);
+
+/* Posts a CALL on behalf of the session with this id and waits for the answer, the JSON text of which
+ * is appended to `answer`. *request is consumed. 0 or ERR_CLOSED. */
+int hub_call(struct hub *h, const char *session_id, struct request *request, struct buf *answer);
+
+const struct directory *hub_directory(const struct hub *h);
+uint32_t hub_max_per_room(const struct hub *h); /* as it is set now; any thread */
+
+/* Every session must be unregistered. Drains the inbox, ends the thread. */
+void hub_stop(struct hub *h);
+void hub_free(struct hub *h);
+
+#endif

@@ -1,0 +1,155 @@
+/* The reader thread: owns the connection from the accepted socket to its end. Waits in poll(2) for input,
+ * and, when the hub's inbox is full, for the hub: that is the backpressure a fast sender meets. */
+#include "client/client_private.h"
+
+#include <hubbub/clock.h>
+#include <hubbub/err.h>
+#include <hubbub/log.h>
+#include <hubbub/metrics.h>
+#include <hubbub/thread.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+enum {
+    WRITER_STACK = 64 * 1024,
+    TRY_AGAIN_LATER = 1013, /* IANA WebSocket close codes */
+};
+
+/* ---- HTTP ---------------------------------------------------------------------------------------- */
+
+static void answer(struct client *c)
+{
+    const struct clients_config *config = &c->all->config;
+    const struct http_request *request = conn_request(c->conn);
+    struct http_response response = {0};
+    config->serve(config->arg, request, &response);
+    response.no_body |= request->method == HTTP_HEAD;
+    if (request->connection != NULL && strcasecmp(request->connection, "close") == 0)
+        response.close = true;
+    conn_respond(c->conn, &response);
+    http_response_fini(&response);
+    metric_add(METRIC_HTTP_REQUESTS, 1);
+}
+
+/* Answers requests until one upgrades (true) or the connection ends or dawdles (false). */
+static bool serve_until_upgrade(struct client *c)
+{
+    const struct clients_config *config = &c->all->config;
+    int64_t deadline = clock_now() + config->handshake_wait;
+    for (;;) {
+        int got = conn_wait(c->conn, deadline);
+        if (got < 0) {
+            if (got == ERR_TIMEOUT)
+                metric_add(METRIC_HANDSHAKE_TIMEOUTS, 1);
+            return false;
+        }
+        if (got & CONN_UPGRADED)
+            return true;
+        if (got & CONN_REQUEST) {
+            answer(c);
+            deadline = clock_now() + config->idle_wait;
+        }
+    }
+}
+
+/* ---- WebSocket ----------------------------------------------------------------------------------- */
+
+static void converse(struct client *c)
+{
+    int got = 0;
+    do {
+        struct conn_message m;
+        while (conn_next_message(c->conn, &m)) {
+            metric_add(METRIC_RECEIVED, 1);
+            handle_message(c, &m);
+        }
+        got = conn_wait(c->conn, DEADLINE_NEVER);
+    } while (got >= 0);
+}
+
+static void enter(struct client *c)
+{
+    enum dialect dialect =
+        strcmp(conn_subprotocol(c->conn), "hubbub.v1") == 0 ? DIALECT_FULL : DIALECT_CLASSIC;
+    c->session = session_new(dialect, c->username, &c->outbox);
+    struct event *e = event_new(EVENT_REGISTER);
+    e->session = c->session;
+    hub_post(c->all->config.hub, &e, DEADLINE_NEVER);
+    if (c->room[0] != '\0')
+        post_join(c, c->room);
+}
+
+/* The hub closes the outbox when it has let go of it, and with that the writer ends. */
+static void leave(struct client *c)
+{
+    struct event *e = event_new(EVENT_UNREGISTER);
+    e->session = c->session;
+    c->session = NULL;
+    hub_post(c->all->config.hub, &e, DEADLINE_NEVER);
+}
+
+static void chat(struct client *c)
+{
+    const struct clients_config *config = &c->all->config;
+    parker_init(&c->parker);
+    outbox_init(&c->outbox, config->relay, &c->parker, writer_carry, config->send_queue,
+                config->write_wait);
+    pthread_t writer;
+    if (thread_start(&writer, "writer", WRITER_STACK, writer_main, c) != 0) {
+        log_warn("no thread for a writer", LOG_STR("peer", c->peer));
+        conn_close(c->conn, TRY_AGAIN_LATER, "no thread");
+        outbox_fini(&c->outbox);
+        return;
+    }
+    if (!c->echo)
+        enter(c);
+    converse(c);
+
+    __atomic_store_n(&c->ended, true, __ATOMIC_RELEASE);
+    if (!c->echo)
+        leave(c);
+    else
+        outbox_close(&c->outbox, 1000, "bye");
+    parker_wake(&c->parker, WAKE_STOP);
+    relay_kick(config->relay);
+    thread_join(writer);
+    outbox_fini(&c->outbox);
+}
+
+/* ---- the thread ---------------------------------------------------------------------------------- */
+
+static bool open_connection(struct client *c)
+{
+    const struct clients_config *config = &c->all->config;
+    if (config->socket_buffer > 0) {
+        int bytes = (int)config->socket_buffer;
+        setsockopt(c->fd, SOL_SOCKET, SO_SNDBUF, &bytes, sizeof bytes);
+    }
+    struct conn *conn = conn_open(config->net, c->fd, c->peer, c);
+    pthread_mutex_lock(&c->all->mu);
+    c->conn = conn;
+    pthread_mutex_unlock(&c->all->mu);
+    return conn != NULL;
+}
+
+static void close_connection(struct client *c)
+{
+    struct conn *conn = c->conn;
+    pthread_mutex_lock(&c->all->mu);
+    c->conn = NULL; /* clients_stop() must not find it any more */
+    pthread_mutex_unlock(&c->all->mu);
+    conn_free(conn);
+}
+
+void reader_main(void *client)
+{
+    struct client *c = client;
+    if (!open_connection(c))
+        return;
+    if (serve_until_upgrade(c))
+        chat(c);
+    close_connection(c);
+    if (c->admitted)
+        __atomic_fetch_sub(&c->all->sessions, 1, __ATOMIC_RELAXED); /* unlink_client() tells */
+}

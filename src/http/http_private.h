@@ -1,0 +1,53 @@
+/* What the files of http/ share. */
+#ifndef HTTP_PRIVATE_H
+#define HTTP_PRIVATE_H
+
+#include <hubbub/http.h>
+#include <hubbub/protocol.h>
+#include <hubbub/rcu.h>
+
+/* One file, held in memory with its gzipped twin; paths are looked up here and nowhere else, so a request
+ * cannot name anything outside. */
+struct asset {
+    char *name;
+    const char *type;
+    unsigned char *bytes;
+    size_t len;
+    unsigned char *gzip; /* NULL when it would not be smaller */
+    size_t gzip_len;
+    char etag[24], gzip_etag[28];
+};
+
+/* Immutable once published. */
+struct site {
+    struct asset *assets; /* sorted by name */
+    size_t nassets;
+    char **origins;
+    size_t norigins;
+    struct rcu_head rcu;
+};
+
+struct http {
+    struct hub *hub;
+    struct relay *relay;
+    struct site *site; /* (rcu) */
+    bool draining;     /* atomic */
+};
+
+/* site.c */
+struct site *site_new(const struct http_settings *settings, char *why, size_t space);
+void site_free(struct site *s);
+const struct asset *site_find(const struct site *s, const char *name);
+
+/* origin.c */
+bool origin_allowed(const struct site *s, const char *origin, const char *host, bool peer_is_local);
+
+/* respond.c */
+void respond_json(struct http_response *r, int status); /* with the JSON in r->owned */
+void respond_text(struct http_response *r, int status, const char *text); /* static text */
+void respond_problem(struct http_response *r, enum problem problem, const char *detail);
+
+/* metrics.c */
+void respond_metrics(struct http *h, struct http_response *r);
+
+#endif

@@ -1,0 +1,254 @@
+/* The routes, and the files for everything else. */
+#include "http/http_private.h"
+
+#include <hubbub/err.h>
+#include <hubbub/listing.h>
+#include <hubbub/mem.h>
+#include <stdlib.h>
+#include <string.h>
+
+static const char CSP[] = "default-src 'self'; connect-src 'self' ws: wss:; img-src 'self' data:; "
+                          "base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
+
+/* ---- lists --------------------------------------------------------------------------------------- */
+
+static void get_rooms(struct http *h, const struct http_request *q, struct http_response *r)
+{
+    listing_rooms(hub_directory(h->hub), &r->owned, false, NULL, http_request_arg(q, "query"),
+                  http_request_arg(q, "cursor"), hub_max_per_room(h->hub));
+    respond_json(r, 200);
+}
+
+static void get_members(struct http *h, const struct http_request *q, struct http_response *r)
+{
+    const char *room = http_request_arg(q, "room");
+    if (room == NULL || !text_is_name(room, strlen(room)))
+        respond_problem(r, PROBLEM_INVALID_ROOM, NULL);
+    else if (listing_members(hub_directory(h->hub), &r->owned, false, NULL, room) != 0)
+        respond_problem(r, PROBLEM_NO_SUCH_ROOM, NULL);
+    else
+        respond_json(r, 200);
+}
+
+/* ---- acting on a live connection ----------------------------------------------------------------- */
+
+/* The hub answers {"type":"ok",…} or {"error":{"code":…}}: the status is the code's. */
+static int status_of(const struct buf *answer)
+{
+    static const char error[] = "{\"error\":{\"code\":\"";
+    if (answer->len < sizeof error || strncmp(answer->data, error, sizeof error - 1) != 0)
+        return 200;
+    const char *code = answer->data + sizeof error - 1;
+    for (enum problem p = 1; p < PROBLEM_COUNT; p++) {
+        size_t n = strlen(problem_code(p));
+        if (strncmp(code, problem_code(p), n) == 0 && code[n] == '"')
+            return problem_status(p);
+    }
+    return 500;
+}
+
+static void call(struct http *h, enum request_type type, const struct http_request *q,
+                 struct http_response *r)
+{
+    char session[SESSION_ID_MAX + 1];
+    struct request request;
+    struct request_error error;
+    if (q->body_too_large)
+        respond_problem(r, PROBLEM_TOO_LARGE, NULL);
+    else if (protocol_decode_room_call(q->body.len > 0 ? q->body.data : "", q->body.len, session,
+                                       sizeof session, &request, &error) != 0)
+        respond_problem(r, error.problem, error.detail);
+    else {
+        request.type = type;
+        if (hub_call(h->hub, session, &request, &r->owned) != 0)
+            respond_problem(r, PROBLEM_UNAVAILABLE, NULL);
+        else
+            respond_json(r, status_of(&r->owned));
+    }
+}
+
+static void post_join(struct http *h, const struct http_request *q, struct http_response *r)
+{
+    call(h, REQUEST_JOIN, q, r);
+}
+
+static void post_leave(struct http *h, const struct http_request *q, struct http_response *r)
+{
+    call(h, REQUEST_LEAVE, q, r);
+}
+
+/* ---- health -------------------------------------------------------------------------------------- */
+
+static void get_healthz(struct http *h, const struct http_request *q, struct http_response *r)
+{
+    (void)h, (void)q;
+    respond_text(r, 200, "ok\n");
+}
+
+static void get_readyz(struct http *h, const struct http_request *q, struct http_response *r)
+{
+    (void)q;
+    if (__atomic_load_n(&h->draining, __ATOMIC_RELAXED)) {
+        respond_text(r, 503, "stopping\n");
+        http_response_header(r, "Retry-After", "5");
+    } else {
+        respond_text(r, 200, "ready\n");
+    }
+}
+
+static void get_metrics(struct http *h, const struct http_request *q, struct http_response *r)
+{
+    (void)q;
+    respond_metrics(h, r);
+}
+
+static void get_ws(struct http *h, const struct http_request *q, struct http_response *r)
+{
+    (void)h, (void)q;
+    respond_problem(r, PROBLEM_BAD_REQUEST, "this is a WebSocket: ask for an upgrade");
+    r->status = 426;
+    http_response_header(r, "Upgrade", "websocket");
+}
+
+/* ---- files --------------------------------------------------------------------------------------- */
+
+/* The coding is named, and not with q=0 (RFC 9110, 12.5.3). */
+static bool accepts_gzip(const char *header)
+{
+    const char *at = header == NULL ? NULL : strstr(header, "gzip");
+    if (at == NULL)
+        return false;
+    at += strlen("gzip");
+    at += strspn(at, " ;");
+    if (strncmp(at, "q=0", 3) != 0)
+        return true;
+    return at[3] == '.' && strspn(at + 4, "0") < strcspn(at + 4, ", ");
+}
+
+static void serve_asset(const struct asset *a, const struct http_request *q, struct http_response *r)
+{
+    bool zipped = a->gzip != NULL && accepts_gzip(q->accept_encoding);
+    const char *etag = zipped ? a->gzip_etag : a->etag;
+    r->status = 200;
+    r->type = a->type;
+    /* Copied: the site may be replaced while this is on its way. */
+    buf_add(&r->owned, etag, strlen(etag) + 1);
+    buf_add(&r->owned, zipped ? a->gzip : a->bytes, zipped ? a->gzip_len : a->len);
+    r->body = r->owned.data + strlen(etag) + 1;
+    r->body_len = r->owned.len - strlen(etag) - 1;
+    http_response_header(r, "ETag", r->owned.data);
+    http_response_header(r, "Cache-Control", "no-cache"); /* ask, and mostly hear 304 */
+    http_response_header(r, "Vary", "Accept-Encoding");
+    http_response_header(r, "X-Content-Type-Options", "nosniff");
+    http_response_header(r, "Content-Security-Policy", CSP);
+    http_response_header(r, "Referrer-Policy", "no-referrer");
+    if (zipped)
+        http_response_header(r, "Content-Encoding", "gzip");
+    if (q->if_none_match != NULL && strstr(q->if_none_match, etag) != NULL) {
+        r->status = 304;
+        r->no_body = true;
+    }
+}
+
+static bool serve_file(struct http *h, const struct http_request *q, struct http_response *r)
+{
+    const char *name = q->path + 1;
+    if (strncmp(name, "static/", 7) == 0)
+        name += 7;
+    if (name[0] == '\0')
+        name = "index.html";
+    rcu_read_lock();
+    const struct asset *a = site_find(rcu_dereference(h->site), name);
+    if (a != NULL)
+        serve_asset(a, q, r);
+    rcu_read_unlock();
+    return a != NULL;
+}
+
+/* ---- the table ----------------------------------------------------------------------------------- */
+
+static const struct route {
+    const char *path;
+    enum http_method method; /* GET answers HEAD too */
+    void (*serve)(struct http *, const struct http_request *, struct http_response *);
+} routes[] = {
+    {"/rooms", HTTP_GET, get_rooms},         {"/members", HTTP_GET, get_members},
+    {"/join-room", HTTP_POST, post_join},    {"/leave-room", HTTP_POST, post_leave},
+    {"/healthz", HTTP_GET, get_healthz},     {"/readyz", HTTP_GET, get_readyz},
+    {"/metrics", HTTP_GET, get_metrics},     {"/ws", HTTP_GET, get_ws},
+};
+
+static bool method_fits(enum http_method allowed, enum http_method method)
+{
+    return method == allowed || (allowed == HTTP_GET && method == HTTP_HEAD);
+}
+
+static void respond_wrong_method(struct http_response *r, enum http_method allowed)
+{
+    respond_problem(r, PROBLEM_BAD_REQUEST, "this method is not allowed here");
+    r->status = 405;
+    http_response_header(r, "Allow", allowed == HTTP_POST ? "POST" : "GET, HEAD");
+}
+
+void http_serve(void *arg, const struct http_request *request, struct http_response *response)
+{
+    struct http *h = arg;
+    if (request->malformed) {
+        respond_problem(response, PROBLEM_BAD_REQUEST, NULL);
+        return;
+    }
+    for (size_t i = 0; i < sizeof routes / sizeof routes[0]; i++) {
+        if (strcmp(request->path, routes[i].path) != 0)
+            continue;
+        if (method_fits(routes[i].method, request->method))
+            routes[i].serve(h, request, response);
+        else
+            respond_wrong_method(response, routes[i].method);
+        return;
+    }
+    if (!method_fits(HTTP_GET, request->method))
+        respond_wrong_method(response, HTTP_GET);
+    else if (!serve_file(h, request, response))
+        respond_text(response, 404, "There is nothing here. The chat is at /\n");
+}
+
+/* ---- life ---------------------------------------------------------------------------------------- */
+
+struct http *http_new(struct hub *hub, struct relay *relay, const struct http_settings *settings,
+                      char *why, size_t space)
+{
+    struct site *site = site_new(settings, why, space);
+    if (site == NULL)
+        return NULL;
+    struct http *h = xcalloc(1, sizeof *h);
+    h->hub = hub;
+    h->relay = relay;
+    h->site = site;
+    return h;
+}
+
+void http_free(struct http *h)
+{
+    site_free(h->site);
+    free(h);
+}
+
+static void free_site(struct rcu_head *head)
+{
+    site_free(caa_container_of(head, struct site, rcu));
+}
+
+int http_reload(struct http *h, const struct http_settings *settings, char *why, size_t space)
+{
+    struct site *site = site_new(settings, why, space);
+    if (site == NULL)
+        return ERR_SYSTEM;
+    struct site *old = rcu_xchg_pointer(&h->site, site);
+    call_rcu(&old->rcu, free_site);
+    return 0;
+}
+
+void http_drain(struct http *h)
+{
+    __atomic_store_n(&h->draining, true, __ATOMIC_RELAXED);
+}

@@ -1,0 +1,112 @@
+/* Frames for a room. Messages of one batch are put together in the room, framed and ready, and at the
+ * end of the batch become one frame that all members share: a thousand members and thirty messages cost
+ * a thousand posts, not thirty thousand. */
+#include "hub/hub_private.h"
+
+#include <hubbub/check.h>
+#include <hubbub/metrics.h>
+#include <hubbub/outbox.h>
+
+enum { MAX_PENDING_BYTES = 65536 }; /* what a writer can hand over in one go */
+
+void mark_dirty(struct hub *h, struct room *r)
+{
+    if (r->dirty)
+        return;
+    r->dirty = true;
+    r->dirty_next = h->dirty;
+    h->dirty = r;
+}
+
+/* One framed message, given in pieces, for each dialect in mask that has members. */
+static void add_pending(struct hub *h, struct room *r, unsigned mask, const struct buf *const *pieces,
+                        int n)
+{
+    size_t len = 0;
+    for (int i = 0; i < n; i++)
+        len += pieces[i]->len;
+    unsigned char header[FRAME_MAX_HEADER];
+    size_t header_len = frame_header(header, FRAME_TEXT, len);
+
+    bool full = false;
+    for (int d = 0; d < DIALECT_COUNT; d++) {
+        struct pending *p = &r->pending[d];
+        if (!(mask & (1u << d)) || r->by_dialect[d] == 0)
+            continue;
+        buf_reserve(&p->bytes, header_len + len);
+        buf_add(&p->bytes, header, header_len);
+        for (int i = 0; i < n; i++)
+            buf_add(&p->bytes, pieces[i]->data, pieces[i]->len);
+        p->messages++;
+        full |= p->bytes.len >= MAX_PENDING_BYTES || p->messages * 4 >= h->config.send_queue;
+    }
+    mark_dirty(h, r);
+    if (full)
+        flush_room(h, r);
+}
+
+void say_scratch(struct hub *h, struct room *r, unsigned mask)
+{
+    const struct buf *piece = &h->scratch;
+    add_pending(h, r, mask, &piece, 1);
+}
+
+void say_message(struct hub *h, struct member *from, const struct request *req, int64_t ts_ms)
+{
+    struct room *r = from->room;
+    if (from->open.len == 0)
+        encode_message_open(&from->open, r->name, from->session->username, from->session->user_id);
+    buf_clear(&h->tail);
+    buf_add(&h->tail, req->text, req->text_len);
+    encode_message_close(&h->tail, ++r->seq, ts_ms);
+    const struct buf *pieces[] = {&from->open, &h->tail};
+    add_pending(h, r, TO_ALL, pieces, 2);
+    metric_add(METRIC_MESSAGES, 1);
+}
+
+static void flush_dialect(struct room *r, enum dialect d)
+{
+    struct pending *p = &r->pending[d];
+    uint32_t members = r->by_dialect[d];
+    if (p->messages == 0)
+        return;
+    if (members > 0) {
+        struct frame *f = frame_from_bytes(p->bytes.data, p->bytes.len, p->messages);
+        frame_ref(f, members);
+        for (uint32_t i = 0; i < r->count; i++)
+            if (r->members[i]->session->dialect == d)
+                outbox_post(r->members[i]->session->outbox, f);
+        frame_unref(f, 1);
+        metric_add(METRIC_DELIVERIES, (int64_t)members * p->messages);
+    }
+    p->messages = 0;
+    /* A buffer that grew large is not kept for a room that may never need it again. */
+    if (p->bytes.space > 4096)
+        buf_fini(&p->bytes);
+    else
+        buf_clear(&p->bytes);
+}
+
+void flush_room(struct hub *h, struct room *r)
+{
+    (void)h;
+    for (enum dialect d = 0; d < DIALECT_COUNT; d++)
+        flush_dialect(r, d);
+}
+
+void flush_rooms(struct hub *h)
+{
+    while (h->dirty != NULL) {
+        struct room *r = h->dirty;
+        h->dirty = r->dirty_next;
+        r->dirty = false;
+        flush_room(h, r);
+        if (r->count > 0)
+            continue;
+        notice_forget(h, r);
+        directory_remove_room(h->directory, r);
+        room_free_later(r);
+        h->nrooms--;
+        metric_add(METRIC_ROOMS, -1);
+    }
+}

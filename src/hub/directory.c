@@ -1,0 +1,144 @@
+/* The directory: three lock-free hash tables. See <hubbub/directory.h>. */
+#include <hubbub/check.h>
+#include <hubbub/directory.h>
+#include <hubbub/mem.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/random.h>
+
+enum { FIRST_BUCKETS = 256 };
+
+struct directory {
+    struct cds_lfht *rooms, *sessions, *names;
+    uint64_t seed; /* so that nobody can choose names that fall into one bucket */
+};
+
+static struct cds_lfht *table_new(void)
+{
+    struct cds_lfht *t = cds_lfht_new(FIRST_BUCKETS, FIRST_BUCKETS, 0,
+                                      CDS_LFHT_AUTO_RESIZE | CDS_LFHT_ACCOUNTING, NULL);
+    INSIST(t != NULL);
+    return t;
+}
+
+struct directory *directory_new(void)
+{
+    struct directory *d = xcalloc(1, sizeof *d);
+    INSIST(getrandom(&d->seed, sizeof d->seed, 0) == sizeof d->seed);
+    d->rooms = table_new();
+    d->sessions = table_new();
+    d->names = table_new();
+    return d;
+}
+
+void directory_free(struct directory *d)
+{
+    INSIST(cds_lfht_destroy(d->rooms, NULL) == 0);
+    INSIST(cds_lfht_destroy(d->sessions, NULL) == 0);
+    INSIST(cds_lfht_destroy(d->names, NULL) == 0);
+    free(d);
+}
+
+/* FNV-1a from a secret start, then the finisher of MurmurHash3 (both in the public domain). */
+static unsigned long hash(const struct directory *d, const char *s)
+{
+    uint64_t h = d->seed ^ UINT64_C(0xcbf29ce484222325);
+    for (; *s != '\0'; s++)
+        h = (h ^ (unsigned char)*s) * UINT64_C(0x100000001b3);
+    h ^= h >> 33;
+    h *= UINT64_C(0xff51afd7ed558ccd);
+    h ^= h >> 33;
+    return (unsigned long)h;
+}
+
+static int room_matches(struct cds_lfht_node *node, const void *name)
+{
+    return strcmp(caa_container_of(node, struct room, by_name)->name, name) == 0;
+}
+
+static int session_matches(struct cds_lfht_node *node, const void *id)
+{
+    return strcmp(caa_container_of(node, struct session, by_id)->id, id) == 0;
+}
+
+static int name_matches(struct cds_lfht_node *node, const void *name)
+{
+    return strcmp(caa_container_of(node, struct session, by_name)->username, name) == 0;
+}
+
+static struct cds_lfht_node *find(const struct directory *d, struct cds_lfht *table,
+                                  cds_lfht_match_fct match, const char *key)
+{
+    struct cds_lfht_iter iter;
+    cds_lfht_lookup(table, hash(d, key), match, key, &iter);
+    return cds_lfht_iter_get_node(&iter);
+}
+
+struct room *directory_find_room(const struct directory *d, const char *name)
+{
+    struct cds_lfht_node *n = find(d, d->rooms, room_matches, name);
+    return n == NULL ? NULL : caa_container_of(n, struct room, by_name);
+}
+
+struct session *directory_find_session(const struct directory *d, const char *id)
+{
+    struct cds_lfht_node *n = find(d, d->sessions, session_matches, id);
+    return n == NULL ? NULL : caa_container_of(n, struct session, by_id);
+}
+
+struct session *directory_find_name(const struct directory *d, const char *username)
+{
+    struct cds_lfht_node *n = find(d, d->names, name_matches, username);
+    return n == NULL ? NULL : caa_container_of(n, struct session, by_name);
+}
+
+void directory_each_room(const struct directory *d, directory_room_fn *fn, void *arg)
+{
+    struct cds_lfht_iter iter;
+    struct room *r;
+    cds_lfht_for_each_entry(d->rooms, &iter, r, by_name)
+        if (!fn(arg, r))
+            return;
+}
+
+/* ---- the hub ------------------------------------------------------------------------------------- */
+
+static void add(struct directory *d, struct cds_lfht *table, const char *key,
+                struct cds_lfht_node *node)
+{
+    rcu_read_lock();
+    cds_lfht_add(table, hash(d, key), node);
+    rcu_read_unlock();
+}
+
+static void del(struct cds_lfht *table, struct cds_lfht_node *node)
+{
+    rcu_read_lock();
+    INSIST(cds_lfht_del(table, node) == 0);
+    rcu_read_unlock();
+}
+
+void directory_add_room(struct directory *d, struct room *r)
+{
+    cds_lfht_node_init(&r->by_name);
+    add(d, d->rooms, r->name, &r->by_name);
+}
+
+void directory_remove_room(struct directory *d, struct room *r)
+{
+    del(d->rooms, &r->by_name);
+}
+
+void directory_add_session(struct directory *d, struct session *s)
+{
+    cds_lfht_node_init(&s->by_id);
+    cds_lfht_node_init(&s->by_name);
+    add(d, d->sessions, s->id, &s->by_id);
+    add(d, d->names, s->username, &s->by_name);
+}
+
+void directory_remove_session(struct directory *d, struct session *s)
+{
+    del(d->sessions, &s->by_id);
+    del(d->names, &s->by_name);
+}

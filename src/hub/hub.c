@@ -1,0 +1,199 @@
+/* The hub thread: takes what waits in the inbox, does it event by event, then sends what came of it.
+ * It is woken once per batch, and wakes the writers once per batch. */
+#include "hub/hub_private.h"
+
+#include <hubbub/check.h>
+#include <hubbub/clock.h>
+#include <hubbub/err.h>
+#include <hubbub/mem.h>
+#include <hubbub/metrics.h>
+#include <hubbub/outbox.h>
+#include <hubbub/thread.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/random.h>
+
+enum {
+    BATCH = 256,
+    HUB_STACK = 256 * 1024,
+};
+
+struct hub *hub_new(const struct hub_config *config)
+{
+    struct hub *h = xcalloc(1, sizeof *h);
+    h->config = *config;
+    h->settings = config->settings;
+    h->max_per_room = config->settings.max_per_room;
+    h->next_announce = DEADLINE_NEVER;
+    h->directory = directory_new();
+    channel_init(&h->inbox, config->inbox);
+    uint64_t epoch;
+    INSIST(getrandom(&epoch, sizeof epoch, 0) == sizeof epoch);
+    snprintf(h->epoch, sizeof h->epoch, "%016llx", (unsigned long long)epoch);
+    return h;
+}
+
+void hub_free(struct hub *h)
+{
+    REQUIRE(h->sessions == NULL && h->nrooms == 0);
+    channel_fini(&h->inbox);
+    directory_free(h->directory);
+    buf_fini(&h->scratch);
+    buf_fini(&h->tail);
+    free(h);
+}
+
+const struct directory *hub_directory(const struct hub *h)
+{
+    return h->directory;
+}
+
+uint32_t hub_max_per_room(const struct hub *h)
+{
+    return __atomic_load_n(&h->max_per_room, __ATOMIC_RELAXED);
+}
+
+/* ---- other threads ------------------------------------------------------------------------------- */
+
+int hub_post(struct hub *h, struct event **e, int64_t deadline)
+{
+    int err = channel_send(&h->inbox, *e, deadline);
+    if (err != 0)
+        event_free(*e);
+    *e = NULL;
+    return err;
+}
+
+/* Where the answer to a CALL or FENCE arrives. The hub may still be inside outbox_post() when the frame
+ * is already taken, so it is freed after a grace period, and the hub posts inside a read section. */
+struct answer {
+    struct outbox outbox;
+    struct rcu_head rcu;
+};
+
+static void free_answer(struct rcu_head *head)
+{
+    struct answer *a = caa_container_of(head, struct answer, rcu);
+    outbox_fini(&a->outbox);
+    free(a);
+}
+
+/* Waits as long as it takes: the hub always answers what it has accepted. */
+static int ask(struct hub *h, struct event *e, struct buf *text)
+{
+    struct answer *a = xcalloc(1, sizeof *a);
+    outbox_init(&a->outbox, NULL, NULL, NULL, 1, 0);
+    e->reply_to = &a->outbox;
+    int err = hub_post(h, &e, DEADLINE_NEVER);
+    if (err == 0) {
+        struct frame *f;
+        INSIST(outbox_take(&a->outbox, &f, 1, DEADLINE_NEVER) == 1);
+        if (text != NULL)
+            buf_add(text, f->bytes, f->len);
+        frame_unref(f, 1);
+    }
+    call_rcu(&a->rcu, free_answer);
+    return err;
+}
+
+int hub_fence(struct hub *h)
+{
+    return ask(h, event_new(EVENT_FENCE), NULL);
+}
+
+int hub_call(struct hub *h, const char *session_id, struct request *request, struct buf *answer)
+{
+    struct event *e = event_new(EVENT_CALL);
+    text_copy(e->session_id, sizeof e->session_id, session_id, strlen(session_id));
+    e->request = *request;
+    *request = (struct request){0};
+    return ask(h, e, answer);
+}
+
+/* ---- the thread ---------------------------------------------------------------------------------- */
+
+static void on_request(struct hub *h, struct event *e)
+{
+    switch (e->request.type) {
+    case REQUEST_JOIN: on_join(h, e); break;
+    case REQUEST_LEAVE: on_leave(h, e); break;
+    case REQUEST_MESSAGE: on_message(h, e); break;
+    case REQUEST_TYPING: on_typing(h, e); break;
+    default: INSIST(!"a request that its reader should have answered");
+    }
+}
+
+static void on_call(struct hub *h, struct event *e)
+{
+    rcu_read_lock();
+    e->session = directory_find_session(h->directory, e->session_id);
+    rcu_read_unlock(); /* the hub alone removes sessions */
+    if (e->session == NULL)
+        refuse(h, e, PROBLEM_UNKNOWN_SESSION, NULL);
+    else
+        on_request(h, e);
+}
+
+static void on_fence(struct hub *h, struct event *e)
+{
+    flush_rooms(h);
+    scratch(h);
+    reply_scratch(h, e);
+}
+
+static void on_settings(struct hub *h, struct event *e)
+{
+    h->settings = *e->settings;
+    __atomic_store_n(&h->max_per_room, h->settings.max_per_room, __ATOMIC_RELAXED);
+}
+
+static void handle(struct hub *h, struct event *e)
+{
+    static void (*const handlers[EVENT_COUNT])(struct hub *, struct event *) = {
+        [EVENT_REGISTER] = on_register, [EVENT_UNREGISTER] = on_unregister,
+        [EVENT_REQUEST] = on_request,   [EVENT_CALL] = on_call,
+        [EVENT_FENCE] = on_fence,       [EVENT_SETTINGS] = on_settings,
+        [EVENT_DRAIN] = on_drain,
+    };
+    handlers[e->type](h, e);
+    event_free(e);
+}
+
+static void hub_main(void *arg)
+{
+    struct hub *h = arg;
+    struct event *batch[BATCH];
+    for (;;) {
+        int64_t wake_at = h->next_announce;
+        if (h->leaving != NULL && h->leaving->leave_at < wake_at)
+            wake_at = h->leaving->leave_at;
+        int n = channel_recv(&h->inbox, (void **)batch, BATCH, wake_at);
+        if (n == ERR_CLOSED)
+            return;
+        for (int i = 0; i < n; i++)
+            handle(h, batch[i]);
+        if (wake_at != DEADLINE_NEVER) {
+            int64_t now = clock_now();
+            announce_due(h, now);
+            drain_due(h, now);
+        }
+        flush_rooms(h);
+        relay_kick(h->config.relay);
+        if (n > 0) {
+            metric_add(METRIC_EVENTS, n);
+            metric_add(METRIC_BATCHES, 1);
+        }
+    }
+}
+
+int hub_start(struct hub *h)
+{
+    return thread_start(&h->thread, "hub", HUB_STACK, hub_main, h);
+}
+
+void hub_stop(struct hub *h)
+{
+    channel_close(&h->inbox);
+    thread_join(h->thread);
+}

@@ -1,0 +1,97 @@
+/* Who came and who went. In small rooms one notice each; above the limit they are gathered and told at
+ * most once a second, because single notices grow with the square of a room. */
+#include "hub/hub_private.h"
+
+#include <hubbub/clock.h>
+#include <hubbub/outbox.h>
+
+static const int64_t ANNOUNCE_EVERY = NS_PER_S;
+
+static bool is_crowded(const struct hub *h, const struct room *r)
+{
+    return r->count > h->settings.notice_limit;
+}
+
+static void schedule(struct hub *h, struct room *r)
+{
+    if (r->announcing)
+        return;
+    r->announcing = true;
+    r->announce_at = clock_now() + ANNOUNCE_EVERY;
+    r->announce_next = h->announcing;
+    h->announcing = r;
+    if (r->announce_at < h->next_announce)
+        h->next_announce = r->announce_at;
+}
+
+void notice_join(struct hub *h, struct member *m)
+{
+    struct session *s = m->session;
+    encode_join(scratch(h), m->room->name, s->username, s->user_id, m->room->count);
+    if (!is_crowded(h, m->room)) {
+        say_scratch(h, m->room, TO_ALL);
+        return;
+    }
+    send_scratch(h, s->outbox); /* the joiner is always told at once */
+    room_note_join(m);
+    schedule(h, m->room);
+}
+
+void notice_leave(struct hub *h, struct member *m)
+{
+    /* Those who hear of it do not count the one who goes. */
+    if (is_crowded(h, m->room) || m->joined_index >= 0) {
+        room_note_leave(m);
+        schedule(h, m->room);
+        return;
+    }
+    struct session *s = m->session;
+    encode_leave(scratch(h), m->room->name, s->username, s->user_id, m->room->count - 1);
+    say_scratch(h, m->room, TO_ALL);
+}
+
+static void announce(struct hub *h, struct room *r)
+{
+    const char *joined[NOTICE_MAX_NAMES], *left[NOTICE_MAX_NAMES];
+    for (uint32_t i = 0; i < r->njoined; i++)
+        joined[i] = r->joined[i]->session->username;
+    for (uint32_t i = 0; i < r->nleft; i++)
+        left[i] = r->left[i];
+    if (r->njoined + r->nleft > 0 && r->count > 0) {
+        encode_presence(scratch(h), r->name, joined, r->njoined, left, r->nleft, r->count);
+        say_scratch(h, r, TO_FULL);
+    }
+    room_notes_clear(r);
+}
+
+void announce_due(struct hub *h, int64_t now)
+{
+    if (now < h->next_announce)
+        return;
+    h->next_announce = DEADLINE_NEVER;
+    struct room **link = &h->announcing;
+    while (*link != NULL) {
+        struct room *r = *link;
+        if (r->announce_at <= now) {
+            *link = r->announce_next;
+            r->announcing = false;
+            announce(h, r);
+        } else {
+            if (r->announce_at < h->next_announce)
+                h->next_announce = r->announce_at;
+            link = &r->announce_next;
+        }
+    }
+}
+
+void notice_forget(struct hub *h, struct room *r)
+{
+    if (!r->announcing)
+        return;
+    struct room **link = &h->announcing;
+    while (*link != r)
+        link = &(*link)->announce_next;
+    *link = r->announce_next;
+    r->announcing = false;
+    room_notes_clear(r);
+}

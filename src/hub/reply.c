@@ -1,0 +1,44 @@
+/* Frames for one session: replies, errors, its welcome. */
+#include "hub/hub_private.h"
+
+#include <hubbub/outbox.h>
+
+struct buf *scratch(struct hub *h)
+{
+    buf_clear(&h->scratch);
+    return &h->scratch;
+}
+
+void send_scratch(struct hub *h, struct outbox *to)
+{
+    outbox_post(to, frame_new(FRAME_TEXT, h->scratch.data, h->scratch.len));
+}
+
+void reply_scratch(struct hub *h, const struct event *e)
+{
+    if (e->reply_to == NULL) {
+        send_scratch(h, e->session->outbox);
+        return;
+    }
+    rcu_read_lock(); /* who asked may be gone as soon as the answer is there */
+    outbox_post(e->reply_to, frame_from_bytes(h->scratch.data, h->scratch.len, 1));
+    rcu_read_unlock();
+}
+
+void refuse(struct hub *h, const struct event *e, enum problem problem, const char *detail)
+{
+    if (e->reply_to != NULL)
+        encode_http_error(scratch(h), problem, detail);
+    else
+        encode_error(scratch(h), e->session->dialect, problem, detail, e->request.id,
+                     e->request.room, 0);
+    reply_scratch(h, e);
+}
+
+void confirm(struct hub *h, const struct event *e, const char *room)
+{
+    if (e->request.id[0] == '\0' && e->reply_to == NULL)
+        return;
+    encode_ok(scratch(h), e->request.id, room);
+    reply_scratch(h, e);
+}

@@ -1,0 +1,61 @@
+/* Sessions: made by a client, then the hub's. */
+#include <errno.h>
+#include <hubbub/check.h>
+#include <hubbub/mem.h>
+#include <hubbub/room.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/random.h>
+
+/* 2n hex digits of randomness that cannot be guessed. */
+static void random_hex(char *out, size_t n)
+{
+    static const char digits[] = "0123456789abcdef";
+    unsigned char bytes[32];
+    REQUIRE(n <= sizeof bytes);
+    while (getrandom(bytes, n, 0) != (ssize_t)n)
+        INSIST(errno == EINTR);
+    for (size_t i = 0; i < n; i++) {
+        out[2 * i] = digits[bytes[i] >> 4];
+        out[2 * i + 1] = digits[bytes[i] & 15];
+    }
+    out[2 * n] = '\0';
+}
+
+struct session *session_new(enum dialect dialect, const char *username, struct outbox *outbox)
+{
+    struct session *s = xcalloc(1, sizeof *s);
+    s->magic = SESSION_MAGIC;
+    random_hex(s->id, SESSION_ID_MAX / 2);
+    random_hex(s->user_id, USER_ID_MAX / 2);
+    s->dialect = dialect;
+    s->outbox = outbox;
+    s->next_suffix = 2;
+    text_copy(s->username, sizeof s->username, username, strlen(username));
+    return s;
+}
+
+void session_free(struct session *s)
+{
+    REQUIRE(MAGIC_OK(s, SESSION_MAGIC) && s->members == NULL);
+    s->magic = 0;
+    free(s);
+}
+
+static void free_session(struct rcu_head *head)
+{
+    session_free(caa_container_of(head, struct session, rcu));
+}
+
+void session_free_later(struct session *s)
+{
+    call_rcu(&s->rcu, free_session);
+}
+
+struct member *session_find(const struct session *s, const char *room)
+{
+    for (struct member *m = s->members; m != NULL; m = m->next)
+        if (strcmp(m->room->name, room) == 0)
+            return m;
+    return NULL;
+}

@@ -1,0 +1,30 @@
+/* hubbub: the command. */
+#include <hubbub/config.h>
+#include <hubbub/server.h>
+#include <stdio.h>
+
+int main(int argc, char **argv)
+{
+    struct config config;
+    char err[512];
+    int status = 0;
+    switch (config_load(&config, argc, argv, err, sizeof err)) {
+    case CONFIG_RUN:
+        status = server_run(&config, argc, argv);
+        config_free(&config);
+        return status;
+    case CONFIG_CHECK:
+        status = server_check(&config);
+        config_free(&config);
+        return status;
+    case CONFIG_HELP:
+        config_help(stdout);
+        return 0;
+    case CONFIG_VERSION:
+        printf("hubbub %s\n", HUBBUB_VERSION);
+        return 0;
+    default:
+        fprintf(stderr, "hubbub: %s\n", err);
+        return CONFIG_EXIT_USAGE;
+    }
+}
