@@ -15,4 +15,9 @@ int thread_start(pthread_t *out, const char *name, size_t stack, thread_fn *fn, 
 
 void thread_join(pthread_t t);
 
+/* Before the first thread: tells the kernel how many threads may sleep at once. Since Linux 6.16 a
+ * process has a futex hash of its own, of 16 buckets on a small machine, and waking one of 15 000
+ * sleepers walks a chain of a thousand others: 140 us instead of 5. Older kernels need no help. */
+void thread_expect(size_t threads);
+
 #endif

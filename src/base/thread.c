@@ -57,6 +57,15 @@ int thread_start(pthread_t *out, const char *name, size_t stack, thread_fn *fn, 
     return 0;
 }
 
+void thread_expect(size_t threads)
+{
+    enum { FUTEX_HASH = 78, SET_SLOTS = 1 }; /* PR_FUTEX_HASH of linux/prctl.h, newer than our headers */
+    unsigned long slots = 256;
+    while (slots < threads && slots < 65536)
+        slots *= 2;
+    prctl(FUTEX_HASH, SET_SLOTS, slots, 0UL, 0UL); /* EINVAL where it is not known */
+}
+
 void thread_join(pthread_t t)
 {
     INSIST(pthread_join(t, NULL) == 0);

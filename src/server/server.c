@@ -13,6 +13,7 @@
 #include <hubbub/mem.h>
 #include <hubbub/rcu.h>
 #include <hubbub/server.h>
+#include <hubbub/thread.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -312,6 +313,7 @@ int server_run(const struct config *config, int argc, char **argv)
     struct capacity capacity;
     work_out_capacity(config, s.cores, &capacity);
     s.max_sessions = (uint32_t)capacity.connections;
+    thread_expect(2 * (size_t)s.max_sessions);
     int status = put_together(&s);
     if (status == 0) {
         announce(&s, &capacity);
