@@ -21,7 +21,7 @@
  * not empty some writer has a place among the carriers, and whoever has one does not sleep before it
  * has found the list empty or passed its place on.
  *
- * Memory: whoever frees a task or a parker does so after a grace period (call_rcu), because a waker may
+ * Memory: whoever frees a task or a parker does so after a grace period (rcu_defer), because a waker may
  * still be looking at it.
  */
 #ifndef HUBBUB_RELAY_H

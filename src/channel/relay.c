@@ -178,7 +178,8 @@ static void give_to_owner(struct relay *r, struct relay_task *t)
 
 static void carry(struct relay *r, struct relay_task *t)
 {
-    __atomic_exchange_n(&t->state, TASK_RUNNING, __ATOMIC_SEQ_CST);
+    INSIST(__atomic_load_n(&t->state, __ATOMIC_SEQ_CST) == TASK_QUEUED);
+    __atomic_store_n(&t->state, TASK_RUNNING, __ATOMIC_SEQ_CST);
     if (!t->run(t)) {
         give_to_owner(r, t);
         return;

@@ -62,6 +62,7 @@ static bool link_client(struct clients *cs, struct client *c)
 
 static void free_client(struct rcu_head *head)
 {
+    rcu_deferred();
     free(caa_container_of(head, struct client, rcu));
 }
 
@@ -74,7 +75,7 @@ static void unlink_client(struct clients *cs, struct client *c)
         cs->first = c->next;
     if (c->next != NULL)
         c->next->prev = c->prev;
-    call_rcu(&c->rcu, free_client); /* a waker may still be looking at its parker */
+    rcu_defer(&c->rcu, free_client); /* a waker may still be looking at its parker */
     cs->count--;
     metric_add(METRIC_CONNECTIONS, -1);
     pthread_cond_broadcast(&cs->changed);

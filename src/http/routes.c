@@ -235,6 +235,7 @@ void http_free(struct http *h)
 
 static void free_site(struct rcu_head *head)
 {
+    rcu_deferred();
     site_free(caa_container_of(head, struct site, rcu));
 }
 
@@ -244,7 +245,7 @@ int http_reload(struct http *h, const struct http_settings *settings, char *why,
     if (site == NULL)
         return ERR_SYSTEM;
     struct site *old = rcu_xchg_pointer(&h->site, site);
-    call_rcu(&old->rcu, free_site);
+    rcu_defer(&old->rcu, free_site);
     return 0;
 }
 

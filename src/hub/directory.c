@@ -70,6 +70,7 @@ static struct cds_lfht_node *find(const struct directory *d, struct cds_lfht *ta
                                   cds_lfht_match_fct match, const char *key)
 {
     struct cds_lfht_iter iter;
+    RCU_FOUND();
     cds_lfht_lookup(table, hash(d, key), match, key, &iter);
     return cds_lfht_iter_get_node(&iter);
 }
@@ -96,6 +97,7 @@ void directory_each_room(const struct directory *d, directory_room_fn *fn, void 
 {
     struct cds_lfht_iter iter;
     struct room *r;
+    RCU_FOUND();
     cds_lfht_for_each_entry(d->rooms, &iter, r, by_name)
         if (!fn(arg, r))
             return;
@@ -106,6 +108,7 @@ void directory_each_room(const struct directory *d, directory_room_fn *fn, void 
 static void add(struct directory *d, struct cds_lfht *table, const char *key,
                 struct cds_lfht_node *node)
 {
+    RCU_PUBLISHED();
     rcu_read_lock();
     cds_lfht_add(table, hash(d, key), node);
     rcu_read_unlock();

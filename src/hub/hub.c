@@ -74,6 +74,7 @@ struct answer {
 
 static void free_answer(struct rcu_head *head)
 {
+    rcu_deferred();
     struct answer *a = caa_container_of(head, struct answer, rcu);
     outbox_fini(&a->outbox);
     free(a);
@@ -93,7 +94,7 @@ static int ask(struct hub *h, struct event *e, struct buf *text)
             buf_add(text, f->bytes, f->len);
         frame_unref(f, 1);
     }
-    call_rcu(&a->rcu, free_answer);
+    rcu_defer(&a->rcu, free_answer);
     return err;
 }
 

@@ -18,6 +18,7 @@ struct room *room_new(const char *name)
 
 static void free_room(struct rcu_head *head)
 {
+    rcu_deferred();
     struct room *r = caa_container_of(head, struct room, rcu);
     r->magic = 0;
     free(r);
@@ -31,7 +32,7 @@ void room_free_later(struct room *r)
     free(r->members);
     free(r->joined);
     free(r->left);
-    call_rcu(&r->rcu, free_room);
+    rcu_defer(&r->rcu, free_room);
 }
 
 static void set_count(struct room *r, uint32_t count)
@@ -61,6 +62,7 @@ struct member *room_add(struct room *r, struct session *s)
     r->members[r->count] = m;
     set_count(r, r->count + 1);
     r->by_dialect[s->dialect]++;
+    RCU_PUBLISHED();
     cds_list_add_tail_rcu(&m->node, &r->list);
     set_only(s);
     return m;
@@ -68,6 +70,7 @@ struct member *room_add(struct room *r, struct session *s)
 
 static void free_member(struct rcu_head *head)
 {
+    rcu_deferred();
     free(caa_container_of(head, struct member, rcu));
 }
 
@@ -90,7 +93,7 @@ void room_remove(struct member *m)
 
     buf_fini(&m->open);
     cds_list_del_rcu(&m->node);
-    call_rcu(&m->rcu, free_member);
+    rcu_defer(&m->rcu, free_member);
 }
 
 /* ---- merged notices ------------------------------------------------------------------------------ */

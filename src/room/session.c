@@ -44,12 +44,13 @@ void session_free(struct session *s)
 
 static void free_session(struct rcu_head *head)
 {
+    rcu_deferred();
     session_free(caa_container_of(head, struct session, rcu));
 }
 
 void session_free_later(struct session *s)
 {
-    call_rcu(&s->rcu, free_session);
+    rcu_defer(&s->rcu, free_session);
 }
 
 struct member *session_find(const struct session *s, const char *room)
