@@ -24,7 +24,7 @@ const FLOORS = [
 
 // include/hubbub/X.h belongs to the room X, else to the one room that has src/ROOM/X.c, else:
 const OWNERS = {
-    check: 'base', clock: 'base', err: 'base', rcu: 'base', log: 'base', thread: 'base',
+    check: 'base', clock: 'base', err: 'base', log: 'base', metrics: 'base', rcu: 'base', thread: 'base',
     event: 'message', frame: 'message', outbox: 'message',
     request: 'message', // decoded by protocol, carried in an event
     web_asset: 'http', // generated into the binary, served by http
