@@ -42,6 +42,9 @@ static void on_library_log(int level, const char *line)
 
 static bool shard_init(struct shard *s)
 {
+    /* All zero: the library keeps no validity timers. They never fire here, and each message received
+     * would cost a walk through a sorted list of all connections of the shard. */
+    static const lws_retry_bo_t no_timers;
     struct lws_context_creation_info info = {
         .port = CONTEXT_PORT_NO_LISTEN,
         .protocols = protocols,
@@ -51,6 +54,7 @@ static bool shard_init(struct shard *s)
         .max_http_header_data = MAX_HEADER_BYTES,
         .max_http_header_pool = MAX_HEADER_TABLES,
         .pt_serv_buf_size = 4096,
+        .retry_and_idle_policy = &no_timers,
         .vhost_name = "hubbub",
         .server_string = "hubbub",
     };
