@@ -422,6 +422,7 @@ test('notices of a large room are merged', async (t) => {
     await member(t, server, 'bob', 'lobby');
     await member(t, server, 'carol', 'lobby');
     await alice.next({ type: 'join', username: 'carol' });
+    alice.take({ type: 'join' });
 
     const late = ['dave', 'erin', 'frank', 'grace', 'heidi'];
     const crowd = [];

@@ -329,7 +329,8 @@ test('RFC 6455', async (t) => {
             });
             await t.test(`${what}, a byte in a frame`, async (t) => {
                 const peer = await open(t);
-                payload.forEach((byte, i) => peer.send(i ? CONTINUATION : TEXT, Buffer.from([byte]), { fin: i === payload.length - 1 }));
+                peer.write(Buffer.concat(Array.from(payload, (byte, i) =>
+                    frame(i ? CONTINUATION : TEXT, [byte], { fin: i === payload.length - 1 }))));
                 await fails(peer, 1007);
             });
             await t.test(`${what}, in binary it is welcome`, async (t) => {

@@ -213,7 +213,8 @@ test('--check prints what counts: command line over environment over file', asyn
 test('at its start it says how many connections fit and why, and logs nothing per message', async (t) => {
     const server = await startServer(t, ['--log', 'json', '--max-connections', '123']);
     const records = () => lines(server.stderr).map((line) => JSON.parse(line)); // every line is JSON
-    assert.ok(records().some((record) => /123 connections/.test(Object.values(record).join(' '))), server.stderr);
+    await until(() => records().some((record) => /123 connections/.test(Object.values(record).join(' '))),
+        () => `how many fit in: ${server.stderr}`);
     const alice = await connect(t, server, { username: 'alice', room: 'lobby' });
     await alice.barrier();
     const before = records().length;
@@ -224,7 +225,7 @@ test('at its start it says how many connections fit and why, and logs nothing pe
 
 test('logfmt is the default', async (t) => {
     const server = await startServer(t);
-    assert.ok(lines(server.stderr).length > 0);
+    await until(() => server.stderr.includes('listening'), 'the first line');
     for (const line of lines(server.stderr)) assert.match(line, /^(\w+=("(\\.|[^"\\])*"|[^\s"]*)( |$))+$/);
 });
 
