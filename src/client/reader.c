@@ -95,7 +95,7 @@ static void chat(struct client *c)
     parker_init(&c->parker);
     outbox_init(&c->outbox, config->relay, &c->parker, writer_carry, config->send_queue,
                 config->write_wait);
-    pthread_t writer;
+    struct thread *writer;
     if (thread_start(&writer, "writer", WRITER_STACK, writer_main, c) != 0) {
         log_warn("no thread for a writer", LOG_STR("peer", c->peer));
         conn_close(c->conn, TRY_AGAIN_LATER, "no thread");
@@ -104,6 +104,7 @@ static void chat(struct client *c)
     }
     if (!c->echo)
         enter(c);
+    thread_trim_stack(); /* the handshake went deeper than the conversation will */
     converse(c);
 
     __atomic_store_n(&c->ended, true, __ATOMIC_RELEASE);

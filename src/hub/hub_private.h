@@ -5,13 +5,13 @@
 #include <hubbub/channel.h>
 #include <hubbub/hub.h>
 #include <hubbub/protocol.h>
-#include <pthread.h>
+#include <hubbub/thread.h>
 
 struct hub {
     /* set once */
     struct hub_config config;
     struct directory *directory; /* written by the hub thread, read by all */
-    pthread_t thread;
+    struct thread *thread;
 
     struct channel inbox;  /* shared */
     uint32_t max_per_room; /* atomic: settings.max_per_room for other threads */

@@ -35,7 +35,7 @@ struct listener {
     int npaths;
     listener_accept_fn *accept;
     void *arg;
-    pthread_t thread;
+    struct thread *thread;
     bool running; /* of whoever starts and stops it */
 };
 

@@ -176,6 +176,7 @@ static void take_apart(struct server *s)
         net_free(s->net);
     if (s->http != NULL)
         http_free(s->http);
+    thread_end_all();
     rcu_barrier(); /* members, rooms and sessions that were on their way out */
     if (s->hub != NULL)
         hub_free(s->hub);
