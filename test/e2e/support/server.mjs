@@ -160,14 +160,14 @@ function tail(text) {
 }
 
 /*
- * A server for this test (or suite), stopped after it. Unless the test says otherwise it does not
- * spread departures over time, so that stopping is quick.
+ * A server for this test, stopped after it. Unless the test says otherwise it does not spread departures
+ * over time, nor wait long for those who do not answer its close, so that stopping is quick.
  */
 export async function startServer(t, args = [], options = {}) {
     const port = options.port ?? await freePort();
     const where = args.some((arg) => arg.startsWith('--listen')) ? [] : ['--port', String(port)];
-    const drain = args.includes('--drain') ? [] : ['--drain', '0'];
-    const server = new Server(launch([...where, ...drain, ...args], options), port);
+    const brisk = [['--drain', '0'], ['--close-wait', '1s']].filter(([name]) => !args.includes(name));
+    const server = new Server(launch([...where, ...brisk.flat(), ...args], options), port);
     if (options.where) server.where = options.where(port);
     t.after(() => server.stop());
     const early = server.run.exited.promise.then((end) => {
