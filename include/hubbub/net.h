@@ -100,6 +100,8 @@ typedef void listener_accept_fn(void *arg, int fd, const char *peer);
 /* addresses: "host:port", "[v6]:port", "unix:/path". On failure returns an error and says in `why` which
  * address and why. Descriptors are bound when it returns; accepting begins with listener_start(). */
 int listener_new(struct listener **out, char *const *addresses, size_t n, char *why, size_t space);
+/* The TCP port of the first address, as the system chose it for port 0; 0 for a Unix socket. */
+int listener_port(const struct listener *l);
 int listener_start(struct listener *l, listener_accept_fn *accept, void *arg);
 /* Stops accepting; the thread is gone when it returns. */
 void listener_stop(struct listener *l);

@@ -11,10 +11,16 @@
 #define HUBBUB_OUTBOX_H
 
 #include <hubbub/channel.h>
+#include <hubbub/clock.h>
 #include <hubbub/frame.h>
 #include <hubbub/relay.h>
 #include <stdbool.h>
 #include <stdint.h>
+
+/* A peer a moment behind is not lost, and one that lives at its limit cannot hold up the hub for more
+ * than a hundredth of the time. */
+#define OUTBOX_GRACE       (100 * NS_PER_MS)
+#define OUTBOX_GRACE_EVERY (10 * NS_PER_S)
 
 struct outbox {
     struct channel frames;
@@ -23,8 +29,10 @@ struct outbox {
     uint32_t limit;           /* set once: messages */
     int64_t patience;         /* set once: ns a post waits for a receiver that is short of CPU */
     uint32_t messages;        /* atomic: waiting */
+    int64_t grace_since;      /* atomic: when the grace was last renewed */
+    int64_t grace_left;       /* atomic: ns */
     uint32_t close_code;      /* atomic: RFC 6455 status, 0 while open */
-    const char *close_reason; /* static text; valid when close_code is read as not 0 */
+    const char *close_reason; /* atomic: static text, set before the code */
 };
 
 void outbox_init(struct outbox *o, struct relay *relay, struct parker *owner, relay_run_fn *run,
@@ -33,7 +41,8 @@ void outbox_fini(struct outbox *o); /* drops what is left */
 
 /* Adds a frame and takes one reference of it, on failure too. Marks the task; relay_kick() is for the
  * caller, after its batch. When the outbox is full:
- *   the receiver waits for its socket: the peer is too slow; closes with 4013 and returns ERR_CLOSED;
+ *   the receiver waits for its socket: the peer is slow. It has OUTBOX_GRACE every ten seconds to make
+ *   room, then it is closed with 4013 and ERR_CLOSED is returned;
  *   it does not: this machine is short of CPU; lets others run until there is room, up to `patience`.
  * Returns 0 or ERR_CLOSED. The hub calls it: it is the one place where the hub may wait. */
 int outbox_post(struct outbox *o, struct frame *f);
@@ -48,6 +57,7 @@ int outbox_take(struct outbox *o, struct frame **frames, uint32_t max, int64_t d
 /* Any thread: what was accepted is still delivered, then the receiver ends with this code. Only the
  * first call counts. relay_kick() is for the caller. */
 void outbox_close(struct outbox *o, uint16_t code, const char *reason);
-uint16_t outbox_close_code(const struct outbox *o); /* 0 while open */
+uint16_t outbox_close_code(const struct outbox *o);      /* 0 while open */
+const char *outbox_close_reason(const struct outbox *o); /* NULL while open */
 
 #endif

@@ -90,6 +90,8 @@ void relay_carry(struct relay *r);
 
 /* Owner: the task is in state OWNER? */
 bool relay_owns(const struct relay_task *t);
+/* Any thread: somebody carries it, or will when it is posted; not so while it is with its owner, or dead. */
+bool relay_will_carry(const struct relay_task *t);
 /* Owner: gives it back; it is posted, so that what came meanwhile is seen. */
 void relay_release(struct relay *r, struct relay_task *t);
 /* Owner: returns when nobody carries the task and nobody will again: posts are ignored from then on.

@@ -28,6 +28,9 @@ struct session {
     char user_id[USER_ID_MAX + 1]; /* (rcu) public */
     enum dialect dialect;
     struct outbox *outbox;
+    void (*released)(void *owner); /* called when the session is freed: until then the hub, or a reader
+                                    * of the directory, may use the outbox */
+    void *owner;
 
     char username[NAME_MAX_BYTES + 1]; /* (rcu) wished for by the client, made unique by the hub at
                                         * registration */
@@ -72,6 +75,7 @@ struct room {
 
     /* hub only */
     uint64_t seq;             /* of the latest message */
+    char epoch[17];           /* of this numbering: another when the room is made anew */
     struct member **members;  /* dense, for sending */
     uint32_t space;           /* slots of it */
     uint32_t by_dialect[DIALECT_COUNT];

@@ -212,6 +212,12 @@ bool relay_owns(const struct relay_task *t)
     return __atomic_load_n(&t->state, __ATOMIC_SEQ_CST) == TASK_OWNER;
 }
 
+bool relay_will_carry(const struct relay_task *t)
+{
+    uint32_t state = __atomic_load_n(&t->state, __ATOMIC_SEQ_CST);
+    return state != TASK_OWNER && state != TASK_DEAD;
+}
+
 void relay_release(struct relay *r, struct relay_task *t)
 {
     REQUIRE(relay_owns(t));

@@ -22,6 +22,7 @@ struct clients {
 
 struct client {
     uint32_t magic;
+    uint32_t refs; /* atomic: one for the reader, one for the session */
     struct clients *all;
     int fd; /* reader, until conn_open() takes it */
     char peer[INET6_ADDRSTRLEN];
@@ -41,6 +42,7 @@ struct client {
     /* the writer's */
     struct parker parker;
     struct outbox outbox;
+    bool has_outbox;            /* reader */
     bool ended;                 /* atomic: the reader has seen the end of the connection */
     bool stuck;                 /* of whoever carries the task: the socket was full, not gone */
     struct rcu_head rcu;
@@ -48,6 +50,8 @@ struct client {
 
 #define CLIENT_MAGIC 0xc11e4743u
 
+/* clients.c: drops a reference; the last one frees. */
+void client_unref(void *client);
 /* reader.c */
 void reader_main(void *client);
 /* request.c: one message of the client; false ends the connection. */

@@ -60,10 +60,21 @@ static bool link_client(struct clients *cs, struct client *c)
     return room;
 }
 
-static void free_client(struct rcu_head *head)
+void client_unref(void *client)
+{
+    struct client *c = client;
+    if (__atomic_fetch_sub(&c->refs, 1, __ATOMIC_ACQ_REL) > 1)
+        return;
+    if (c->has_outbox)
+        outbox_fini(&c->outbox);
+    c->magic = 0;
+    free(c);
+}
+
+static void unref_later(struct rcu_head *head)
 {
     rcu_deferred();
-    free(caa_container_of(head, struct client, rcu));
+    client_unref(caa_container_of(head, struct client, rcu));
 }
 
 static void unlink_client(struct clients *cs, struct client *c)
@@ -75,7 +86,7 @@ static void unlink_client(struct clients *cs, struct client *c)
         cs->first = c->next;
     if (c->next != NULL)
         c->next->prev = c->prev;
-    rcu_defer(&c->rcu, free_client); /* a waker may still be looking at its parker */
+    rcu_defer(&c->rcu, unref_later); /* a waker may still be looking at its parker */
     cs->count--;
     metric_add(METRIC_CONNECTIONS, -1);
     pthread_cond_broadcast(&cs->changed);
@@ -107,6 +118,7 @@ void clients_accept(void *clients, int fd, const char *peer)
     metric_add(METRIC_ACCEPTED, 1);
     struct client *c = xcalloc(1, sizeof *c);
     c->magic = CLIENT_MAGIC;
+    c->refs = 1;
     c->all = cs;
     c->fd = fd;
     strncpy(c->peer, peer, sizeof c->peer - 1);
@@ -155,9 +167,9 @@ static const char *arg_or(const struct http_request *request, const char *name, 
 bool clients_upgrade(void *client, const struct http_request *request, struct http_response *refusal)
 {
     struct client *c = client;
+    REQUIRE(MAGIC_OK(c, CLIENT_MAGIC));
     struct clients *cs = c->all;
     const struct clients_config *config = &cs->config;
-    REQUIRE(MAGIC_OK(c, CLIENT_MAGIC));
 
     c->echo = config->echo && strcmp(request->path, "/echo") == 0;
     if (!c->echo && strcmp(request->path, "/ws") != 0)
@@ -167,16 +179,19 @@ bool clients_upgrade(void *client, const struct http_request *request, struct ht
         return false;
     }
     const char *username = arg_or(request, "username", "anonymous");
+    const char *room = arg_or(request, "room", NULL);
     if (request->malformed || !text_is_name(username, strlen(username)))
         return refuse(refusal, 400, PROBLEM_INVALID_USERNAME, NULL);
+    if (room != NULL && !text_is_name(room, strlen(room)))
+        return refuse(refusal, 400, PROBLEM_INVALID_ROOM, NULL);
     if (__atomic_load_n(&cs->refusing, __ATOMIC_RELAXED))
         return refuse(refusal, 503, PROBLEM_UNAVAILABLE, "the server is stopping");
     if (!c->admitted && !take_session(cs))
         return refuse(refusal, 503, PROBLEM_UNAVAILABLE, "the server is full");
     c->admitted = true;
     strcpy(c->username, username);
-    const char *room = arg_or(request, "room", "");
-    text_copy(c->room, sizeof c->room, room, strlen(room));
+    if (room != NULL)
+        strcpy(c->room, room);
     return true;
 }
 

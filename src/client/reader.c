@@ -73,6 +73,9 @@ static void enter(struct client *c)
     enum dialect dialect =
         strcmp(conn_subprotocol(c->conn), "hubbub.v1") == 0 ? DIALECT_FULL : DIALECT_CLASSIC;
     c->session = session_new(dialect, c->username, &c->outbox);
+    c->session->released = client_unref;
+    c->session->owner = c;
+    __atomic_fetch_add(&c->refs, 1, __ATOMIC_RELAXED);
     struct event *e = event_new(EVENT_REGISTER);
     e->session = c->session;
     hub_post(c->all->config.hub, &e, DEADLINE_NEVER);
@@ -80,7 +83,7 @@ static void enter(struct client *c)
         post_join(c, c->room);
 }
 
-/* The hub closes the outbox when it has let go of it, and with that the writer ends. */
+/* The hub lets go of the session and closes the outbox, if nobody has yet, and with that the writer ends. */
 static void leave(struct client *c)
 {
     struct event *e = event_new(EVENT_UNREGISTER);
@@ -95,11 +98,11 @@ static void chat(struct client *c)
     parker_init(&c->parker);
     outbox_init(&c->outbox, config->relay, &c->parker, writer_carry, config->send_queue,
                 config->write_wait);
+    c->has_outbox = true;
     struct thread *writer;
     if (thread_start(&writer, "writer", WRITER_STACK, writer_main, c) != 0) {
         log_warn("no thread for a writer", LOG_STR("peer", c->peer));
         conn_close(c->conn, TRY_AGAIN_LATER, "no thread");
-        outbox_fini(&c->outbox);
         return;
     }
     if (!c->echo)
@@ -115,7 +118,6 @@ static void chat(struct client *c)
     parker_wake(&c->parker, WAKE_STOP);
     relay_kick(config->relay);
     thread_join(writer);
-    outbox_fini(&c->outbox);
 }
 
 /* ---- the thread ---------------------------------------------------------------------------------- */

@@ -38,10 +38,6 @@ static void post_request(struct client *c, struct request *request)
 
 void post_join(struct client *c, const char *room)
 {
-    if (!text_is_name(room, strlen(room))) {
-        reply_error(c, PROBLEM_INVALID_ROOM, NULL, NULL, NULL);
-        return;
-    }
     struct request r = {.type = REQUEST_JOIN};
     strcpy(r.room, room);
     post_request(c, &r);
@@ -109,11 +105,14 @@ static void handle_request(struct client *c, struct request *r)
     request_fini(r);
 }
 
+/* Straight back, waiting for the socket: there is nobody else to keep waiting. */
 static void echo(struct client *c, const struct conn_message *m)
 {
-    enum frame_opcode opcode = m->binary ? FRAME_BINARY : FRAME_TEXT;
-    outbox_post(&c->outbox, frame_new(opcode, m->data, m->len));
-    relay_kick(c->all->config.relay);
+    struct frame *f = frame_new(m->binary ? FRAME_BINARY : FRAME_TEXT, m->data, m->len);
+    struct iovec iov = {f->bytes, f->len};
+    if (conn_write(c->conn, &iov, 1) == ERR_AGAIN)
+        conn_flush(c->conn, clock_now() + c->all->config.write_wait);
+    frame_unref(f, 1);
 }
 
 void handle_message(struct client *c, const struct conn_message *m)

@@ -18,6 +18,9 @@ enum {
     SLOW_PEER = 4013,
 };
 
+/* Not empty: libwebsockets 4.1 does not tell of a pong without payload. */
+static const char PING_PAYLOAD[] = "hubbub";
+
 /* Writes all that waits without waiting for the socket. False: the owner must go on. */
 bool writer_carry(struct relay_task *t)
 {
@@ -47,9 +50,9 @@ bool writer_carry(struct relay_task *t)
 static void finish(struct client *c)
 {
     const struct clients_config *config = &c->all->config;
-    const char *reason = c->outbox.close_reason;
     int64_t deadline = clock_now() + config->close_wait;
-    conn_close(c->conn, outbox_close_code(&c->outbox), reason);
+    conn_close(c->conn, outbox_close_code(&c->outbox), outbox_close_reason(&c->outbox));
+    conn_flush(c->conn, deadline);
     while (!__atomic_load_n(&c->ended, __ATOMIC_ACQUIRE) && clock_now() < deadline)
         if (parker_wait(&c->parker, deadline) & WAKE_CARRY)
             relay_carry(config->relay);
@@ -106,7 +109,7 @@ static int64_t keep_alive(struct client *c, struct deadlines *d)
     }
     if (now >= d->ping) {
         d->ping = now + config->ping_period;
-        outbox_offer(&c->outbox, frame_new(FRAME_PING, "", 0));
+        outbox_offer(&c->outbox, frame_new(FRAME_PING, PING_PAYLOAD, sizeof PING_PAYLOAD - 1));
         relay_kick(config->relay);
     }
     return d->ping < pong_by ? d->ping : pong_by;

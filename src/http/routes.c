@@ -144,7 +144,7 @@ static void serve_asset(const struct asset *a, const struct http_request *q, str
     http_response_header(r, "Referrer-Policy", "no-referrer");
     if (zipped)
         http_response_header(r, "Content-Encoding", "gzip");
-    if (q->if_none_match != NULL && strstr(q->if_none_match, etag) != NULL) {
+    if (q->if_none_match != NULL && (strcmp(q->if_none_match, "*") == 0 || strstr(q->if_none_match, etag) != NULL)) {
         r->status = 304;
         r->no_body = true;
     }
@@ -158,6 +158,7 @@ static bool serve_file(struct http *h, const struct http_request *q, struct http
     if (name[0] == '\0')
         name = "index.html";
     rcu_read_lock();
+    RCU_FOUND();
     const struct asset *a = site_find(rcu_dereference(h->site), name);
     if (a != NULL)
         serve_asset(a, q, r);
@@ -244,6 +245,7 @@ int http_reload(struct http *h, const struct http_settings *settings, char *why,
     struct site *site = site_new(settings, why, space);
     if (site == NULL)
         return ERR_SYSTEM;
+    RCU_PUBLISHED();
     struct site *old = rcu_xchg_pointer(&h->site, site);
     rcu_defer(&old->rcu, free_site);
     return 0;

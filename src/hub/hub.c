@@ -10,7 +10,6 @@
 #include <hubbub/outbox.h>
 #include <hubbub/thread.h>
 #include <sched.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/random.h>
@@ -30,9 +29,7 @@ struct hub *hub_new(const struct hub_config *config)
     h->next_announce = DEADLINE_NEVER;
     h->directory = directory_new();
     channel_init(&h->inbox, config->inbox);
-    uint64_t epoch;
-    INSIST(getrandom(&epoch, sizeof epoch, 0) == sizeof epoch);
-    snprintf(h->epoch, sizeof h->epoch, "%016llx", (unsigned long long)epoch);
+    INSIST(getrandom(&h->next_epoch, sizeof h->next_epoch, 0) == sizeof h->next_epoch);
     return h;
 }
 

@@ -25,7 +25,7 @@ struct hub {
     int64_t next_announce;     /* the earliest of them, or DEADLINE_NEVER */
     bool draining;
     struct session *leaving;   /* while draining: who leaves next; its followers leave later */
-    char epoch[17];            /* of every room's numbering: it starts anew with the process */
+    uint64_t next_epoch;       /* random at first, then counted up */
     struct buf scratch;        /* for one encoded object at a time */
     struct buf tail;           /* for the end of a message */
 };

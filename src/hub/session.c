@@ -98,9 +98,6 @@ void on_unregister(struct hub *h, struct event *e)
         h->leaving = s->next;
     h->nsessions--;
     metric_add(METRIC_SESSIONS, -1);
-    /* Once the outbox is seen to be closed its client may end: a read section keeps the memory. */
-    rcu_read_lock();
     outbox_close(s->outbox, 1000, "bye");
-    rcu_read_unlock();
-    session_free_later(s);
+    session_free_later(s); /* and with it, perhaps, the outbox */
 }

@@ -4,6 +4,7 @@
 #include <hubbub/clock.h>
 #include <hubbub/metrics.h>
 #include <hubbub/outbox.h>
+#include <stdio.h>
 #include <string.h>
 
 /* ---- join and leave ------------------------------------------------------------------------------ */
@@ -19,6 +20,7 @@ static struct room *find_room(struct hub *h, const char *name)
 static struct room *open_room(struct hub *h, const char *name)
 {
     struct room *r = room_new(name);
+    snprintf(r->epoch, sizeof r->epoch, "%016llx", (unsigned long long)h->next_epoch++);
     directory_add_room(h->directory, r);
     h->nrooms++;
     metric_add(METRIC_ROOMS, 1);
@@ -42,7 +44,7 @@ static void confirm_join(struct hub *h, const struct event *e, const struct room
 {
     if (e->reply_to == NULL && e->request.id[0] == '\0')
         return;
-    encode_ok_join(scratch(h), e->request.id, r->name, r->seq, h->epoch, r->count);
+    encode_ok_join(scratch(h), e->request.id, r->name, r->seq, r->epoch, r->count);
     reply_scratch(h, e);
 }
 

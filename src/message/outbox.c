@@ -7,6 +7,7 @@
 
 enum {
     SLOW_PEER = 4013, /* PROTOCOL.md, close codes */
+    PAUSE_US = 100,
 };
 
 void outbox_init(struct outbox *o, struct relay *relay, struct parker *owner, relay_run_fn *run,
@@ -53,39 +54,60 @@ static int try_post(struct outbox *o, struct frame *f)
     return err;
 }
 
+/* Its owner waits for the socket, or is gone. */
 static bool receiver_is_stuck(const struct outbox *o)
 {
-    return o->relay != NULL && relay_owns(&o->task);
+    return o->relay != NULL && !relay_will_carry(&o->task);
 }
 
-/* Waits a moment: there is no need to know exactly when a frame was taken, only that the receiver,
- * which was given a place to run by the kick, gets the processor. */
-static void let_others_run(struct outbox *o)
+static bool has_grace(struct outbox *o, int64_t now)
 {
+    if (now - __atomic_load_n(&o->grace_since, __ATOMIC_RELAXED) > OUTBOX_GRACE_EVERY) {
+        __atomic_store_n(&o->grace_since, now, __ATOMIC_RELAXED);
+        __atomic_store_n(&o->grace_left, OUTBOX_GRACE, __ATOMIC_RELAXED);
+    }
+    return __atomic_load_n(&o->grace_left, __ATOMIC_RELAXED) > 0;
+}
+
+/* Sleeps a moment: it need not be known exactly when a frame was taken, only that the receiver, which
+ * has a place to run by the kick, gets the processor. Returns how long it was. */
+static int64_t let_others_run(struct outbox *o)
+{
+    int64_t before = clock_now();
     if (o->relay != NULL)
         relay_kick(o->relay);
-    struct timespec ts = {0, 100 * NS_PER_US};
+    struct timespec ts = clock_timespec(PAUSE_US * NS_PER_US);
     clock_nanosleep(CLOCK_MONOTONIC, 0, &ts, NULL);
+    return clock_now() - before;
+}
+
+/* The outbox is full. Waits for room as long as the receiver deserves it; the result of the last try. */
+static int wait_for_room(struct outbox *o, struct frame *f)
+{
+    int64_t until = clock_now() + o->patience;
+    metric_add(METRIC_BACKPRESSURE, 1);
+    int err = ERR_FULL;
+    while (err == ERR_FULL) {
+        int64_t now = clock_now();
+        bool stuck = receiver_is_stuck(o);
+        if (stuck ? !has_grace(o, now) : now >= until) {
+            outbox_close(o, SLOW_PEER, "too slow");
+            metric_add(METRIC_SLOW_CLOSED, 1);
+            return ERR_CLOSED;
+        }
+        int64_t waited = let_others_run(o);
+        if (stuck)
+            __atomic_fetch_sub(&o->grace_left, waited, __ATOMIC_RELAXED);
+        err = try_post(o, f);
+    }
+    return err;
 }
 
 int outbox_post(struct outbox *o, struct frame *f)
 {
     int err = try_post(o, f);
-    int64_t until = 0;
-    if (err == ERR_FULL) {
-        until = clock_now() + o->patience;
-        metric_add(METRIC_BACKPRESSURE, 1);
-    }
-    while (err == ERR_FULL) {
-        if (receiver_is_stuck(o) || clock_now() >= until) {
-            outbox_close(o, SLOW_PEER, "too slow");
-            metric_add(METRIC_SLOW_CLOSED, 1);
-            err = ERR_CLOSED;
-        } else {
-            let_others_run(o);
-            err = try_post(o, f);
-        }
-    }
+    if (err == ERR_FULL)
+        err = wait_for_room(o, f);
     if (err != 0)
         frame_unref(f, 1);
     return err;
@@ -129,4 +151,9 @@ void outbox_close(struct outbox *o, uint16_t code, const char *reason)
 uint16_t outbox_close_code(const struct outbox *o)
 {
     return (uint16_t)__atomic_load_n(&o->close_code, __ATOMIC_ACQUIRE);
+}
+
+const char *outbox_close_reason(const struct outbox *o)
+{
+    return __atomic_load_n(&o->close_reason, __ATOMIC_ACQUIRE);
 }

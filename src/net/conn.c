@@ -81,6 +81,36 @@ int64_t conn_last_pong(const struct conn *c)
     return __atomic_load_n(&c->last_pong, __ATOMIC_RELAXED);
 }
 
+/* ---- ending ------------------------------------------------------------------------------------- */
+
+static void kill_locked(struct conn *c)
+{
+    c->refusing = true;
+    c->kill_at = 0;
+    shutdown(c->fd, SHUT_RDWR);
+}
+
+void conn_begin_end(struct conn *c)
+{
+    if (c->refusing)
+        return;
+    c->refusing = true;
+    c->kill_at = clock_now() + c->net->config.close_wait;
+}
+
+void conn_write_close(struct conn *c, uint16_t code, const char *reason)
+{
+    size_t len = strlen(reason);
+    REQUIRE(len <= 123); /* RFC 6455, 5.5: a control frame carries at most 125 bytes */
+    unsigned char frame[127] = {0x88, (unsigned char)(2 + len), (unsigned char)(code >> 8),
+                                (unsigned char)code};
+    memcpy(frame + 4, reason, len);
+    conn_begin_end(c);
+    c->close_sent = true;
+    if (lws_write(c->wsi, frame, 4 + len, LWS_WRITE_RAW) < 0)
+        kill_locked(c);
+}
+
 /* ---- the reader ---------------------------------------------------------------------------------- */
 
 static void service_locked(struct conn *c, short revents)
@@ -91,22 +121,76 @@ static void service_locked(struct conn *c, short revents)
     lws_service_fd(c->shard->context, &p);
 }
 
+/* The library has said its last word: the peer sees it, and the end of the stream, and hangs up. */
+static void half_close_locked(struct conn *c)
+{
+    service_locked(c, POLLOUT); /* the first flushed what was before the close frame */
+    if (c->wsi == NULL || c->half_closed || lws_partial_buffered(c->wsi))
+        return;
+    c->half_closed = true;
+    shutdown(c->fd, SHUT_WR);
+}
+
 /* What came, then the pongs and close frames the library has to say to it, then what it already holds. */
 static void service_all_locked(struct conn *c, short revents)
 {
     service_locked(c, revents);
-    service_locked(c, POLLOUT);
-    for (int i = 0; i < MAX_ROUNDS && c->wsi != NULL; i++) {
-        if (lws_service_adjust_timeout(c->shard->context, 1, 0) != 0)
+    for (int i = 0; i < MAX_ROUNDS && c->wsi != NULL && !c->peer_closing; i++) {
+        service_locked(c, POLLOUT);
+        if (c->wsi == NULL || lws_service_adjust_timeout(c->shard->context, 1, 0) != 0)
             break;
         service_locked(c, POLLIN);
-        service_locked(c, POLLOUT);
     }
+    if (c->failing)
+        half_close_locked(c);
+}
+
+/* RFC 6455, 5.1: a client must mask. The library does not look, so this does, at the first frame: who
+ * does not know of masks shows it there, and later there is no telling where a frame begins. */
+static void check_mask_locked(struct conn *c)
+{
+    unsigned char head[2];
+    if (c->wsi == NULL || !c->websocket || c->mask_checked)
+        return;
+    c->mask_checked = true;
+    if (recv(c->fd, head, sizeof head, MSG_PEEK | MSG_DONTWAIT) != sizeof head || head[1] & 0x80)
+        return;
+    conn_write_close(c, LWS_CLOSE_STATUS_PROTOCOL_ERR, "frames of a client must be masked");
+    shutdown(c->fd, SHUT_WR);
+    c->half_closed = true;
+}
+
+/* Throws away what a peer says that has been told to go. */
+static void discard_locked(struct conn *c)
+{
+    char trash[READ_BYTES];
+    ssize_t n = recv(c->fd, trash, sizeof trash, MSG_DONTWAIT);
+    if (n == 0 || (n < 0 && errno != EAGAIN && errno != EINTR))
+        end_locked(c);
+}
+
+static void on_input_locked(struct conn *c, short revents)
+{
+    check_mask_locked(c);
+    if (c->half_closed && !c->failing && c->wsi != NULL)
+        discard_locked(c); /* not for the library: it would take it for frames */
+    else
+        service_all_locked(c, revents);
+}
+
+/* The peer's close frame is answered now. */
+static void answer_close_locked(struct conn *c)
+{
+    if (c->wsi == NULL || !c->peer_closing || c->refusing)
+        return;
+    conn_begin_end(c);
+    service_locked(c, POLLOUT);
 }
 
 int conn_wait(struct conn *c, int64_t deadline)
 {
     pthread_mutex_lock(&c->shard->mu);
+    answer_close_locked(c);
     bool ended = c->wsi == NULL;
     bool ending = c->refusing;
     int64_t until = ending && c->kill_at < deadline ? c->kill_at : deadline;
@@ -129,7 +213,7 @@ int conn_wait(struct conn *c, int64_t deadline)
 
     pthread_mutex_lock(&c->shard->mu);
     if (n > 0)
-        service_all_locked(c, p.revents);
+        on_input_locked(c, p.revents);
     else if (n == 0 && ending && clock_now() >= c->kill_at)
         end_locked(c);
     int result = (int)c->got;
@@ -208,13 +292,6 @@ static int write_locked(struct conn *c, const struct iovec *iov, int n)
     return 0;
 }
 
-static void kill_locked(struct conn *c)
-{
-    c->refusing = true;
-    c->kill_at = 0;
-    shutdown(c->fd, SHUT_RDWR);
-}
-
 int conn_write(struct conn *c, const struct iovec *iov, int n)
 {
     pthread_mutex_lock(&c->shard->mu);
@@ -262,20 +339,9 @@ int conn_flush(struct conn *c, int64_t deadline)
 
 void conn_close(struct conn *c, uint16_t code, const char *reason)
 {
-    size_t len = strlen(reason);
-    REQUIRE(len <= 123); /* RFC 6455, 5.5: a control frame carries at most 125 bytes */
-    unsigned char frame[127] = {0x88, (unsigned char)(2 + len), (unsigned char)(code >> 8),
-                                (unsigned char)code};
-    memcpy(frame + 4, reason, len);
-
     pthread_mutex_lock(&c->shard->mu);
-    if (c->wsi != NULL && !c->refusing) {
-        c->refusing = true;
-        c->close_sent = true;
-        c->kill_at = clock_now() + c->net->config.close_wait;
-        if (lws_write(c->wsi, frame, 4 + len, LWS_WRITE_RAW) < 0)
-            kill_locked(c);
-    }
+    if (c->wsi != NULL && !c->refusing)
+        conn_write_close(c, code, reason);
     pthread_mutex_unlock(&c->shard->mu);
 }
 

@@ -46,6 +46,9 @@ void http_request_read(struct http_request *r, struct lws *wsi)
     }
     if (r->path == NULL)
         r->path = xstrdup("/");
+    /* An escaped newline in the query ends the request line for the library, which then has no version. */
+    if (lws_hdr_total_length(wsi, WSI_TOKEN_HTTP) <= 0)
+        r->malformed = true;
     int n = 0;
     for (char *arg; (arg = copy_token(r, wsi, WSI_TOKEN_HTTP_URI_ARGS, n)) != NULL; n++) {
         if (n == HTTP_MAX_ARGS) {

@@ -172,6 +172,17 @@ void listener_free(struct listener *l)
     free(l);
 }
 
+int listener_port(const struct listener *l)
+{
+    struct sockaddr_storage sa = {0};
+    socklen_t len = sizeof sa;
+    if (l->nfds == 0 || getsockname(l->fds[0], (struct sockaddr *)&sa, &len) != 0)
+        return 0;
+    if (sa.ss_family == AF_INET)
+        return ntohs(((struct sockaddr_in *)&sa)->sin_port);
+    return sa.ss_family == AF_INET6 ? ntohs(((struct sockaddr_in6 *)&sa)->sin6_port) : 0;
+}
+
 /* ---- accepting ----------------------------------------------------------------------------------- */
 
 static void peer_text(const struct sockaddr_storage *sa, char *text, size_t space)

@@ -42,6 +42,11 @@ struct conn {
     bool websocket;
     bool refusing;         /* no more output: a close frame is on its way, or came */
     bool close_sent;       /* by conn_close() */
+    bool peer_closing;     /* its close frame came; answered by the next conn_wait(), so that what it said
+                            * before is dealt with first */
+    bool failing;          /* the library ends it, for a reason of its own or of ours */
+    bool half_closed;      /* no more output will come, and the peer knows */
+    bool mask_checked;     /* the first frame has been looked at */
     int64_t kill_at;       /* while refusing: when the reader gives up on the peer */
     unsigned got;          /* enum conn_event bits since the last conn_wait() */
     struct http_request request;
@@ -62,6 +67,11 @@ struct arrived_head {
 };
 
 #define CONN_MAGIC 0xc0887c10u
+
+/* conn.c, with the shard held */
+void conn_begin_end(struct conn *c); /* no more output; the reader gives up after the close wait */
+/* Writes a close frame and nothing after it. */
+void conn_write_close(struct conn *c, uint16_t code, const char *reason);
 
 /* shard.c: the library's callback. */
 int shard_callback(struct lws *wsi, enum lws_callback_reasons reason, void *user, void *in,

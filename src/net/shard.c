@@ -8,6 +8,7 @@
 #include <hubbub/clock.h>
 #include <hubbub/log.h>
 #include <hubbub/mem.h>
+#include <hubbub/text.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -99,13 +100,12 @@ void net_free(struct net *n)
 
 /* ---- the callback -------------------------------------------------------------------------------- */
 
-/* From here on nothing more is written, and the reader waits for the end, but not for ever. */
-static void begin_end(struct conn *c)
+/* RFC 6455, 4.4 */
+static bool is_version_13(struct lws *wsi)
 {
-    if (c->refusing)
-        return;
-    c->refusing = true;
-    c->kill_at = clock_now() + c->net->config.close_wait;
+    char version[8];
+    return lws_hdr_copy(wsi, version, sizeof version, WSI_TOKEN_VERSION) > 0 &&
+           strcmp(version, "13") == 0;
 }
 
 static int on_upgrade_wish(struct conn *c, struct lws *wsi, const char *to)
@@ -116,7 +116,11 @@ static int on_upgrade_wish(struct conn *c, struct lws *wsi, const char *to)
     http_request_read(&request, wsi);
     struct http_response refusal = {0};
     int verdict = 0;
-    if (!c->net->config.upgrade(c->user, &request, &refusal)) {
+    if (!is_version_13(wsi)) {
+        refusal = (struct http_response){.status = 426};
+        http_response_header(&refusal, "Sec-WebSocket-Version", "13");
+        verdict = http_response_write(wsi, &refusal) < 0 ? -1 : 1;
+    } else if (!c->net->config.upgrade(c->user, &request, &refusal)) {
         verdict = http_response_write(wsi, &refusal) < 0 ? -1 : 1;
         http_response_fini(&refusal);
     }
@@ -145,7 +149,7 @@ static int on_receive(struct conn *c, struct lws *wsi, const char *data, size_t 
         total + lws_remaining_packet_payload(wsi) > c->net->config.max_message) {
         static unsigned char reason[] = "message too large";
         lws_close_reason(wsi, LWS_CLOSE_STATUS_MESSAGE_TOO_LARGE, reason, sizeof reason - 1);
-        begin_end(c);
+        conn_begin_end(c);
         return -1;
     }
     if (lws_remaining_packet_payload(wsi) > 0 || !lws_is_final_fragment(wsi)) {
@@ -160,6 +164,33 @@ static int on_receive(struct conn *c, struct lws *wsi, const char *data, size_t 
     buf_add(&c->arrived, data, len);
     buf_fini(&c->partial);
     c->got |= CONN_MESSAGES;
+    return 0;
+}
+
+/* What is wrong with the payload of a close frame (RFC 6455, 5.5.1 and 7.4); 0: nothing. The library
+ * looks at less. */
+static uint16_t close_fault(const unsigned char *payload, size_t len)
+{
+    if (len == 0)
+        return 0;
+    unsigned code = len < 2 ? 0 : (unsigned)payload[0] << 8 | payload[1];
+    bool known = (code >= 1000 && code <= 1014 && code != 1004 && code != 1005 && code != 1006) ||
+                 (code >= 3000 && code <= 4999);
+    if (!known)
+        return LWS_CLOSE_STATUS_PROTOCOL_ERR;
+    return text_is_utf8((const char *)payload + 2, len - 2) ? 0 : LWS_CLOSE_STATUS_INVALID_PAYLOAD;
+}
+
+static int on_peer_close(struct conn *c, const unsigned char *payload, size_t len)
+{
+    if (c->close_sent) /* the answer to ours */
+        return -1;
+    uint16_t fault = close_fault(payload, len);
+    if (fault != 0) {
+        conn_write_close(c, fault, "bad close frame");
+        return -1;
+    }
+    c->peer_closing = true;
     return 0;
 }
 
@@ -212,10 +243,10 @@ int shard_callback(struct lws *wsi, enum lws_callback_reasons reason, void *user
         __atomic_store_n(&c->last_pong, clock_now(), __ATOMIC_RELAXED);
         return 0;
     case LWS_CALLBACK_WS_PEER_INITIATED_CLOSE:
-        begin_end(c);
-        return c->close_sent ? -1 : 0; /* the answer to ours ends it, else the library answers */
+        return on_peer_close(c, in, len);
     case LWS_CALLBACK_WS_SERVER_DROP_PROTOCOL:
-        begin_end(c);
+        conn_begin_end(c);
+        c->failing = true;
         return 0;
     case LWS_CALLBACK_CLOSED:
         shutdown(c->fd, SHUT_RDWR); /* a writer may be waiting for this socket in poll(2) */

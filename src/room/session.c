@@ -39,6 +39,8 @@ void session_free(struct session *s)
 {
     REQUIRE(MAGIC_OK(s, SESSION_MAGIC) && s->members == NULL);
     s->magic = 0;
+    if (s->released != NULL)
+        s->released(s->owner);
     free(s);
 }
 

@@ -218,7 +218,7 @@ static void announce(const struct server *s, const struct capacity *capacity)
     char room[256];
     capacity_describe(capacity, room, sizeof room);
     if (s->config.listen.n == 0)
-        log_info("listening", LOG_INT("port", s->config.port), LOG_STR("capacity", room));
+        log_info("listening", LOG_INT("port", listener_port(s->listener)), LOG_STR("capacity", room));
     for (size_t i = 0; i < s->config.listen.n; i++)
         log_info("listening", LOG_STR("address", s->config.listen.item[i]),
                  LOG_STR("capacity", room));
