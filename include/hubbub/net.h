@@ -50,6 +50,7 @@ enum conn_event {
     CONN_REQUEST = 1,  /* conn_request() is there, answer with conn_respond() */
     CONN_UPGRADED = 2, /* it speaks WebSocket now; conn_subprotocol() is known */
     CONN_MESSAGES = 4, /* conn_next_message() has some */
+    CONN_CLOSING = 8,  /* the peer said goodbye; it is answered by the next conn_wait() or conn_free() */
 };
 
 /* Reader: waits for input and lets it be processed. Returns enum conn_event bits (0: nothing to see),

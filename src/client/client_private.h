@@ -35,7 +35,8 @@ struct client {
     bool admitted;
     bool echo;
     char username[NAME_MAX_BYTES + 1];
-    char room[NAME_MAX_BYTES + 1];
+    char room[NAME_MAX_BYTES + 1]; /* to join first, or "" */
+    bool bad_room;                 /* asked for one whose name is none */
     struct session *session;
     bool unfenced;              /* something was posted that the hub may not have done yet */
 
@@ -56,7 +57,7 @@ void client_unref(void *client);
 void reader_main(void *client);
 /* request.c: one message of the client; false ends the connection. */
 void handle_message(struct client *c, const struct conn_message *m);
-void post_join(struct client *c, const char *room);
+void enter_first_room(struct client *c);
 /* writer.c */
 void writer_main(void *client);
 bool writer_carry(struct relay_task *t); /* relay_run_fn */

@@ -182,15 +182,14 @@ bool clients_upgrade(void *client, const struct http_request *request, struct ht
     const char *room = arg_or(request, "room", NULL);
     if (request->malformed || !text_is_name(username, strlen(username)))
         return refuse(refusal, 400, PROBLEM_INVALID_USERNAME, NULL);
-    if (room != NULL && !text_is_name(room, strlen(room)))
-        return refuse(refusal, 400, PROBLEM_INVALID_ROOM, NULL);
     if (__atomic_load_n(&cs->refusing, __ATOMIC_RELAXED))
         return refuse(refusal, 503, PROBLEM_UNAVAILABLE, "the server is stopping");
     if (!c->admitted && !take_session(cs))
         return refuse(refusal, 503, PROBLEM_UNAVAILABLE, "the server is full");
     c->admitted = true;
     strcpy(c->username, username);
-    if (room != NULL)
+    c->bad_room = room != NULL && !text_is_name(room, strlen(room));
+    if (room != NULL && !c->bad_room)
         strcpy(c->room, room);
     return true;
 }

@@ -64,6 +64,8 @@ static void converse(struct client *c)
             metric_add(METRIC_RECEIVED, 1);
             handle_message(c, &m);
         }
+        if (got > 0 && got & CONN_CLOSING)
+            return; /* answered at the very end: who sees the answer finds its name free again */
         got = conn_wait(c->conn, DEADLINE_NEVER);
     } while (got >= 0);
 }
@@ -79,8 +81,7 @@ static void enter(struct client *c)
     struct event *e = event_new(EVENT_REGISTER);
     e->session = c->session;
     hub_post(c->all->config.hub, &e, DEADLINE_NEVER);
-    if (c->room[0] != '\0')
-        post_join(c, c->room);
+    enter_first_room(c);
 }
 
 /* The hub lets go of the session and closes the outbox, if nobody has yet, and with that the writer ends. */

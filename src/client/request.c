@@ -36,10 +36,15 @@ static void post_request(struct client *c, struct request *request)
     c->unfenced = true;
 }
 
-void post_join(struct client *c, const char *room)
+/* The room of the upgrade request. */
+void enter_first_room(struct client *c)
 {
+    if (c->bad_room)
+        reply_error(c, PROBLEM_INVALID_ROOM, NULL, NULL, NULL);
+    if (c->room[0] == '\0')
+        return;
     struct request r = {.type = REQUEST_JOIN};
-    strcpy(r.room, room);
+    strcpy(r.room, c->room);
     post_request(c, &r);
 }
 

@@ -46,11 +46,13 @@ bool writer_carry(struct relay_task *t)
     return n == ERR_AGAIN;
 }
 
-/* Says goodbye and gives the peer its time to answer. */
+/* Says goodbye, unless the peer has, and gives it its time to answer. */
 static void finish(struct client *c)
 {
     const struct clients_config *config = &c->all->config;
     int64_t deadline = clock_now() + config->close_wait;
+    if (__atomic_load_n(&c->ended, __ATOMIC_ACQUIRE))
+        return;
     conn_close(c->conn, outbox_close_code(&c->outbox), outbox_close_reason(&c->outbox));
     conn_flush(c->conn, deadline);
     while (!__atomic_load_n(&c->ended, __ATOMIC_ACQUIRE) && clock_now() < deadline)

@@ -42,22 +42,10 @@ struct conn *conn_open(struct net *n, int fd, const char *peer, void *user)
 
 static void end_locked(struct conn *c)
 {
+    c->killing = true;
     if (c->wsi != NULL)
         lws_set_timeout(c->wsi, 1, LWS_TO_KILL_SYNC); /* the callback clears wsi */
     INSIST(c->wsi == NULL);
-}
-
-void conn_free(struct conn *c)
-{
-    REQUIRE(MAGIC_OK(c, CONN_MAGIC));
-    pthread_mutex_lock(&c->shard->mu);
-    end_locked(c);
-    pthread_mutex_unlock(&c->shard->mu);
-    http_request_fini(&c->request);
-    buf_fini(&c->partial);
-    buf_fini(&c->arrived);
-    c->magic = 0;
-    free(c);
 }
 
 const char *conn_peer(const struct conn *c)
@@ -185,6 +173,20 @@ static void answer_close_locked(struct conn *c)
         return;
     conn_begin_end(c);
     service_locked(c, POLLOUT);
+}
+
+void conn_free(struct conn *c)
+{
+    REQUIRE(MAGIC_OK(c, CONN_MAGIC));
+    pthread_mutex_lock(&c->shard->mu);
+    answer_close_locked(c);
+    end_locked(c);
+    pthread_mutex_unlock(&c->shard->mu);
+    http_request_fini(&c->request);
+    buf_fini(&c->partial);
+    buf_fini(&c->arrived);
+    c->magic = 0;
+    free(c);
 }
 
 int conn_wait(struct conn *c, int64_t deadline)

@@ -42,8 +42,9 @@ struct conn {
     bool websocket;
     bool refusing;         /* no more output: a close frame is on its way, or came */
     bool close_sent;       /* by conn_close() */
-    bool peer_closing;     /* its close frame came; answered by the next conn_wait(), so that what it said
-                            * before is dealt with first */
+    bool peer_closing;     /* its close frame came; answered later, so that what it said before is dealt
+                            * with first */
+    bool killing;          /* it is to end at once */
     bool failing;          /* the library ends it, for a reason of its own or of ours */
     bool half_closed;      /* no more output will come, and the peer knows */
     bool mask_checked;     /* the first frame has been looked at */

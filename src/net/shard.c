@@ -4,6 +4,7 @@
  * answering and posting happen after the shard is released. */
 #include "net/net_private.h"
 
+#include <errno.h>
 #include <hubbub/check.h>
 #include <hubbub/clock.h>
 #include <hubbub/log.h>
@@ -49,7 +50,6 @@ static bool shard_init(struct shard *s)
     struct lws_context_creation_info info = {
         .port = CONTEXT_PORT_NO_LISTEN,
         .protocols = protocols,
-        .options = LWS_SERVER_OPTION_VALIDATE_UTF8,
         .gid = (gid_t)-1,
         .uid = (uid_t)-1,
         .max_http_header_data = MAX_HEADER_BYTES,
@@ -116,7 +116,7 @@ static int on_upgrade_wish(struct conn *c, struct lws *wsi, const char *to)
     http_request_read(&request, wsi);
     struct http_response refusal = {0};
     int verdict = 0;
-    if (!is_version_13(wsi)) {
+    if (!request.malformed && !is_version_13(wsi)) {
         refusal = (struct http_response){.status = 426};
         http_response_header(&refusal, "Sec-WebSocket-Version", "13");
         verdict = http_response_write(wsi, &refusal) < 0 ? -1 : 1;
@@ -138,21 +138,27 @@ static void on_established(struct conn *c, struct lws *wsi)
     __atomic_store_n(&c->last_pong, clock_now(), __ATOMIC_RELAXED);
 }
 
+/* The library ends the connection with this code, once the callback has returned the result. */
+static int fail(struct conn *c, struct lws *wsi, enum lws_close_status code, const char *reason)
+{
+    unsigned char text[124];
+    size_t n = text_copy((char *)text, sizeof text, reason, strlen(reason));
+    lws_close_reason(wsi, code, text, n);
+    conn_begin_end(c);
+    return -1;
+}
+
 /* Adds a piece of a message; the whole goes to `arrived`. A message that came in one piece is copied
  * once. -1 closes. */
 static int on_receive(struct conn *c, struct lws *wsi, const char *data, size_t len)
 {
-    if (c->refusing)
+    if (c->refusing || c->peer_closing)
         return 0;
     size_t total = c->partial.len + len;
-    if (total > c->net->config.max_message ||
-        total + lws_remaining_packet_payload(wsi) > c->net->config.max_message) {
-        static unsigned char reason[] = "message too large";
-        lws_close_reason(wsi, LWS_CLOSE_STATUS_MESSAGE_TOO_LARGE, reason, sizeof reason - 1);
-        conn_begin_end(c);
-        return -1;
-    }
-    if (lws_remaining_packet_payload(wsi) > 0 || !lws_is_final_fragment(wsi)) {
+    if (total + lws_remaining_packet_payload(wsi) > c->net->config.max_message)
+        return fail(c, wsi, LWS_CLOSE_STATUS_MESSAGE_TOO_LARGE, "message too large");
+    bool whole = lws_remaining_packet_payload(wsi) == 0 && lws_is_final_fragment(wsi);
+    if (!whole) {
         buf_add(&c->partial, data, len);
         return 0;
     }
@@ -163,8 +169,30 @@ static int on_receive(struct conn *c, struct lws *wsi, const char *data, size_t 
     buf_add(&c->arrived, c->partial.data, c->partial.len);
     buf_add(&c->arrived, data, len);
     buf_fini(&c->partial);
+    if (!head.binary && !text_is_utf8(c->arrived.data + c->arrived.len - total, total)) {
+        c->arrived.len -= sizeof head + total;
+        return fail(c, wsi, LWS_CLOSE_STATUS_INVALID_PAYLOAD, "not UTF-8");
+    }
     c->got |= CONN_MESSAGES;
     return 0;
+}
+
+/* Somebody is still there to be told why. */
+static bool peer_is_there(const struct conn *c)
+{
+    char byte;
+    ssize_t n = recv(c->fd, &byte, 1, MSG_PEEK | MSG_DONTWAIT);
+    return n > 0 || (n < 0 && errno == EAGAIN);
+}
+
+/* The WebSocket ends. When it is the library's own decision, a frame broke the rules (RFC 6455, 5.2 and
+ * 5.5): for some of them it would hang up without a word. */
+static void on_drop(struct conn *c, struct lws *wsi)
+{
+    if (!c->refusing && !c->killing && peer_is_there(c))
+        fail(c, wsi, LWS_CLOSE_STATUS_PROTOCOL_ERR, "protocol error");
+    conn_begin_end(c);
+    c->failing = true;
 }
 
 /* What is wrong with the payload of a close frame (RFC 6455, 5.5.1 and 7.4); 0: nothing. The library
@@ -191,6 +219,7 @@ static int on_peer_close(struct conn *c, const unsigned char *payload, size_t le
         return -1;
     }
     c->peer_closing = true;
+    c->got |= CONN_CLOSING;
     return 0;
 }
 
@@ -245,8 +274,7 @@ int shard_callback(struct lws *wsi, enum lws_callback_reasons reason, void *user
     case LWS_CALLBACK_WS_PEER_INITIATED_CLOSE:
         return on_peer_close(c, in, len);
     case LWS_CALLBACK_WS_SERVER_DROP_PROTOCOL:
-        conn_begin_end(c);
-        c->failing = true;
+        on_drop(c, wsi);
         return 0;
     case LWS_CALLBACK_CLOSED:
         shutdown(c->fd, SHUT_RDWR); /* a writer may be waiting for this socket in poll(2) */

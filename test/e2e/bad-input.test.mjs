@@ -260,14 +260,15 @@ for (const opcode of [CLOSE, PING, PONG]) {
         (peer) => peer.send(opcode, '', { fin: false })));
 }
 
-test('a flood of pings is answered, and costs the others nothing', async (t) => withstand(t, { rounds: 2 }, async (server) => {
+// libwebsockets answers the first of the pings it reads at once and drops the others.
+test('a flood of pings costs the others nothing, and pings are answered after it', async (t) => withstand(t, { rounds: 2 }, async (server) => {
     const peer = await rawSocket(t, server, '/ws?username=mallory');
     const ping = frame(PING, 'x'.repeat(100));
     peer.write(Buffer.concat(Array(20_000).fill(ping)));
+    peer.send(TEXT, '{"type":"ping","t":"after the flood"}');
+    await peer.nextThat((one) => one.opcode === TEXT && one.payload.includes('after the flood'), 'the end of the flood');
     peer.send(PING, 'the last');
-    const last = await peer.nextThat((one) => one.opcode === CLOSE ||
-        (one.opcode === PONG && one.payload.toString() === 'the last'), 'the last pong');
-    if (last.opcode === CLOSE) assert.equal(last.code, 4029);
+    await peer.nextThat((one) => one.opcode === PONG && one.payload.toString() === 'the last', 'the last pong');
     peer.socket.destroy();
 }));
 
