@@ -26,15 +26,15 @@ struct channel {
 
     pthread_mutex_t mu;
     /* under mu */
-    void **ring;                /* grows by doubling up to capacity, so an idle channel costs little */
-    uint32_t space;             /* slots of ring: a power of two */
-    uint32_t head;              /* slot of the oldest item */
-    uint32_t count;             /* items in it; also read without mu by channel_count() */
-    uint32_t senders_waiting;   /* asleep in not_full */
-    bool receiver_waiting;      /* asleep in not_empty */
+    void **ring;    /* grows by doubling up to capacity, so an idle channel costs little */
+    uint32_t space; /* slots of ring: a power of two */
+    uint32_t head;  /* slot of the oldest item */
+    uint32_t count; /* items in it; also read without mu by channel_count() */
+    uint32_t senders_waiting; /* asleep in not_full */
+    bool receiver_waiting;    /* asleep in not_empty */
     bool closed;
-    pthread_cond_t *not_full;   /* made when somebody first has to wait, so that the many channels */
-    pthread_cond_t *not_empty;  /* nobody ever waits for stay small */
+    pthread_cond_t *not_full;  /* made when somebody first has to wait, so that the many channels */
+    pthread_cond_t *not_empty; /* nobody ever waits for stay small */
 };
 
 /* capacity: 1 to 2^30 items. */

@@ -18,10 +18,10 @@ struct clients_config {
     struct net *net;
     struct hub *hub;
     struct relay *relay;
-    uint32_t max_sessions;  /* WebSocket connections at once; more are refused with 503 */
-    bool echo;              /* serve /echo */
-    uint32_t send_queue;    /* messages */
-    size_t socket_buffer;   /* bytes, 0: the system's choice */
+    uint32_t max_sessions; /* WebSocket connections at once; more are refused with 503 */
+    bool echo;             /* serve /echo */
+    uint32_t send_queue;   /* messages */
+    size_t socket_buffer;  /* bytes, 0: the system's choice */
     int64_t ping_period, pong_wait, write_wait, handshake_wait, idle_wait, close_wait; /* ns */
 
     /* Answers a web request; runs on a reader's thread and may take its time. */
@@ -50,6 +50,7 @@ void clients_stop(struct clients *cs);
 void clients_free(struct clients *cs);
 
 /* The net_upgrade_fn to build the net with. */
-bool clients_upgrade(void *client, const struct http_request *request, struct http_response *refusal);
+bool clients_upgrade(void *client, const struct http_request *request,
+                     struct http_response *refusal);
 
 #endif

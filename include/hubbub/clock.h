@@ -7,10 +7,10 @@
 
 #define NS_PER_US INT64_C(1000)
 #define NS_PER_MS INT64_C(1000000)
-#define NS_PER_S  INT64_C(1000000000)
+#define NS_PER_S INT64_C(1000000000)
 
 /* Deadlines of blocking calls: do not wait at all, wait for ever. */
-#define DEADLINE_NOW   INT64_C(0)
+#define DEADLINE_NOW INT64_C(0)
 #define DEADLINE_NEVER INT64_MAX
 
 int64_t clock_now(void);     /* monotonic, ns */

@@ -47,7 +47,7 @@ struct config {
     size_t max_message;       /* bytes of one request */
 
     /* deadlines, in nanoseconds */
-    int64_t pong_wait_ns;      /* close when nothing came for so long */
+    int64_t pong_wait_ns;      /* close when no pong came for so long */
     int64_t ping_period_ns;    /* always less than pong_wait_ns */
     int64_t write_wait_ns;     /* a blocked socket */
     int64_t handshake_wait_ns; /* from accept to the end of the request head */

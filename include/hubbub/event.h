@@ -11,20 +11,20 @@ struct session;
 struct settings;
 
 /* X(name): one handler each in src/hub. */
-#define EVENT_TABLE(X)                                                     \
-    X(REGISTER)   /* a connection is there: session */                     \
-    X(UNREGISTER) /* it is gone: session; the hub lets go of its outbox */ \
-    X(REQUEST)    /* what a client asks for: session, request */           \
+#define EVENT_TABLE(X)                                                             \
+    X(REGISTER)   /* a connection is there: session */                             \
+    X(UNREGISTER) /* it is gone: session; the hub lets go of its outbox */         \
+    X(REQUEST)    /* what a client asks for: session, request */                   \
     X(CALL)       /* the same from a web request: session_id, request, reply_to */ \
-    X(FENCE)      /* all before it has been done: reply_to */              \
-    X(SETTINGS)   /* new limits: settings */                               \
+    X(FENCE)      /* all before it has been done: reply_to */                      \
+    X(SETTINGS)   /* new limits: settings */                                       \
     X(DRAIN)      /* the server stops: drain_ns */
 
 enum event_type {
 #define X(name) EVENT_##name,
     EVENT_TABLE(X)
 #undef X
-    EVENT_COUNT
+        EVENT_COUNT
 };
 
 enum { SESSION_ID_MAX = 32 };

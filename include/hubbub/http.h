@@ -14,8 +14,8 @@
 struct http;
 
 struct http_settings {
-    const char *web;         /* directory to serve, or NULL for the files built in */
-    char *const *origins;    /* allowed Origin values; none: the same host; "*": any */
+    const char *web;      /* directory to serve, or NULL for the files built in */
+    char *const *origins; /* allowed Origin values; none: the same host; "*": any */
     size_t norigins;
 };
 

@@ -17,7 +17,7 @@ struct http_request {
     char *accept_encoding, *if_none_match, *connection;
     struct buf body;
     bool body_too_large;
-    bool malformed;            /* holds a NUL, or more arguments than HTTP_MAX_ARGS */
+    bool malformed; /* holds a NUL, or more arguments than HTTP_MAX_ARGS */
 };
 
 void http_request_fini(struct http_request *r);
@@ -32,13 +32,13 @@ enum { HTTP_MAX_HEADERS = 10 };
 
 struct http_response {
     int status;
-    const char *type;        /* of the body; static text */
-    const void *body;        /* borrowed until it is written; or points into `owned` */
+    const char *type; /* of the body; static text */
+    const void *body; /* borrowed until it is written; or points into `owned` */
     size_t body_len;
     struct buf owned;
     struct http_header headers[HTTP_MAX_HEADERS]; /* static or borrowed; name NULL after the last */
-    bool no_body;            /* answer to HEAD, and 304: the length is said, the body is not sent */
-    bool close;              /* end the connection after it */
+    bool no_body; /* answer to HEAD, and 304: the length is said, the body is not sent */
+    bool close;   /* end the connection after it */
 };
 
 void http_response_fini(struct http_response *r);

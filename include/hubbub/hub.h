@@ -13,20 +13,20 @@
 
 /* What may be changed while it runs, by EVENT_SETTINGS. */
 struct settings {
-    uint32_t max_per_room;         /* members; 0: no limit */
+    uint32_t max_per_room; /* members; 0: no limit */
     uint32_t max_rooms;
     uint32_t max_rooms_per_client;
-    uint32_t notice_limit;         /* members above which join and leave notices are merged */
+    uint32_t notice_limit; /* members above which join and leave notices are merged */
 };
 
 struct hub_config {
-    uint32_t inbox;         /* events waiting at most */
-    struct relay *relay;    /* kicked after every batch */
+    uint32_t inbox;      /* events waiting at most */
+    struct relay *relay; /* kicked after every batch */
     struct settings settings;
     const char *node, *version; /* for the welcome; static */
     size_t max_message;
     uint32_t send_queue;
-    int64_t ping_period;    /* ns */
+    int64_t ping_period; /* ns */
 };
 
 struct hub;

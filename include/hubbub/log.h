@@ -22,8 +22,14 @@ struct log_field {
     const char *str; /* the value, or NULL for num */
     int64_t num;
 };
-#define LOG_STR(k, v) {(k), (v), 0}
-#define LOG_INT(k, v) {(k), NULL, (int64_t)(v)}
+#define LOG_STR(k, v) \
+    {                 \
+        (k), (v), 0   \
+    }
+#define LOG_INT(k, v)           \
+    {                           \
+        (k), NULL, (int64_t)(v) \
+    }
 
 /* May be called again at any time: the next line obeys. */
 void log_configure(enum log_level level, enum log_format format);
@@ -31,13 +37,13 @@ void log_configure(enum log_level level, enum log_format format);
 void log_write(enum log_level level, const char *message, const struct log_field *fields, int n);
 
 /* The empty first field lets the list of fields be empty. */
-#define LOG_AT_(level, message, ...)                                                           \
-    log_write(level, message, (const struct log_field[]){{NULL, NULL, 0}, ##__VA_ARGS__},      \
-              (int)(sizeof((const struct log_field[]){{NULL, NULL, 0}, ##__VA_ARGS__}) /       \
+#define LOG_AT_(level, message, ...)                                                      \
+    log_write(level, message, (const struct log_field[]){{NULL, NULL, 0}, ##__VA_ARGS__}, \
+              (int)(sizeof((const struct log_field[]){{NULL, NULL, 0}, ##__VA_ARGS__}) /  \
                     sizeof(struct log_field)))
 #define log_error(message, ...) LOG_AT_(LOG_ERROR, message, ##__VA_ARGS__)
-#define log_warn(message, ...)  LOG_AT_(LOG_WARN, message, ##__VA_ARGS__)
-#define log_info(message, ...)  LOG_AT_(LOG_INFO, message, ##__VA_ARGS__)
+#define log_warn(message, ...) LOG_AT_(LOG_WARN, message, ##__VA_ARGS__)
+#define log_info(message, ...) LOG_AT_(LOG_INFO, message, ##__VA_ARGS__)
 #define log_debug(message, ...) LOG_AT_(LOG_DEBUG, message, ##__VA_ARGS__)
 
 #endif

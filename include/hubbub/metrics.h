@@ -6,35 +6,40 @@
 
 #include <stdint.h>
 
-#define METRICS_TABLE(X)                                                                             \
-    X(CONNECTIONS, "connections", "gauge", "Open sockets, web requests included")                    \
-    X(SESSIONS, "sessions", "gauge", "Clients that speak WebSocket and are registered")              \
-    X(ROOMS, "rooms", "gauge", "Rooms with at least one member")                                     \
-    X(MEMBERS, "members", "gauge", "Memberships, summed over all rooms")                             \
-    X(ACCEPTED, "connections_accepted_total", "counter", "Sockets accepted")                         \
-    X(REFUSED, "connections_refused_total", "counter", "Upgrades and sockets refused")               \
-    X(HTTP_REQUESTS, "http_requests_total", "counter", "Web requests answered")                      \
-    X(RECEIVED, "frames_received_total", "counter", "Messages received from clients")                \
-    X(BAD_REQUESTS, "bad_requests_total", "counter", "Requests answered with an error by a reader")  \
-    X(EVENTS, "hub_events_total", "counter", "Events the hub has handled")                           \
-    X(BATCHES, "hub_batches_total", "counter", "Batches the hub has handled them in")                \
-    X(JOINS, "joins_total", "counter", "Rooms joined")                                               \
-    X(LEAVES, "leaves_total", "counter", "Rooms left")                                               \
-    X(MESSAGES, "messages_total", "counter", "Messages said in rooms")                               \
-    X(DELIVERIES, "deliveries_total", "counter", "Messages and notices put into outboxes of members") \
-    X(WRITES, "writes_total", "counter", "Batches of frames written to sockets")                     \
-    X(WRITE_BLOCKED, "writes_blocked_total", "counter", "Writes that found the socket full")         \
-    X(SLOW_CLOSED, "slow_clients_closed_total", "counter", "Clients closed with 4013: too slow")     \
-    X(PONG_CLOSED, "pong_timeouts_total", "counter", "Clients closed with 4008: no pong in time")    \
-    X(WRITE_TIMEOUTS, "write_timeouts_total", "counter", "Sockets that took nothing for the write wait") \
-    X(HANDSHAKE_TIMEOUTS, "handshake_timeouts_total", "counter", "Connections that sent no whole request in time") \
-    X(BACKPRESSURE, "backpressure_total", "counter", "Times the hub waited for a receiver short of CPU")
+#define METRICS_TABLE(X)                                                                          \
+    X(CONNECTIONS, "connections", "gauge", "Open sockets, web requests included")                 \
+    X(SESSIONS, "sessions", "gauge", "Clients that speak WebSocket and are registered")           \
+    X(ROOMS, "rooms", "gauge", "Rooms with at least one member")                                  \
+    X(MEMBERS, "members", "gauge", "Memberships, summed over all rooms")                          \
+    X(ACCEPTED, "connections_accepted_total", "counter", "Sockets accepted")                      \
+    X(REFUSED, "connections_refused_total", "counter", "Upgrades and sockets refused")            \
+    X(HTTP_REQUESTS, "http_requests_total", "counter", "Web requests answered")                   \
+    X(RECEIVED, "frames_received_total", "counter", "Messages received from clients")             \
+    X(BAD_REQUESTS, "bad_requests_total", "counter",                                              \
+      "Requests answered with an error by a reader")                                              \
+    X(EVENTS, "hub_events_total", "counter", "Events the hub has handled")                        \
+    X(BATCHES, "hub_batches_total", "counter", "Batches the hub has handled them in")             \
+    X(JOINS, "joins_total", "counter", "Rooms joined")                                            \
+    X(LEAVES, "leaves_total", "counter", "Rooms left")                                            \
+    X(MESSAGES, "messages_total", "counter", "Messages said in rooms")                            \
+    X(DELIVERIES, "deliveries_total", "counter",                                                  \
+      "Messages and notices put into outboxes of members")                                        \
+    X(WRITES, "writes_total", "counter", "Batches of frames written to sockets")                  \
+    X(WRITE_BLOCKED, "writes_blocked_total", "counter", "Writes that found the socket full")      \
+    X(SLOW_CLOSED, "slow_clients_closed_total", "counter", "Clients closed with 4013: too slow")  \
+    X(PONG_CLOSED, "pong_timeouts_total", "counter", "Clients closed with 4008: no pong in time") \
+    X(WRITE_TIMEOUTS, "write_timeouts_total", "counter",                                          \
+      "Sockets that took nothing for the write wait")                                             \
+    X(HANDSHAKE_TIMEOUTS, "handshake_timeouts_total", "counter",                                  \
+      "Connections that sent no whole request in time")                                           \
+    X(BACKPRESSURE, "backpressure_total", "counter",                                              \
+      "Times the hub waited for a receiver short of CPU")
 
 enum metric {
 #define X(id, name, kind, help) METRIC_##id,
     METRICS_TABLE(X)
 #undef X
-    METRIC_COUNT
+        METRIC_COUNT
 };
 
 extern int64_t metrics_values[METRIC_COUNT]; /* atomic */

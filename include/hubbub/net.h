@@ -26,9 +26,9 @@ typedef bool net_upgrade_fn(void *user, const struct http_request *request,
                             struct http_response *refusal);
 
 struct net_config {
-    unsigned shards;         /* 1 to 1024 */
-    size_t max_message;      /* bytes of one WebSocket message; more is closed with 1009 */
-    int64_t close_wait;      /* ns a peer has to answer a close frame */
+    unsigned shards;    /* 1 to 1024 */
+    size_t max_message; /* bytes of one WebSocket message; more is closed with 1009 */
+    int64_t close_wait; /* ns a peer has to answer a close frame */
     net_upgrade_fn *upgrade;
 };
 
@@ -50,7 +50,8 @@ enum conn_event {
     CONN_REQUEST = 1,  /* conn_request() is there, answer with conn_respond() */
     CONN_UPGRADED = 2, /* it speaks WebSocket now; conn_subprotocol() is known */
     CONN_MESSAGES = 4, /* conn_next_message() has some */
-    CONN_CLOSING = 8,  /* the peer said goodbye; it is answered by the next conn_wait() or conn_free() */
+    CONN_CLOSING =
+        8, /* the peer said goodbye; it is answered by the next conn_wait() or conn_free() */
 };
 
 /* Reader: waits for input and lets it be processed. Returns enum conn_event bits (0: nothing to see),

@@ -19,7 +19,7 @@
 
 /* A peer a moment behind is not lost, and one that lives at its limit cannot hold up the hub for more
  * than a hundredth of the time. */
-#define OUTBOX_GRACE       (100 * NS_PER_MS)
+#define OUTBOX_GRACE (100 * NS_PER_MS)
 #define OUTBOX_GRACE_EVERY (10 * NS_PER_S)
 
 struct outbox {

@@ -34,8 +34,8 @@ void rcu_defer(struct rcu_head *head, void (*fn)(struct rcu_head *head));
 void __tsan_acquire(void *addr);
 void __tsan_release(void *addr);
 extern char rcu_tsan_published, rcu_tsan_deferred;
-#define RCU_PUBLISHED()   __tsan_release(&rcu_tsan_published)
-#define RCU_FOUND()       __tsan_acquire(&rcu_tsan_published)
+#define RCU_PUBLISHED() __tsan_release(&rcu_tsan_published)
+#define RCU_FOUND() __tsan_acquire(&rcu_tsan_published)
 static inline void rcu_deferred(void)
 {
     __tsan_acquire(&rcu_tsan_deferred);
@@ -49,10 +49,8 @@ static inline void rcu_told_read_unlock(void)
 #define rcu_read_unlock rcu_told_read_unlock
 #else
 #define RCU_PUBLISHED() ((void)0)
-#define RCU_FOUND()     ((void)0)
-static inline void rcu_deferred(void)
-{
-}
+#define RCU_FOUND() ((void)0)
+static inline void rcu_deferred(void) {}
 #endif
 
 #endif

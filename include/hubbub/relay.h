@@ -35,9 +35,9 @@
 
 /* Bits of what a sleeper was woken for. */
 enum wake {
-    WAKE_CARRY = 1,  /* you have a place among the carriers: relay_carry() */
-    WAKE_OWNER = 2,  /* your task is back with you */
-    WAKE_STOP = 4,   /* look at your flags */
+    WAKE_CARRY = 1, /* you have a place among the carriers: relay_carry() */
+    WAKE_OWNER = 2, /* your task is back with you */
+    WAKE_STOP = 4,  /* look at your flags */
 };
 
 struct parker {
@@ -100,7 +100,7 @@ void relay_retire(struct relay *r, struct relay_task *t);
 
 struct relay_stats {
     uint64_t wakes, carried, turns, handed_back; /* since the start */
-    uint32_t active;                             /* places given away now: 0 when there is nothing to do */
+    uint32_t active; /* places given away now: 0 when there is nothing to do */
 };
 void relay_read_stats(const struct relay *r, struct relay_stats *out);
 

@@ -28,7 +28,8 @@ struct session {
     char user_id[USER_ID_MAX + 1]; /* (rcu) public */
     enum dialect dialect;
     struct outbox *outbox;
-    void (*released)(void *owner); /* called when the session is freed: until then the hub, or a reader
+    void (*released)(
+        void *owner); /* called when the session is freed: until then the hub, or a reader
                                     * of the directory, may use the outbox */
     void *owner;
 
@@ -38,7 +39,7 @@ struct session {
     /* hub only */
     struct member *members; /* its rooms, the latest joined first */
     uint32_t nmembers;
-    uint32_t next_suffix;   /* what to try next for somebody who wants the same name */
+    uint32_t next_suffix;        /* what to try next for somebody who wants the same name */
     struct session *next, *prev; /* of all sessions */
     int64_t leave_at;            /* while draining: its slot */
 
@@ -53,10 +54,10 @@ struct member {
     struct room *room;
     struct session *session; /* (rcu) */
     /* hub only */
-    struct member *next;     /* of the session's rooms */
-    uint32_t index;          /* in room->members */
-    int32_t joined_index;    /* in room->joined while its join is not announced, else -1 */
-    struct buf open;         /* the beginning of its messages, made with the first one */
+    struct member *next;  /* of the session's rooms */
+    uint32_t index;       /* in room->members */
+    int32_t joined_index; /* in room->joined while its join is not announced, else -1 */
+    struct buf open;      /* the beginning of its messages, made with the first one */
 
     struct cds_list_head node; /* (rcu) of room->list */
     struct rcu_head rcu;
@@ -74,24 +75,24 @@ struct room {
     uint32_t count;                /* (rcu, atomic) members */
 
     /* hub only */
-    uint64_t seq;             /* of the latest message */
-    char epoch[17];           /* of this numbering: another when the room is made anew */
-    struct member **members;  /* dense, for sending */
-    uint32_t space;           /* slots of it */
+    uint64_t seq;            /* of the latest message */
+    char epoch[17];          /* of this numbering: another when the room is made anew */
+    struct member **members; /* dense, for sending */
+    uint32_t space;          /* slots of it */
     uint32_t by_dialect[DIALECT_COUNT];
     struct pending pending[DIALECT_COUNT];
-    bool dirty;               /* in the hub's list of rooms with something to do */
+    bool dirty; /* in the hub's list of rooms with something to do */
     struct room *dirty_next;
     /* merged notices */
-    struct member **joined;   /* not yet announced */
+    struct member **joined; /* not yet announced */
     uint32_t njoined;
     char (*left)[NAME_MAX_BYTES + 1];
     uint32_t nleft;
-    int64_t announce_at;      /* when the next merged notice is due; 0: none */
+    int64_t announce_at; /* when the next merged notice is due; 0: none */
     struct room *announce_next;
-    bool announcing;          /* in the hub's list of rooms with such notices */
+    bool announcing; /* in the hub's list of rooms with such notices */
 
-    struct cds_list_head list; /* (rcu) members, for readers */
+    struct cds_list_head list;    /* (rcu) members, for readers */
     struct cds_lfht_node by_name; /* of the directory */
     struct rcu_head rcu;
 };

@@ -4,14 +4,11 @@
 const char *err_text(int err)
 {
     switch (err) {
-    case ERR_OK:
-        return "success";
+    case ERR_OK: return "success";
 #define X(name, text) \
-    case name:        \
-        return text;
+    case name: return text;
         ERR_TABLE(X)
 #undef X
-    default:
-        return "unknown error";
+    default: return "unknown error";
     }
 }

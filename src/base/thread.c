@@ -23,9 +23,10 @@ enum { STACK_FACTOR = 1 };
 
 enum {
     PAGE = 4096,
-    MAX_IDLE = 512,     /* threads kept; each holds some 25 KiB */
+    MAX_IDLE = 512, /* threads kept; each holds some 25 KiB */
     KEEP_SECONDS = 3,
-    STACK_MARGIN = 16384, /* of the far end of a stack, left alone by trimming: guard and rounding */
+    STACK_MARGIN =
+        16384, /* of the far end of a stack, left alone by trimming: guard and rounding */
 };
 
 /* What the starter holds until it has joined. */
@@ -44,7 +45,7 @@ struct worker {
     thread_fn *fn;          /* NULL while it is idle */
     void *arg;
     char name[16];
-    struct thread *handle;  /* who wants to join, or NULL */
+    struct thread *handle; /* who wants to join, or NULL */
     struct worker *next_idle;
 };
 
@@ -255,7 +256,10 @@ void thread_trim_stack(void)
 
 void thread_expect(size_t threads)
 {
-    enum { FUTEX_HASH = 78, SET_SLOTS = 1 }; /* PR_FUTEX_HASH of linux/prctl.h, newer than our headers */
+    enum {
+        FUTEX_HASH = 78,
+        SET_SLOTS = 1
+    }; /* PR_FUTEX_HASH of linux/prctl.h, newer than our headers */
     unsigned long slots = 256;
     while (slots < threads && slots < 65536)
         slots *= 2;

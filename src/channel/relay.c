@@ -12,8 +12,10 @@
 
 enum {
     MAX_CARRIERS = 64,
-    TURN = 256,  /* tasks one writer carries before it passes its place on: it has pings of its own */
-    SHARE = 16,  /* tasks that are worth waking another writer for: a wake costs as much as a write or two */
+    TURN =
+        256, /* tasks one writer carries before it passes its place on: it has pings of its own */
+    SHARE =
+        16, /* tasks that are worth waking another writer for: a wake costs as much as a write or two */
     RETIRE_POLL_MS = 1, /* how often a retiring owner looks; hardly ever more than once */
 };
 
@@ -21,9 +23,9 @@ struct relay {
     unsigned max; /* set once */
     struct cds_wfcq_tail tail __attribute__((aligned(64)));
     struct cds_wfcq_head head __attribute__((aligned(64))); /* its mutex is for taking */
-    uint32_t active;          /* atomic: places given away */
-    uint32_t queued;          /* atomic: length of the list, a hint */
-    struct relay_stats stats; /* atomic */
+    uint32_t active;                                        /* atomic: places given away */
+    uint32_t queued;                                        /* atomic: length of the list, a hint */
+    struct relay_stats stats;                               /* atomic */
 };
 
 struct relay *relay_new(unsigned carriers)
@@ -84,8 +86,7 @@ void relay_post(struct relay *r, struct relay_task *t)
             if (change_state(t, &state, TASK_AGAIN))
                 return;
             break;
-        default: /* whoever has it will look again */
-            return;
+        default: /* whoever has it will look again */ return;
         }
     }
 }
@@ -131,7 +132,8 @@ static int choose(struct relay *r, struct parker **asleep)
         struct parker *p = t->owner;
         uint32_t before = parker_set(p, WAKE_CARRY);
         given++;
-        if (before & WAKE_CARRY) { /* it has a place already, and one is enough to look at the list */
+        if (before &
+            WAKE_CARRY) { /* it has a place already, and one is enough to look at the list */
             leave_place(r);
             break;
         }

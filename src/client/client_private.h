@@ -16,7 +16,7 @@ struct clients {
     pthread_mutex_t mu;
     pthread_cond_t changed; /* count or sessions went down */
     /* under mu */
-    struct client *first;   /* all connections, from accept to the end of the reader */
+    struct client *first; /* all connections, from accept to the end of the reader */
     uint32_t count;
 };
 
@@ -28,7 +28,7 @@ struct client {
     char peer[INET6_ADDRSTRLEN];
 
     struct client *next, *prev; /* under all->mu */
-    struct conn *conn;          /* set by the reader under all->mu; others may use it under that mutex,
+    struct conn *conn; /* set by the reader under all->mu; others may use it under that mutex,
                                  * and the writer, which ends before the connection is freed */
 
     /* reader only; admitted, echo, username and room are set during the upgrade */
@@ -38,14 +38,14 @@ struct client {
     char room[NAME_MAX_BYTES + 1]; /* to join first, or "" */
     bool bad_room;                 /* asked for one whose name is none */
     struct session *session;
-    bool unfenced;              /* something was posted that the hub may not have done yet */
+    bool unfenced; /* something was posted that the hub may not have done yet */
 
     /* the writer's */
     struct parker parker;
     struct outbox outbox;
-    bool has_outbox;            /* reader */
-    bool ended;                 /* atomic: the reader has seen the end of the connection */
-    bool stuck;                 /* of whoever carries the task: the socket was full, not gone */
+    bool has_outbox; /* reader */
+    bool ended;      /* atomic: the reader has seen the end of the connection */
+    bool stuck;      /* of whoever carries the task: the socket was full, not gone */
     struct rcu_head rcu;
 };
 

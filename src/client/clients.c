@@ -158,13 +158,15 @@ static bool take_session(struct clients *cs)
     return false;
 }
 
-static const char *arg_or(const struct http_request *request, const char *name, const char *otherwise)
+static const char *arg_or(const struct http_request *request, const char *name,
+                          const char *otherwise)
 {
     const char *value = http_request_arg(request, name);
     return value == NULL || value[0] == '\0' ? otherwise : value;
 }
 
-bool clients_upgrade(void *client, const struct http_request *request, struct http_response *refusal)
+bool clients_upgrade(void *client, const struct http_request *request,
+                     struct http_response *refusal)
 {
     struct client *c = client;
     REQUIRE(MAGIC_OK(c, CLIENT_MAGIC));

@@ -30,9 +30,11 @@ bool http_admit(void *arg, const struct http_request *request, bool peer_is_loca
     struct http *h = arg;
     rcu_read_lock();
     RCU_FOUND();
-    bool ok = origin_allowed(rcu_dereference(h->site), request->origin, request->host, peer_is_local);
+    bool ok =
+        origin_allowed(rcu_dereference(h->site), request->origin, request->host, peer_is_local);
     rcu_read_unlock();
     if (!ok)
-        respond_problem(refusal, PROBLEM_FORBIDDEN, "pages of this origin may not connect (--origin)");
+        respond_problem(refusal, PROBLEM_FORBIDDEN,
+                        "pages of this origin may not connect (--origin)");
     return ok;
 }

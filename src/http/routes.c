@@ -125,7 +125,8 @@ static bool accepts_gzip(const char *header)
     return at[3] == '.' && strspn(at + 4, "0") < strcspn(at + 4, ", ");
 }
 
-static void serve_asset(const struct asset *a, const struct http_request *q, struct http_response *r)
+static void serve_asset(const struct asset *a, const struct http_request *q,
+                        struct http_response *r)
 {
     bool zipped = a->gzip != NULL && accepts_gzip(q->accept_encoding);
     const char *etag = zipped ? a->gzip_etag : a->etag;
@@ -144,7 +145,8 @@ static void serve_asset(const struct asset *a, const struct http_request *q, str
     http_response_header(r, "Referrer-Policy", "no-referrer");
     if (zipped)
         http_response_header(r, "Content-Encoding", "gzip");
-    if (q->if_none_match != NULL && (strcmp(q->if_none_match, "*") == 0 || strstr(q->if_none_match, etag) != NULL)) {
+    if (q->if_none_match != NULL &&
+        (strcmp(q->if_none_match, "*") == 0 || strstr(q->if_none_match, etag) != NULL)) {
         r->status = 304;
         r->no_body = true;
     }
@@ -173,10 +175,10 @@ static const struct route {
     enum http_method method; /* GET answers HEAD too */
     void (*serve)(struct http *, const struct http_request *, struct http_response *);
 } routes[] = {
-    {"/rooms", HTTP_GET, get_rooms},         {"/members", HTTP_GET, get_members},
-    {"/join-room", HTTP_POST, post_join},    {"/leave-room", HTTP_POST, post_leave},
-    {"/healthz", HTTP_GET, get_healthz},     {"/readyz", HTTP_GET, get_readyz},
-    {"/metrics", HTTP_GET, get_metrics},     {"/ws", HTTP_GET, get_ws},
+    {"/rooms", HTTP_GET, get_rooms},      {"/members", HTTP_GET, get_members},
+    {"/join-room", HTTP_POST, post_join}, {"/leave-room", HTTP_POST, post_leave},
+    {"/healthz", HTTP_GET, get_healthz},  {"/readyz", HTTP_GET, get_readyz},
+    {"/metrics", HTTP_GET, get_metrics},  {"/ws", HTTP_GET, get_ws},
 };
 
 static bool method_fits(enum http_method allowed, enum http_method method)

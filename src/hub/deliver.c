@@ -19,8 +19,8 @@ void mark_dirty(struct hub *h, struct room *r)
 }
 
 /* One framed message, given in pieces, for each dialect in mask that has members. */
-static void add_pending(struct hub *h, struct room *r, unsigned mask, const struct buf *const *pieces,
-                        int n)
+static void add_pending(struct hub *h, struct room *r, unsigned mask,
+                        const struct buf *const *pieces, int n)
 {
     size_t len = 0;
     for (int i = 0; i < n; i++)

@@ -98,9 +98,7 @@ void directory_each_room(const struct directory *d, directory_room_fn *fn, void 
     struct cds_lfht_iter iter;
     struct room *r;
     RCU_FOUND();
-    cds_lfht_for_each_entry(d->rooms, &iter, r, by_name)
-        if (!fn(arg, r))
-            return;
+    cds_lfht_for_each_entry(d->rooms, &iter, r, by_name) if (!fn(arg, r)) return;
 }
 
 /* ---- the hub ------------------------------------------------------------------------------------- */

@@ -18,16 +18,16 @@ struct hub {
 
     /* hub thread only */
     struct settings settings;
-    struct session *sessions;  /* all of them */
+    struct session *sessions; /* all of them */
     uint32_t nsessions, nrooms;
-    struct room *dirty;        /* rooms with pending messages, or perhaps empty */
-    struct room *announcing;   /* rooms with merged notices, whose time comes within a second */
-    int64_t next_announce;     /* the earliest of them, or DEADLINE_NEVER */
+    struct room *dirty;      /* rooms with pending messages, or perhaps empty */
+    struct room *announcing; /* rooms with merged notices, whose time comes within a second */
+    int64_t next_announce;   /* the earliest of them, or DEADLINE_NEVER */
     bool draining;
-    struct session *leaving;   /* while draining: who leaves next; its followers leave later */
-    uint64_t next_epoch;       /* random at first, then counted up */
-    struct buf scratch;        /* for one encoded object at a time */
-    struct buf tail;           /* for the end of a message */
+    struct session *leaving; /* while draining: who leaves next; its followers leave later */
+    uint64_t next_epoch;     /* random at first, then counted up */
+    struct buf scratch;      /* for one encoded object at a time */
+    struct buf tail;         /* for the end of a message */
 };
 
 /* reply.c: frames for one session. */
@@ -47,7 +47,11 @@ void say_scratch(struct hub *h, struct room *r, unsigned mask);
 void say_message(struct hub *h, struct member *from, const struct request *req, int64_t ts_ms);
 void flush_room(struct hub *h, struct room *r); /* pending messages to the outboxes */
 void flush_rooms(struct hub *h);                /* all dirty rooms; those left empty are deleted */
-enum { TO_CLASSIC = 1 << DIALECT_CLASSIC, TO_FULL = 1 << DIALECT_FULL, TO_ALL = TO_CLASSIC | TO_FULL };
+enum {
+    TO_CLASSIC = 1 << DIALECT_CLASSIC,
+    TO_FULL = 1 << DIALECT_FULL,
+    TO_ALL = TO_CLASSIC | TO_FULL
+};
 
 /* notice.c */
 void notice_join(struct hub *h, struct member *m);

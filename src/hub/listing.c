@@ -23,7 +23,8 @@ static struct person *copy_members(const struct directory *d, const char *name, 
         size_t n = 0, space = __atomic_load_n(&r->count, __ATOMIC_RELAXED) + 16;
         people = xmalloc(space * sizeof *people);
         struct member *m;
-        cds_list_for_each_entry_rcu(m, &r->list, node) {
+        cds_list_for_each_entry_rcu(m, &r->list, node)
+        {
             if (n == space)
                 people = xrealloc(people, (space *= 2) * sizeof *people);
             memcpy(people[n].user_id, m->session->user_id, sizeof people[n].user_id);

@@ -10,9 +10,9 @@
 #include <sys/random.h>
 
 enum {
-    TRIES_IN_ORDER = 8,      /* alice-2, alice-3 … before it is left to chance */
+    TRIES_IN_ORDER = 8, /* alice-2, alice-3 … before it is left to chance */
     SUFFIX_RANGE = 1000000,
-    SUFFIX_ROOM = 8,         /* for "-" and the digits */
+    SUFFIX_ROOM = 8, /* for "-" and the digits */
 };
 
 /* A free name like the wished one. The hub alone gives names, so what is free now stays free. */

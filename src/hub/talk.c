@@ -74,8 +74,9 @@ void on_join(struct hub *h, struct event *e)
     enum problem problem = why_not_join(h, s, r, req->stay);
     if (problem != PROBLEM_NONE) {
         refuse(h, e, problem,
-               r == NULL && h->nrooms >= h->settings.max_rooms ? "the server has no room for more rooms"
-                                                               : NULL);
+               r == NULL && h->nrooms >= h->settings.max_rooms
+                   ? "the server has no room for more rooms"
+                   : NULL);
         return;
     }
     if (!req->stay)

@@ -14,7 +14,9 @@
 #include <string.h>
 #include <sys/socket.h>
 
-enum { MAX_ROUNDS = 64 }; /* of servicing data the library already holds, before the shard is released */
+enum {
+    MAX_ROUNDS = 64
+}; /* of servicing data the library already holds, before the shard is released */
 
 struct conn *conn_open(struct net *n, int fd, const char *peer, void *user)
 {

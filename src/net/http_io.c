@@ -13,7 +13,8 @@
 static char *copy_token(struct http_request *r, struct lws *wsi, enum lws_token_indexes token,
                         int frag)
 {
-    int len = frag >= 0 ? lws_hdr_fragment_length(wsi, token, frag) : lws_hdr_total_length(wsi, token);
+    int len =
+        frag >= 0 ? lws_hdr_fragment_length(wsi, token, frag) : lws_hdr_total_length(wsi, token);
     if (len <= 0)
         return NULL;
     char *text = xcalloc(1, (size_t)len + 1);

@@ -21,7 +21,7 @@
 
 enum {
     MAX_SOCKETS = 32,
-    BACKLOG = 4096,          /* the system caps it at net.core.somaxconn */
+    BACKLOG = 4096, /* the system caps it at net.core.somaxconn */
     LISTENER_STACK = 65536,
     EXHAUSTED_PAUSE_MS = 50, /* no descriptor left: let some connection end before trying again */
 };
@@ -117,7 +117,8 @@ static int bind_host(struct listener *l, const char *address, const char **why)
     host[n] = '\0';
     bool any = n == 0 || strcmp(host, "*") == 0;
 
-    struct addrinfo hints = {.ai_family = AF_UNSPEC, .ai_socktype = SOCK_STREAM, .ai_flags = AI_PASSIVE};
+    struct addrinfo hints = {
+        .ai_family = AF_UNSPEC, .ai_socktype = SOCK_STREAM, .ai_flags = AI_PASSIVE};
     struct addrinfo *list = NULL;
     int err = getaddrinfo(any ? NULL : host, colon + 1, &hints, &list);
     if (err != 0) {
@@ -150,7 +151,8 @@ int listener_new(struct listener **out, char *const *addresses, size_t n, char *
             int saved = errno;
             snprintf(why, space, "cannot listen on %s: %s%s", addresses[i],
                      detail != NULL ? detail : strerror(saved),
-                     saved == EADDRINUSE ? " (is another server running? choose another --port)" : "");
+                     saved == EADDRINUSE ? " (is another server running? choose another --port)"
+                                         : "");
             listener_free(l);
             return ERR_SYSTEM;
         }

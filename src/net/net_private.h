@@ -19,7 +19,7 @@ struct shard {
     pthread_mutex_t mu;
     struct lws_context *context; /* under mu, like all that belongs to it */
     struct lws_vhost *vhost;
-    unsigned char *batch;        /* where writes of several pieces are put together */
+    unsigned char *batch; /* where writes of several pieces are put together */
 };
 
 struct net {
@@ -38,27 +38,27 @@ struct conn {
     char peer[INET6_ADDRSTRLEN];
 
     /* under the shard's mutex */
-    struct lws *wsi;       /* NULL when the connection has ended */
+    struct lws *wsi; /* NULL when the connection has ended */
     bool websocket;
-    bool refusing;         /* no more output: a close frame is on its way, or came */
-    bool close_sent;       /* by conn_close() */
-    bool peer_closing;     /* its close frame came; answered later, so that what it said before is dealt
+    bool refusing;     /* no more output: a close frame is on its way, or came */
+    bool close_sent;   /* by conn_close() */
+    bool peer_closing; /* its close frame came; answered later, so that what it said before is dealt
                             * with first */
-    bool killing;          /* it is to end at once */
-    bool failing;          /* the library ends it, for a reason of its own or of ours */
-    bool half_closed;      /* no more output will come, and the peer knows */
-    bool mask_checked;     /* the first frame has been looked at */
-    int64_t kill_at;       /* while refusing: when the reader gives up on the peer */
-    unsigned got;          /* enum conn_event bits since the last conn_wait() */
+    bool killing;      /* it is to end at once */
+    bool failing;      /* the library ends it, for a reason of its own or of ours */
+    bool half_closed;  /* no more output will come, and the peer knows */
+    bool mask_checked; /* the first frame has been looked at */
+    int64_t kill_at;   /* while refusing: when the reader gives up on the peer */
+    unsigned got;      /* enum conn_event bits since the last conn_wait() */
     struct http_request request;
-    bool request_open;     /* request is waiting for its answer */
-    struct buf partial;    /* the beginning of a fragmented message */
-    struct buf arrived;    /* complete messages, each with its struct arrived_head before it */
+    bool request_open;  /* request is waiting for its answer */
+    struct buf partial; /* the beginning of a fragmented message */
+    struct buf arrived; /* complete messages, each with its struct arrived_head before it */
     char subprotocol[32];
 
     int64_t last_pong; /* atomic */
 
-    size_t next;           /* reader only: offset of the next message in arrived */
+    size_t next; /* reader only: offset of the next message in arrived */
 };
 
 /* Precedes every message in conn.arrived. */

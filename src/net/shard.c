@@ -16,15 +16,22 @@
 
 enum {
     MAX_HEADER_BYTES = 8192,
-    MAX_HEADER_TABLES = 65535, /* one for each connection that is sending a request; made on demand */
+    MAX_HEADER_TABLES =
+        65535, /* one for each connection that is sending a request; made on demand */
 };
 
 /* The first is what a client without Sec-WebSocket-Protocol gets, and what HTTP runs under. */
 static const struct lws_protocols protocols[] = {
-    {.name = "hubbub.classic", .callback = shard_callback, .per_session_data_size = sizeof(void *),
-     .rx_buffer_size = READ_BYTES, .tx_packet_size = BATCH_BYTES},
-    {.name = "hubbub.v1", .callback = shard_callback, .per_session_data_size = sizeof(void *),
-     .rx_buffer_size = READ_BYTES, .tx_packet_size = BATCH_BYTES},
+    {.name = "hubbub.classic",
+     .callback = shard_callback,
+     .per_session_data_size = sizeof(void *),
+     .rx_buffer_size = READ_BYTES,
+     .tx_packet_size = BATCH_BYTES},
+    {.name = "hubbub.v1",
+     .callback = shard_callback,
+     .per_session_data_size = sizeof(void *),
+     .rx_buffer_size = READ_BYTES,
+     .tx_packet_size = BATCH_BYTES},
     {.name = NULL},
 };
 
@@ -253,29 +260,17 @@ int shard_callback(struct lws *wsi, enum lws_callback_reasons reason, void *user
         return 0;
 
     switch (reason) {
-    case LWS_CALLBACK_HTTP_CONFIRM_UPGRADE:
-        return on_upgrade_wish(c, wsi, in);
-    case LWS_CALLBACK_HTTP:
-        return on_http(c, wsi);
-    case LWS_CALLBACK_HTTP_BODY:
-        on_body(c, in, len);
-        return 0;
-    case LWS_CALLBACK_HTTP_BODY_COMPLETION:
-        c->got |= CONN_REQUEST;
-        return 0;
-    case LWS_CALLBACK_ESTABLISHED:
-        on_established(c, wsi);
-        return 0;
-    case LWS_CALLBACK_RECEIVE:
-        return on_receive(c, wsi, in, len);
+    case LWS_CALLBACK_HTTP_CONFIRM_UPGRADE: return on_upgrade_wish(c, wsi, in);
+    case LWS_CALLBACK_HTTP: return on_http(c, wsi);
+    case LWS_CALLBACK_HTTP_BODY: on_body(c, in, len); return 0;
+    case LWS_CALLBACK_HTTP_BODY_COMPLETION: c->got |= CONN_REQUEST; return 0;
+    case LWS_CALLBACK_ESTABLISHED: on_established(c, wsi); return 0;
+    case LWS_CALLBACK_RECEIVE: return on_receive(c, wsi, in, len);
     case LWS_CALLBACK_RECEIVE_PONG:
         __atomic_store_n(&c->last_pong, clock_now(), __ATOMIC_RELAXED);
         return 0;
-    case LWS_CALLBACK_WS_PEER_INITIATED_CLOSE:
-        return on_peer_close(c, in, len);
-    case LWS_CALLBACK_WS_SERVER_DROP_PROTOCOL:
-        on_drop(c, wsi);
-        return 0;
+    case LWS_CALLBACK_WS_PEER_INITIATED_CLOSE: return on_peer_close(c, in, len);
+    case LWS_CALLBACK_WS_SERVER_DROP_PROTOCOL: on_drop(c, wsi); return 0;
     case LWS_CALLBACK_CLOSED:
         shutdown(c->fd, SHUT_RDWR); /* a writer may be waiting for this socket in poll(2) */
         return 0;
@@ -283,7 +278,6 @@ int shard_callback(struct lws *wsi, enum lws_callback_reasons reason, void *user
         c->wsi = NULL;
         c->refusing = true;
         return 0;
-    default:
-        return 0;
+    default: return 0;
     }
 }

@@ -265,25 +265,14 @@ static void read_request(struct decoding *d)
     if (!read_type(d, &chat))
         return;
     switch (d->request.type) {
-    case REQUEST_JOIN:
-        read_join(d);
-        break;
-    case REQUEST_MESSAGE:
-        read_message(d, chat);
-        break;
-    case REQUEST_TYPING:
-        read_typing(d);
-        break;
-    case REQUEST_ROOMS:
-        read_rooms(d);
-        break;
-    case REQUEST_PING:
-        read_ping(d);
-        break;
+    case REQUEST_JOIN: read_join(d); break;
+    case REQUEST_MESSAGE: read_message(d, chat); break;
+    case REQUEST_TYPING: read_typing(d); break;
+    case REQUEST_ROOMS: read_rooms(d); break;
+    case REQUEST_PING: read_ping(d); break;
     case REQUEST_LEAVE:
     case REQUEST_MEMBERS:
-    case REQUEST_COUNT:
-        break;
+    case REQUEST_COUNT: break;
     }
 }
 

@@ -52,9 +52,7 @@ static void price(const struct limits *l, enum limit_id id, int64_t *each, int64
         *reserved = RESERVED_KIB;
         break;
     case LIMIT_ASKED:
-    case LIMITS:
-        *each = 1;
-        *reserved = 0;
+    case LIMITS: *each = 1; *reserved = 0;
     }
 }
 

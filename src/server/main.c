@@ -17,14 +17,8 @@ int main(int argc, char **argv)
         status = server_check(&config);
         config_free(&config);
         return status;
-    case CONFIG_HELP:
-        config_help(stdout);
-        return 0;
-    case CONFIG_VERSION:
-        printf("hubbub %s\n", HUBBUB_VERSION);
-        return 0;
-    default:
-        fprintf(stderr, "hubbub: %s\n", err);
-        return CONFIG_EXIT_USAGE;
+    case CONFIG_HELP: config_help(stdout); return 0;
+    case CONFIG_VERSION: printf("hubbub %s\n", HUBBUB_VERSION); return 0;
+    default: fprintf(stderr, "hubbub: %s\n", err); return CONFIG_EXIT_USAGE;
     }
 }

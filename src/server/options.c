@@ -66,7 +66,7 @@ const struct option_row options[] = {
 
 #define GROUP .group = "Deadlines"
     {TIME("pong-wait", pong_wait_ns, 10 * MS, 24 * HOUR), .initial = "60s", GROUP,
-     .help = "close a connection that was silent, pongs included, for so long"},
+     .help = "close a connection whose pong did not come for so long"},
     {TIME("ping-period", ping_period_ns, 5 * MS, 24 * HOUR), .initial = "54s", GROUP,
      .help = "time between pings; less than --pong-wait"},
     {TIME("write-wait", write_wait_ns, 10 * MS, HOUR), .initial = "10s", GROUP,

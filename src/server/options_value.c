@@ -47,31 +47,20 @@ static const struct unit *units_of(const struct option_row *row)
 static int64_t get_number(const struct option_row *row, const struct config *c)
 {
     switch (row->type) {
-    case OPTION_TIME:
-        return CONST_FIELD(int64_t, row, c);
-    case OPTION_SIZE:
-        return (int64_t)CONST_FIELD(size_t, row, c);
-    case OPTION_FLAG:
-        return CONST_FIELD(bool, row, c);
-    default:
-        return CONST_FIELD(int, row, c);
+    case OPTION_TIME: return CONST_FIELD(int64_t, row, c);
+    case OPTION_SIZE: return (int64_t)CONST_FIELD(size_t, row, c);
+    case OPTION_FLAG: return CONST_FIELD(bool, row, c);
+    default: return CONST_FIELD(int, row, c);
     }
 }
 
 static void set_number(const struct option_row *row, struct config *c, int64_t v)
 {
     switch (row->type) {
-    case OPTION_TIME:
-        FIELD(int64_t, row, c) = v;
-        break;
-    case OPTION_SIZE:
-        FIELD(size_t, row, c) = (size_t)v;
-        break;
-    case OPTION_FLAG:
-        FIELD(bool, row, c) = v != 0;
-        break;
-    default:
-        FIELD(int, row, c) = (int)v;
+    case OPTION_TIME: FIELD(int64_t, row, c) = v; break;
+    case OPTION_SIZE: FIELD(size_t, row, c) = (size_t)v; break;
+    case OPTION_FLAG: FIELD(bool, row, c) = v != 0; break;
+    default: FIELD(int, row, c) = (int)v;
     }
 }
 
@@ -241,18 +230,12 @@ const char *option_set(const struct option_row *row, struct config *c, const cha
     switch (row->type) {
     case OPTION_COUNT:
     case OPTION_SIZE:
-    case OPTION_TIME:
-        return set_quantity(row, c, text, why, whylen);
-    case OPTION_FLAG:
-        return set_flag(row, c, text, why, whylen);
-    case OPTION_CHOICE:
-        return set_choice(row, c, text, why, whylen);
-    case OPTION_TEXT:
-        return set_text(row, c, text, why, whylen);
-    case OPTION_LIST:
-        return set_list(row, c, text, why, whylen);
-    case OPTION_ACTION:
-        break;
+    case OPTION_TIME: return set_quantity(row, c, text, why, whylen);
+    case OPTION_FLAG: return set_flag(row, c, text, why, whylen);
+    case OPTION_CHOICE: return set_choice(row, c, text, why, whylen);
+    case OPTION_TEXT: return set_text(row, c, text, why, whylen);
+    case OPTION_LIST: return set_list(row, c, text, why, whylen);
+    case OPTION_ACTION: break;
     }
     REQUIRE(!"an action has no value");
     return NULL;
@@ -261,14 +244,10 @@ const char *option_set(const struct option_row *row, struct config *c, const cha
 size_t option_texts(const struct option_row *row, const struct config *c)
 {
     switch (row->type) {
-    case OPTION_LIST:
-        return CONST_FIELD(struct config_list, row, c).n;
-    case OPTION_TEXT:
-        return CONST_FIELD(char *, row, c) != NULL;
-    case OPTION_ACTION:
-        return 0;
-    default:
-        return 1;
+    case OPTION_LIST: return CONST_FIELD(struct config_list, row, c).n;
+    case OPTION_TEXT: return CONST_FIELD(char *, row, c) != NULL;
+    case OPTION_ACTION: return 0;
+    default: return 1;
     }
 }
 
@@ -281,19 +260,14 @@ char *option_text(const struct option_row *row, const struct config *c, size_t i
     case OPTION_LIST:
         snprintf(to, space, "%s", CONST_FIELD(struct config_list, row, c).item[i]);
         break;
-    case OPTION_TEXT:
-        snprintf(to, space, "%s", CONST_FIELD(char *, row, c));
-        break;
-    case OPTION_FLAG:
-        snprintf(to, space, "%s", get_number(row, c) ? "yes" : "no");
-        break;
+    case OPTION_TEXT: snprintf(to, space, "%s", CONST_FIELD(char *, row, c)); break;
+    case OPTION_FLAG: snprintf(to, space, "%s", get_number(row, c) ? "yes" : "no"); break;
     case OPTION_CHOICE: {
         int n = (int)choice_at(row->choices, get_number(row, c), &word);
         snprintf(to, space, "%.*s", n, word);
         break;
     }
-    default:
-        print_number(row, get_number(row, c), to, space);
+    default: print_number(row, get_number(row, c), to, space);
     }
     return to;
 }
@@ -318,10 +292,8 @@ bool option_equal(const struct option_row *row, const struct config *a, const st
         const char *s = CONST_FIELD(char *, row, a), *t = CONST_FIELD(char *, row, b);
         return s == NULL || t == NULL ? s == t : strcmp(s, t) == 0;
     }
-    case OPTION_ACTION:
-        return true;
-    default:
-        return get_number(row, a) == get_number(row, b);
+    case OPTION_ACTION: return true;
+    default: return get_number(row, a) == get_number(row, b);
     }
 }
 

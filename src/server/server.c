@@ -218,7 +218,8 @@ static void announce(const struct server *s, const struct capacity *capacity)
     char room[256];
     capacity_describe(capacity, room, sizeof room);
     if (s->config.listen.n == 0)
-        log_info("listening", LOG_INT("port", listener_port(s->listener)), LOG_STR("capacity", room));
+        log_info("listening", LOG_INT("port", listener_port(s->listener)),
+                 LOG_STR("capacity", room));
     for (size_t i = 0; i < s->config.listen.n; i++)
         log_info("listening", LOG_STR("address", s->config.listen.item[i]),
                  LOG_STR("capacity", room));
@@ -230,7 +231,8 @@ static void reload(struct server *s)
 {
     struct config fresh;
     char kept[512], err[512];
-    if (config_reload(&s->config, &fresh, s->argc, s->argv, kept, sizeof kept, err, sizeof err) != 0) {
+    if (config_reload(&s->config, &fresh, s->argc, s->argv, kept, sizeof kept, err, sizeof err) !=
+        0) {
         log_error("reload failed, nothing changed", LOG_STR("error", err));
         return;
     }
