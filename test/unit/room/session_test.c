@@ -1,0 +1,126 @@
+/* Sessions: identifiers that nobody guesses, and when they are given back. */
+#include <support/test_main.h>
+
+#include <hubbub/room.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { MANY = 500 };
+
+static int released;
+
+static void count_release(void *owner)
+{
+    released += *(int *)owner;
+}
+
+static int compare(const void *a, const void *b)
+{
+    return strcmp(a, b);
+}
+
+static void assert_hex(const char *id, size_t digits)
+{
+    assert_int_equal(strlen(id), digits);
+    assert_int_equal(strspn(id, "0123456789abcdef"), digits);
+}
+
+static void a_session_begins_without_rooms(void **state)
+{
+    (void)state;
+    struct outbox *outbox = (struct outbox *)&released; // only passed on
+    struct session *s = session_new(DIALECT_FULL, "alice", outbox);
+    assert_int_equal(s->dialect, DIALECT_FULL);
+    assert_string_equal(s->username, "alice");
+    assert_ptr_equal(s->outbox, outbox);
+    assert_null(s->members);
+    assert_null(s->only);
+    assert_int_equal(s->nmembers, 0);
+    assert_null(session_find(s, "lobby"));
+    session_free(s);
+}
+
+static void ids_are_random_and_unique(void **state)
+{
+    (void)state;
+    static char ids[MANY][SESSION_ID_MAX + 1], user_ids[MANY][USER_ID_MAX + 1];
+    unsigned seen = 0; // digits of any place: of so many random ones all sixteen
+    for (int i = 0; i < MANY; i++) {
+        struct session *s = session_new(DIALECT_CLASSIC, "alice", NULL);
+        assert_hex(s->id, SESSION_ID_MAX);
+        assert_hex(s->user_id, USER_ID_MAX);
+        assert_null(strstr(s->id, s->user_id)); // the public one tells nothing of the secret
+        seen |= 1u << strtol((char[2]){s->id[SESSION_ID_MAX - 1], '\0'}, NULL, 16);
+        strcpy(ids[i], s->id);
+        strcpy(user_ids[i], s->user_id);
+        session_free(s);
+    }
+    assert_int_equal(seen, 0xffff);
+    qsort(ids, MANY, sizeof(ids[0]), compare);
+    qsort(user_ids, MANY, sizeof(user_ids[0]), compare);
+    for (int i = 1; i < MANY; i++) {
+        assert_string_not_equal(ids[i - 1], ids[i]);
+        assert_string_not_equal(user_ids[i - 1], user_ids[i]);
+    }
+}
+
+static void a_long_name_is_cut_between_characters(void **state)
+{
+    (void)state;
+    char name[2 * NAME_MAX_BYTES + 2] = "x"; // then characters of two bytes
+    for (int i = 0; i < NAME_MAX_BYTES; i++)
+        strcat(name, "\xc3\xa9");
+    struct session *s = session_new(DIALECT_FULL, name, NULL);
+    assert_int_equal(strlen(s->username), NAME_MAX_BYTES - 1);
+    assert_true(text_is_name(s->username, strlen(s->username)));
+    session_free(s);
+}
+
+static void its_owner_hears_of_the_end_once(void **state)
+{
+    (void)state;
+    int one = 1, ten = 10;
+    released = 0;
+    struct session *s = session_new(DIALECT_FULL, "alice", NULL);
+    s->released = count_release;
+    s->owner = &one;
+    session_free(s);
+    assert_int_equal(released, 1);
+
+    s = session_new(DIALECT_FULL, "bob", NULL);
+    s->released = count_release;
+    s->owner = &ten;
+    rcu_read_lock();
+    session_free_later(s);
+    assert_string_equal(s->username, "bob"); // a reader may still look
+    rcu_read_unlock();
+    rcu_barrier();
+    assert_int_equal(released, 11);
+}
+
+static int register_thread(void **state)
+{
+    (void)state;
+    rcu_register_thread();
+    return 0;
+}
+
+static int unregister_thread(void **state)
+{
+    (void)state;
+    rcu_barrier();
+    rcu_unregister_thread();
+    return 0;
+}
+
+int main(int argc, char **argv)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(a_session_begins_without_rooms),
+        cmocka_unit_test(ids_are_random_and_unique),
+        cmocka_unit_test(a_long_name_is_cut_between_characters),
+        cmocka_unit_test(its_owner_hears_of_the_end_once),
+    };
+    return run_tests(argc, argv, "session", tests, sizeof(tests) / sizeof(tests)[0],
+                     register_thread, unregister_thread);
+}
