@@ -185,12 +185,12 @@ static bool is_resident(uintptr_t address)
     return page & 1;
 }
 
-static __attribute__((noinline)) uintptr_t touch(void)
+static __attribute__((noinline)) void touch(uintptr_t *middle)
 {
     volatile char deep[STACK / 2];
     for (size_t i = 0; i < sizeof(deep); i += 512)
         deep[i] = 1;
-    return (uintptr_t)&deep[sizeof(deep) / 2];
+    *middle = (uintptr_t)&deep[sizeof(deep) / 2];
 }
 
 static void touch_and_trim(void *arg)
@@ -199,12 +199,13 @@ static void touch_and_trim(void *arg)
     volatile char mine[256];
     for (size_t i = 0; i < sizeof(mine); i++)
         mine[i] = (char)i;
-    uintptr_t below = touch();
+    uintptr_t below;
+    touch(&below);
     result->resident_before = is_resident(below);
     thread_trim_stack();
     result->resident_after = is_resident(below);
     thread_trim_stack();
-    touch(); // the stack is as usable as before
+    touch(&below); // the stack is as usable as before
     result->intact = true;
     for (size_t i = 0; i < sizeof(mine); i++)
         result->intact &= mine[i] == (char)i;
@@ -228,7 +229,8 @@ static void trimming_a_strange_thread_does_nothing(void **state)
 {
     (void)state;
     volatile char mine[64] = "as it was";
-    touch();
+    uintptr_t below;
+    touch(&below);
     thread_trim_stack();
     assert_int_equal(mine[0], 'a');
     thread_expect(1000); // nor does this do harm where the system does not know it
