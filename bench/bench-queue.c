@@ -21,7 +21,14 @@
 #include <string.h>
 #include <urcu/wfstack.h>
 
-enum { CAPACITY = 1024, BATCH = 64, ROUNDS = 5, MAX_SENDERS = 64, STACK = 65536, OWN = 2 * CAPACITY };
+enum {
+    CAPACITY = 1024,
+    BATCH = 64,
+    ROUNDS = 5,
+    MAX_SENDERS = 64,
+    STACK = 65536,
+    OWN = 2 * CAPACITY
+};
 
 static const unsigned senders_of[] = {1, 2, 8, 64};
 enum { COLUMNS = sizeof senders_of / sizeof senders_of[0] };
@@ -29,16 +36,16 @@ enum { COLUMNS = sizeof senders_of / sizeof senders_of[0] };
 struct item {
     struct cds_wfcq_node queued;
     struct cds_wfs_node stacked;
-    struct item *next;      /* in the plain list, and of what was popped */
-    struct parker *sender;  /* who waits for the answer; NULL: nobody */
-    uint32_t away;          /* atomic: in a queue */
+    struct item *next;     /* in the plain list, and of what was popped */
+    struct parker *sender; /* who waits for the answer; NULL: nobody */
+    uint32_t away;         /* atomic: in a queue */
 };
 
 /* ---- how the queues without a lock wait and are bounded: an atomic count, and a mutex and two
  *      conditions as in channel.c for those who have to sleep ------------------------------------- */
 
 struct bound {
-    uint32_t count;                            /* atomic */
+    uint32_t count;                             /* atomic */
     uint32_t receiver_waiting, senders_waiting; /* atomic */
     pthread_mutex_t mu;
     pthread_cond_t not_full, not_empty;
@@ -167,18 +174,18 @@ static unsigned futex_get(struct queue *q, struct item **items)
 }
 
 /* Sleeps until `empty` is false; it is looked at again after everybody can see that we wait. */
-#define SLEEP_WHILE(q, empty)                                                                      \
-    do {                                                                                           \
-        pthread_mutex_lock(&(q)->bound.mu);                                                        \
-        for (;;) {                                                                                 \
-            __atomic_store_n(&(q)->bound.receiver_waiting, 1, __ATOMIC_SEQ_CST);                   \
-            __atomic_thread_fence(__ATOMIC_SEQ_CST);                                               \
-            if (!(empty))                                                                          \
-                break;                                                                             \
-            pthread_cond_wait(&(q)->bound.not_empty, &(q)->bound.mu);                              \
-        }                                                                                          \
-        __atomic_store_n(&(q)->bound.receiver_waiting, 0, __ATOMIC_SEQ_CST);                       \
-        pthread_mutex_unlock(&(q)->bound.mu);                                                      \
+#define SLEEP_WHILE(q, empty)                                                    \
+    do {                                                                         \
+        pthread_mutex_lock(&(q)->bound.mu);                                      \
+        for (;;) {                                                               \
+            __atomic_store_n(&(q)->bound.receiver_waiting, 1, __ATOMIC_SEQ_CST); \
+            __atomic_thread_fence(__ATOMIC_SEQ_CST);                             \
+            if (!(empty))                                                        \
+                break;                                                           \
+            pthread_cond_wait(&(q)->bound.not_empty, &(q)->bound.mu);            \
+        }                                                                        \
+        __atomic_store_n(&(q)->bound.receiver_waiting, 0, __ATOMIC_SEQ_CST);     \
+        pthread_mutex_unlock(&(q)->bound.mu);                                    \
     } while (0)
 
 static void wfcq_put(struct queue *q, struct item *i)
@@ -319,8 +326,8 @@ struct sender {
     const struct contest *contest;
     struct queue *queue;
     struct item *items;
-    unsigned own;           /* how many of them it has */
-    unsigned n;             /* how many times it sends one */
+    unsigned own; /* how many of them it has */
+    unsigned n;   /* how many times it sends one */
     bool asks;
     struct parker parker;
 };
@@ -381,7 +388,8 @@ static void take_all(const struct contest *c, struct queue *q, unsigned total, i
 }
 
 /* ns per item; the main thread takes. */
-static double run(const struct contest *c, unsigned senders, unsigned items, bool asks, int64_t *worst)
+static double run(const struct contest *c, unsigned senders, unsigned items, bool asks,
+                  int64_t *worst)
 {
     static struct queue q;
     static struct sender s[MAX_SENDERS];
@@ -391,8 +399,12 @@ static double run(const struct contest *c, unsigned senders, unsigned items, boo
     sender_count = senders;
     ready = 0;
     for (unsigned i = 0; i < senders; i++) {
-        s[i] = (struct sender){.contest = c, .queue = &q, .items = pool + i * (OWN / senders),
-                               .own = OWN / senders, .n = items / senders, .asks = asks};
+        s[i] = (struct sender){.contest = c,
+                               .queue = &q,
+                               .items = pool + i * (OWN / senders),
+                               .own = OWN / senders,
+                               .n = items / senders,
+                               .asks = asks};
         if (thread_start(&s[i].thread, "sender", STACK, sender_main, &s[i]) != 0)
             abort();
     }
@@ -414,16 +426,15 @@ static int by_value(const void *a, const void *b)
     return (x > y) - (x < y);
 }
 
-static void compare(const char *title, const struct contest *c, unsigned n, unsigned items, bool asks,
-                    bool stalls)
+static void compare(const char *title, const struct contest *c, unsigned n, unsigned items,
+                    bool asks, bool stalls)
 {
     double ns[INBOXES][COLUMNS][ROUNDS];
     int64_t worst[INBOXES][COLUMNS] = {0};
     for (int r = 0; r < ROUNDS; r++)
         for (unsigned k = 0; k < COLUMNS; k++)
             for (unsigned i = 0; i < n; i++)
-                ns[i][k][r] =
-                    run(&c[i], senders_of[k], items, asks, stalls ? &worst[i][k] : NULL);
+                ns[i][k][r] = run(&c[i], senders_of[k], items, asks, stalls ? &worst[i][k] : NULL);
 
     printf("\n%-28s", title);
     for (unsigned k = 0; k < COLUMNS; k++)

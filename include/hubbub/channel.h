@@ -30,11 +30,12 @@ struct channel {
     uint32_t space; /* slots of ring: a power of two */
     uint32_t head;  /* slot of the oldest item */
     uint32_t count; /* items in it; also read without mu by channel_count() */
-    uint32_t senders_waiting; /* asleep in not_full */
-    bool receiver_waiting;    /* asleep in not_empty */
+    uint32_t senders_waiting; /* asleep on `taken`, or on the way there or back */
+    bool receiver_waiting; /* the same on `came`; false again when somebody is about to wake it */
     bool closed;
-    pthread_cond_t *not_full;  /* made when somebody first has to wait, so that the many channels */
-    pthread_cond_t *not_empty; /* nobody ever waits for stay small */
+    /* Counted on under mu, by whoever then wakes; slept on without it. */
+    uint32_t taken; /* there is room */
+    uint32_t came;  /* there are items */
 };
 
 /* capacity: 1 to 2^30 items. */

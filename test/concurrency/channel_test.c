@@ -35,7 +35,10 @@ static void send_all(void *arg)
         switch (channel_send(s->channel, item(s->id, s->accepted + 1), deadline)) {
         case 0: s->accepted++; break;
         case ERR_TIMEOUT: s->timeouts++; break;
-        case ERR_FULL: s->full++; sched_yield(); break;
+        case ERR_FULL:
+            s->full++;
+            sched_yield();
+            break;
         case ERR_CLOSED: s->closed++; return;
         default: s->other++; return;
         }

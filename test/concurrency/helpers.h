@@ -21,17 +21,17 @@ enum { SLOWER = 8 }; /* so many times fewer rounds */
 enum { SLOWER = 1 };
 #endif
 
-#define WAIT_UNTIL(condition)                                                                      \
-    do {                                                                                           \
-        int64_t until_ = clock_now() + PATIENCE;                                                   \
-        while (!(condition)) {                                                                     \
-            if (clock_now() > until_)                                                              \
-                fail_msg("waited in vain for %s", #condition);                                     \
-            sched_yield();                                                                         \
-        }                                                                                          \
+#define WAIT_UNTIL(condition)                                  \
+    do {                                                       \
+        int64_t until_ = clock_now() + PATIENCE;               \
+        while (!(condition)) {                                 \
+            if (clock_now() > until_)                          \
+                fail_msg("waited in vain for %s", #condition); \
+            sched_yield();                                     \
+        }                                                      \
     } while (0)
 
-#define LOAD(x)   __atomic_load_n(&(x), __ATOMIC_SEQ_CST)
+#define LOAD(x) __atomic_load_n(&(x), __ATOMIC_SEQ_CST)
 #define ADD(x, n) __atomic_add_fetch(&(x), n, __ATOMIC_SEQ_CST)
 
 static inline struct thread *start_thread(thread_fn *fn, void *arg)
@@ -66,7 +66,7 @@ static inline int leave_group(void **state)
     return 0;
 }
 
-#define RUN_CONCURRENT(argc, argv, name, tests)                                                    \
+#define RUN_CONCURRENT(argc, argv, name, tests) \
     run_tests(argc, argv, name, tests, sizeof(tests) / sizeof(tests)[0], enter_group, leave_group)
 
 #endif

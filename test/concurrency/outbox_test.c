@@ -17,7 +17,7 @@ struct receiver {
     struct outbox outbox;
     struct parker parker;
     struct thread *thread;
-    uint32_t stuck;       /* atomic: the socket takes nothing */
+    uint32_t stuck; /* atomic: the socket takes nothing */
     uint32_t received, disorder, last[POSTERS];
     uint32_t seed;
 };

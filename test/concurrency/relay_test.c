@@ -206,7 +206,8 @@ static void posters_do_not_disturb_each_other(void **state)
             unit_start(u[i]);
         }
         for (uint32_t i = 0; i < 4; i++) {
-            p[i] = (struct poster){.units = u, .n = OWNERS, .seed = i + 1, .batches = 4000 / SLOWER};
+            p[i] =
+                (struct poster){.units = u, .n = OWNERS, .seed = i + 1, .batches = 4000 / SLOWER};
             p[i].thread = start_thread(post_batches, &p[i]);
         }
         for (int i = 0; i < 4; i++)

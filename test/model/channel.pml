@@ -1,10 +1,11 @@
 /* The channel: src/channel/channel.c, one statement here for each step there that others can see, under
- * the same names: a mutex, two conditions, senders, one receiver, somebody who closes.
+ * the same names: a mutex, two futexes, senders, one receiver, somebody who closes.
  *
- * A condition wakes anybody it likes among those who wait, and now and then somebody for no reason. A
+ * A futex wakes anybody it likes among those who sleep, and now and then somebody for no reason. A
  * deadline passes only where a check allows it (EXPIRE), for deadlines that always can would hide a
  * wake-up that was lost. A run that ends with somebody still asleep is an error that spin finds by
- * itself ("invalid end state"); that no run goes on for ever is what the check "ends" shows.
+ * itself ("invalid end state"); that no run goes on for ever is what the check "ends" shows. In "answer"
+ * the receiver frees the channel when it has its one item, and nobody may use it then.
  *
  * spin: senders           -DSENDERS=3 -DITEMS=2 -DCAPACITY=1 -DMAX=1 -DCOLLAPSE -m100000
  * spin: batches           -DSENDERS=3 -DITEMS=2 -DCAPACITY=2 -DMAX=2 -DCOLLAPSE -m100000
@@ -13,11 +14,12 @@
  * spin: close-deadlines   -DSENDERS=2 -DITEMS=2 -DCAPACITY=2 -DMAX=2 -DCLOSE -DEXPIRE=2 -DCOLLAPSE -m100000
  * spin: answer            -DSENDERS=1 -DITEMS=1 -DCAPACITY=1 -DMAX=1 -DEXPIRE=2 -DFINI -m100000
  * spin: ends              -DSENDERS=2 -DITEMS=2 -DCAPACITY=1 -DMAX=1 -DCLOSE -DEXPIRE=1 -DNP -DCOLLAPSE -m100000 -l
- * spin: broken-signal-before-the-item -DSENDERS=1 -DITEMS=2 -DCAPACITY=2 -DMAX=1 -DSIGNAL_FIRST -m100000
- * spin: broken-signal-only-when-full  -DSENDERS=3 -DITEMS=2 -DCAPACITY=2 -DMAX=1 -DONLY_WHEN_FULL -m100000
- * spin: broken-close-signals-one      -DSENDERS=3 -DITEMS=2 -DCAPACITY=1 -DMAX=1 -DCLOSE -DSIGNAL_ON_CLOSE -m100000
+ * spin: broken-wake-before-the-item   -DSENDERS=1 -DITEMS=2 -DCAPACITY=2 -DMAX=1 -DWAKE_FIRST -m100000
+ * spin: broken-wake-only-when-full    -DSENDERS=3 -DITEMS=2 -DCAPACITY=2 -DMAX=1 -DONLY_WHEN_FULL -m100000
+ * spin: broken-close-wakes-one        -DSENDERS=3 -DITEMS=2 -DCAPACITY=1 -DMAX=1 -DCLOSE -DCLOSE_WAKES_ONE -m100000
  * spin: broken-no-second-look         -DSENDERS=2 -DITEMS=2 -DCAPACITY=1 -DMAX=1 -DIF_FOR_WHILE -m100000
- * spin: broken-signal-after-unlock    -DSENDERS=1 -DITEMS=1 -DCAPACITY=1 -DMAX=1 -DEXPIRE=2 -DFINI -DSIGNAL_AFTER_UNLOCK -m100000
+ * spin: broken-sleep-without-the-word -DSENDERS=1 -DITEMS=2 -DCAPACITY=1 -DMAX=1 -DNO_WORD -m100000
+ * spin: broken-send-looks-back        -DSENDERS=1 -DITEMS=1 -DCAPACITY=1 -DMAX=1 -DEXPIRE=2 -DFINI -DLOOK_BACK -m100000
  */
 #ifndef EXPIRE
 #define EXPIRE 0
@@ -33,7 +35,8 @@ bit mu;
 byte ring[CAPACITY];
 byte head, count, senders_waiting;
 bit receiver_waiting, closed;
-byte not_full, not_empty; /* who sleeps there: a bit for each thread */
+byte taken, came;        /* the words */
+byte on_taken, on_came;  /* who sleeps there: a bit for each thread */
 
 /* What the code has not. */
 byte left_expire = EXPIRE, left_spurious = SPURIOUS;
@@ -52,42 +55,49 @@ inline unlock()
 }
 
 /* pthread_cond_timedwait(): unlocking and falling asleep are one step. */
-inline wait_locked(cond, me)
+inline wait_locked(word, sleepers, me)
 {
-    d_step { assert(mu); cond = cond | (1 << me); mu = 0 };
+    seen = word;
+    unlock();
+    /* futex_wait(): comparing and falling asleep are one step. */
+    atomic {
+        assert(!freed);
+        if
+#ifndef NO_WORD
+        :: word != seen
+#endif
+        :: else -> sleepers = sleepers | (1 << me)
+        fi;
+        seen = 0
+    };
     if
-    :: !(cond & (1 << me)) -> err = OK
-    :: atomic { left_expire > 0 && (cond & (1 << me)) -> left_expire--; leave(cond, 1 << me) };
+    :: !(sleepers & (1 << me)) -> err = OK
+    :: atomic { left_expire > 0 && (sleepers & (1 << me)) -> left_expire--; rise(sleepers, 1 << me) };
         err = TIMEOUT
-    :: atomic { left_spurious > 0 && (cond & (1 << me)) -> left_spurious--; leave(cond, 1 << me) };
+    :: atomic { left_spurious > 0 && (sleepers & (1 << me)) -> left_spurious--; rise(sleepers, 1 << me) };
         err = OK
     fi;
     lock()
 }
 
-inline leave(cond, mask)
+inline rise(sleepers, mask)
 {
-    cond = cond & ~(mask)
+    sleepers = sleepers & ~(mask)
 }
 
-/* Wakes one of those who sleep, whichever. */
-inline signal(cond)
+/* Wakes n of those who sleep, whichever. The channel may be gone: it is only a name for the kernel. */
+inline futex_wake(sleepers, n)
 {
     atomic {
-        assert(!freed);
-        if
-        :: cond & 1 -> leave(cond, 1)
-        :: cond & 2 -> leave(cond, 2)
-        :: cond & 4 -> leave(cond, 4)
-        :: cond & 8 -> leave(cond, 8)
-        :: else
-        fi
+        do
+        :: n > 0 && (sleepers & 1) -> rise(sleepers, 1); n--
+        :: n > 0 && (sleepers & 2) -> rise(sleepers, 2); n--
+        :: n > 0 && (sleepers & 4) -> rise(sleepers, 4); n--
+        :: n > 0 && (sleepers & 8) -> rise(sleepers, 8); n--
+        :: n == 0 || sleepers == 0 -> break
+        od;
+        n = 0
     }
-}
-
-inline broadcast(cond)
-{
-    d_step { assert(!freed); cond = 0 }
 }
 
 /* Items of sender s: s * 16 + 1, s * 16 + 2 ... */
@@ -98,7 +108,7 @@ inline channel_send(me, item)
     do
     :: !closed && count == CAPACITY && err == OK ->
         senders_waiting++;
-        wait_locked(not_full, me);
+        wait_locked(taken, on_taken, me);
         senders_waiting--;
 #ifdef IF_FOR_WHILE
         break
@@ -110,37 +120,33 @@ inline channel_send(me, item)
     :: !closed && count < CAPACITY -> err = OK
     :: else
     fi;
+#ifdef WAKE_FIRST
+    if
+    :: err == OK && receiver_waiting -> receiver_waiting = 0; came++; wake = 1
+    :: else
+    fi;
+    unlock();
+    futex_wake(on_came, wake);
+    lock();
+#endif
     if
     :: err == OK ->
-#ifndef SIGNAL_FIRST
         assert(count < CAPACITY);
         ring[(head + count) % CAPACITY] = item;
         count++;
-#endif
+#ifndef WAKE_FIRST
         if
-        :: receiver_waiting ->
-            receiver_waiting = 0;
-#ifdef SIGNAL_AFTER_UNLOCK
-            wake = 1
-#else
-            signal(not_empty)
-#endif
+        :: receiver_waiting -> receiver_waiting = 0; came++; wake = 1
         :: else
-        fi;
-#ifdef SIGNAL_FIRST
-        unlock();
-        lock();
-        assert(count < CAPACITY);
-        ring[(head + count) % CAPACITY] = item;
-        count++
+        fi
 #endif
     :: else
     fi;
     unlock();
-    if
-    :: wake -> signal(not_empty); wake = 0
-    :: else
-    fi
+#ifdef LOOK_BACK
+    assert(!freed);
+#endif
+    futex_wake(on_came, wake)
 }
 
 /* got: how many. What was received is checked in place of being handed out. */
@@ -151,7 +157,7 @@ inline channel_recv(me)
     do
     :: count == 0 && !closed && err == OK ->
         receiver_waiting = 1;
-        wait_locked(not_empty, me);
+        wait_locked(came, on_came, me);
         receiver_waiting = 0
     :: else -> break
     od;
@@ -170,24 +176,23 @@ inline channel_recv(me)
         }
     :: else -> break
     od;
+    wake = (got < senders_waiting -> got : senders_waiting);
+#ifdef ONLY_WHEN_FULL
+    wake = (count < CAPACITY -> 0 : wake);
+#endif
     if
     :: got > 0 ->
-#ifdef ONLY_WHEN_FULL
-        over = count < CAPACITY;
-#endif
         head = (head + got) % CAPACITY;
-        count = count - got;
-        i = 0;
-        do
-        :: i < got && i < senders_waiting && !over ->
-            signal(not_full);
-            i++
-        :: else -> break
-        od
+        count = count - got
+    :: else
+    fi;
+    if
+    :: wake > 0 -> taken++
     :: else
     fi;
     over = closed;
     unlock();
+    futex_wake(on_taken, wake);
     if
     :: got > 0 -> err = OK
     :: got == 0 && over -> err = CLOSED
@@ -201,20 +206,23 @@ inline channel_close()
 {
     lock();
     closed = 1;
-#ifdef SIGNAL_ON_CLOSE
-    signal(not_empty);
-    signal(not_full);
+    came++;
+    taken++;
+    unlock();
+    wake = SENDERS + 1;
+    futex_wake(on_came, wake);
+#ifdef CLOSE_WAKES_ONE
+    wake = 1;
 #else
-    broadcast(not_empty);
-    broadcast(not_full);
+    wake = SENDERS + 1;
 #endif
-    unlock()
+    futex_wake(on_taken, wake)
 }
 
 #define LOCALS                                                                                       \
     mtype err = OK;                                                                                  \
-    byte i, item, got;                                                                               \
-    bit wake, over
+    byte i, item, got, seen, wake;                                                                       \
+    bit over
 
 proctype sender(byte me)
 {

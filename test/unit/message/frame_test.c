@@ -72,7 +72,9 @@ static void a_frame_is_header_and_payload(void **state)
 static void framed_bytes_stay_as_they_are(void **state)
 {
     (void)state;
-    static const char bytes[] = "\x81\x01" "a\x81\x01" "b";
+    static const char bytes[] = "\x81\x01"
+                                "a\x81\x01"
+                                "b";
     struct frame *f = frame_from_bytes(bytes, 6, 2);
     assert_int_equal(f->len, 6);
     assert_int_equal(f->messages, 2);

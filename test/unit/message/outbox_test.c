@@ -208,7 +208,8 @@ static void a_receiver_that_waits_for_its_socket_is_too_slow_at_once(void **stat
     relay_carry(relay);
     assert_true(relay_owns(&r.outbox.task));
     assert_int_equal(outbox_post(&r.outbox, text("b")), 0);
-    assert_int_equal(outbox_offer(&r.outbox, text("c")), ERR_FULL); // may be lost: no reason to close
+    assert_int_equal(outbox_offer(&r.outbox, text("c")),
+                     ERR_FULL); // may be lost: no reason to close
     assert_int_equal(outbox_close_code(&r.outbox), 0);
     assert_int_equal(outbox_post(&r.outbox, text("c")), ERR_CLOSED);
     assert_int_equal(outbox_close_code(&r.outbox), 4013);
@@ -237,7 +238,8 @@ static void a_closed_outbox_is_not_waited_for(void **state)
     receiver_init(&r, 1, 3600 * NS_PER_S);
     assert_int_equal(outbox_post(&r.outbox, text("a")), 0);
     outbox_close(&r.outbox, 1001, "going away");
-    assert_int_equal(outbox_post(&r.outbox, text("b")), ERR_CLOSED); // full, with an hour of patience
+    assert_int_equal(outbox_post(&r.outbox, text("b")),
+                     ERR_CLOSED); // full, with an hour of patience
     assert_int_equal(outbox_close_code(&r.outbox), 1001);
     receiver_fini(&r);
 }
