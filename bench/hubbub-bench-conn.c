@@ -18,6 +18,7 @@
 #include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/un.h>
+#include <time.h>
 #include <unistd.h>
 
 enum {
@@ -26,6 +27,7 @@ enum {
     EVENTS = 128,
     SOURCE_BITS = 12, // so many connections share one of 16 source addresses
     SPARE_FDS = 16,
+    START_SECONDS = 2, // a server that was started just before may take this long to listen
 };
 
 struct hooks hooks;
@@ -49,6 +51,13 @@ void fail(const char *format, ...)
     va_end(args);
     fprintf(stderr, "\n");
     exit(1);
+}
+
+__attribute__((noreturn)) static void fail_to_connect(int error)
+{
+    if (opt.unix_path)
+        fail("cannot connect to %s: %s", opt.unix_path, strerror(error));
+    fail("cannot connect to %s port %ld: %s", opt.host, opt.port, strerror(error));
 }
 
 static void resolve_target(void)
@@ -80,6 +89,26 @@ static void resolve_target(void)
         fail("%s is not a loopback address; --remote allows it", opt.host);
 }
 
+/* Waits until somebody listens: here, so that memory is taken of a server that has started. */
+static void await_server(void)
+{
+    const struct timespec pause = {.tv_nsec = SECOND / 50};
+    uint64_t deadline = now_ns() + START_SECONDS * SECOND;
+    for (;;) {
+        int fd = socket(target.ss_family, SOCK_STREAM | SOCK_CLOEXEC, 0);
+        if (fd < 0)
+            fail("socket: %s", strerror(errno));
+        int error = connect(fd, (struct sockaddr *)&target, target_len) ? errno : 0;
+        close(fd);
+        if (!error)
+            return;
+        bool early = error == ECONNREFUSED || (opt.unix_path && error == ENOENT);
+        if (!early || now_ns() > deadline)
+            fail_to_connect(error);
+        nanosleep(&pause, NULL);
+    }
+}
+
 void loop_init(size_t connections)
 {
     struct rlimit limit;
@@ -91,6 +120,7 @@ void loop_init(size_t connections)
              (unsigned long)limit.rlim_cur);
     prctl(PR_SET_TIMERSLACK, 1UL); // send when it is time, not 50 us later
     resolve_target();
+    await_server();
     conns_n = connections;
     conns = malloc(connections * sizeof *conns);
     touched = malloc(connections * sizeof(struct conn *));
@@ -135,7 +165,7 @@ void conn_open(struct conn *c, uint64_t number)
         setsockopt(c->fd, SOL_SOCKET, SO_RCVBUF, &small, sizeof small);
     bind_source(c->fd, number);
     if (connect(c->fd, (struct sockaddr *)&target, target_len) && errno != EINPROGRESS)
-        fail("cannot connect: %s", strerror(errno));
+        fail_to_connect(errno);
     c->state = CONN_HANDSHAKE;
     c->waiting = true;
     c->unwatched = false;
@@ -215,7 +245,7 @@ static void flush(struct conn *c)
             return;
         } else if (errno != EINTR) {
             if (c->state == CONN_HANDSHAKE)
-                fail("cannot connect: %s", strerror(errno));
+                fail_to_connect(errno);
             return; // what the server still said is read first; then the end is seen
         }
     }
@@ -233,7 +263,7 @@ void conn_read(struct conn *c, size_t max)
     ssize_t n = recv(c->fd, recv_buf + REST_MAX, max < RECV_MAX ? max : RECV_MAX, 0);
     if (n <= 0) {
         if (n < 0 && errno == ECONNREFUSED)
-            fail("cannot connect: %s", strerror(errno));
+            fail_to_connect(errno);
         if (n == 0 || (errno != EAGAIN && errno != EINTR))
             conn_close(c);
         return;

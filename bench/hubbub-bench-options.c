@@ -64,9 +64,9 @@ static const struct row {
     ROW("connections", NUMBER, connections, "N", "idle, crowd"),
     ROW("rooms", NUMBER, rooms, "N", "number of rooms"),
     ROW("members", NUMBER, members, "N", "members of each"),
-    ROW("senders", NUMBER, senders, "N", "how many of them talk (all)"),
+    ROW("senders", NUMBER, senders, "N", "how many of them talk (all, if not named above)"),
     ROW("window", NUMBER, window, "N", "a sender's messages not yet back, closed loop"),
-    ROW("rate", REAL, rate, "N", "messages/s instead; latency from the time meant"),
+    ROW("rate", REAL, rate, "N", "messages/s instead of --window; latency from the time meant"),
     ROW("size", NUMBER, size, "BYTES", "of a message's content (128)"),
     ROW("count", NUMBER, count, "N", "burst: messages each"),
     ROW("slow", NUMBER, slow, "N", "slow readers"),
@@ -79,12 +79,31 @@ static const struct row {
 };
 enum { ROWS = sizeof rows / sizeof *rows };
 
+static void print_defaults(FILE *to, const struct scenario *s)
+{
+    for (const struct row *r = rows; r < rows + ROWS; r++) {
+        const char *field = (const char *)&s->defaults + r->at;
+        double v = r->kind == NUMBER ? (double)*(const long *)field
+                   : r->kind == REAL ? *(const double *)field
+                                     : 0;
+        if (v > 0)
+            fprintf(to, " --%s %.0f", r->name, v);
+    }
+    fputc('\n', to);
+}
+
 static void usage(FILE *to)
 {
-    fprintf(to, "usage: hubbub-bench --scenario NAME [options]\n\nscenarios\n");
-    for (const struct scenario *s = scenarios; s->name; s++)
-        fprintf(to, "  %-10s %s\n", s->name, s->help);
-    fprintf(to, "\noptions\n");
+    fprintf(to, "usage: hubbub-bench [--scenario NAME] [options]\n\n"
+                "scenarios, each with the options it starts from\n");
+    for (const struct scenario *s = scenarios; s->name; s++) {
+        fprintf(to, "  %-10s %s\n            ", s->name, s->help);
+        print_defaults(to, s);
+    }
+    fprintf(to,
+            "\noptions, defaults for all scenarios in (brackets)\n"
+            "  --%-12s %-8s one of those above (fanout)\n",
+            "scenario", "NAME");
     for (const struct row *r = rows; r < rows + ROWS; r++)
         fprintf(to, "  --%-12s %-8s %s\n", r->name, r->arg ? r->arg : "", r->help);
 }
@@ -184,8 +203,10 @@ void options_parse(int argc, char **argv)
             usage(stdout);
             exit(0);
         }
-        if (c == '?')
+        if (c == '?') {
+            fprintf(stderr, "hubbub-bench: see --help\n");
             exit(2);
+        }
         if (c != 'S')
             set(&rows[c - 256], optarg);
     }
