@@ -118,7 +118,7 @@ FUZZ_BIN   := $(patsubst %.c,$(B)/%,$(FUZZ_SRC))
 
 # ---- building ------------------------------------------------------------------------------------
 
-build: $(LIB) $(BINARIES)  ## the server and the bench client (VARIANT=release|debug|asan|tsan|clang)
+build: $(LIB) $(BINARIES)  ## (default) the server and the bench client (VARIANT=release|debug|asan|tsan|clang)
 
 all: build tests $(BENCH_BIN)  ## build, and all tests and bench programs
 
@@ -185,6 +185,9 @@ $(B)/assets: FORCE
 run:  ## install what is missing, build, serve on :8080 (RUN_ARGS='--port 9000')
 	@third_party/install.sh build
 	@$(MAKE) build
+	@port=8080; set -- $(RUN_ARGS); while [ $$# -gt 0 ]; do \
+	   case $$1 in --listen*) exit 0 ;; --port=*) port=$${1#*=} ;; --port) port=$$2 ;; esac; shift; done; \
+	 echo "open http://localhost:$$port in two tabs; Ctrl-C stops"
 	$(B)/hubbub $(RUN_ARGS)
 
 test:  ## all tests: unit, concurrency, model, end to end
@@ -212,7 +215,7 @@ model:  ## the models of test/model, checked by spin
 	@third_party/install.sh build test
 	@test/run model
 
-check-loop:  ## T=name: repeat one test binary until it fails (V=tsan: under TSan)
+check-loop:  ## T=name: repeat one test binary until it fails (V=debug|asan|tsan|clang: that variant)
 	@$(MAKE) VARIANT=$(or $(V),$(VARIANT)) tests
 	@test/run --variant $(or $(V),$(VARIANT)) --loop '$(T)'
 
@@ -243,6 +246,13 @@ install: build  ## into $(DESTDIR)$(PREFIX)
 
 help:  ## this list
 	@sed -n 's/^\([a-z][a-z -]*\):.*  ## \(.*\)/\1\t\2/p' Makefile | expand -t 16
+	@printf '%s\n' '' 'make alone is make build. Variables:' \
+	  '  V=1               show whole commands (check-loop: V is the variant)' \
+	  '  WERROR=           warnings are no errors' \
+	  '  BUILD=dir         build there (build)' \
+	  '  FUZZ_SECONDS=N    for each fuzz target (60)' \
+	  '  PREFIX=dir        where install puts things (/usr/local)' \
+	  '  DESTDIR=dir       put before PREFIX, to make packages'
 
 .PHONY: build all tests run test asan tsan valgrind fuzz fuzz-targets model check-loop bench-compare \
         lint format clean install help no-strays FORCE
