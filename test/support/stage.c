@@ -1,0 +1,293 @@
+/*
+ * A hub with members but without sockets (see stage.h). Runs on the test's thread; only the release
+ * of a session is told by liburcu's.
+ */
+#include "support/stage.h"
+
+#include <hubbub/err.h>
+#include <hubbub/mem.h>
+#include <hubbub/metrics.h>
+#include <hubbub/room.h>
+#include <hubbub/thread.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* What other tests, failed ones, have left behind is not this one's fault. */
+static int64_t sessions, rooms, members;
+static int standing; /* stages that have not been taken down */
+
+/* ---- the stage ------------------------------------------------------------------------------------- */
+
+void stage_init(struct stage *s, const struct settings *settings)
+{
+    static const struct settings generous = {
+        .max_rooms = 10000, .max_rooms_per_client = 1000, .notice_limit = 1000};
+    standing++;
+    sessions = metric_read(METRIC_SESSIONS);
+    rooms = metric_read(METRIC_ROOMS);
+    members = metric_read(METRIC_MEMBERS);
+    *s = (struct stage){.relay = relay_new(1)};
+    s->hub = hub_new(&(struct hub_config){
+        .inbox = 1024,
+        .relay = s->relay,
+        .settings = settings != NULL ? *settings : generous,
+        .node = "here",
+        .version = "1.2.3",
+        .max_message = 4096,
+        .send_queue = STAGE_SEND_QUEUE,
+        .ping_period = 30 * NS_PER_S,
+    });
+    assert_int_equal(hub_start(s->hub), 0);
+}
+
+static void probe_free(struct probe *p)
+{
+    assert_int_equal(__atomic_load_n(&p->released, __ATOMIC_ACQUIRE), 1);
+    if (p->frame != NULL)
+        frame_unref(p->frame, 1);
+    outbox_fini(&p->outbox);
+    buf_fini(&p->text);
+    free(p);
+}
+
+void stage_fini(struct stage *s)
+{
+    for (size_t i = 0; i < s->n; i++)
+        if (s->probes[i]->session != NULL)
+            probe_leave(s->probes[i]);
+    hub_stop(s->hub);
+    rcu_barrier();
+    hub_free(s->hub); /* insists that it is empty */
+    relay_free(s->relay);
+    for (size_t i = 0; i < s->n; i++)
+        probe_free(s->probes[i]);
+    free(s->probes);
+    standing--;
+    assert_int_equal(metric_read(METRIC_SESSIONS), sessions);
+    assert_int_equal(metric_read(METRIC_ROOMS), rooms);
+    assert_int_equal(metric_read(METRIC_MEMBERS), members);
+}
+
+static void post(struct stage *s, struct event *e)
+{
+    assert_int_equal(hub_post(s->hub, &e, DEADLINE_NEVER), 0);
+}
+
+void stage_settings(struct stage *s, const struct settings *settings)
+{
+    struct event *e = event_new(EVENT_SETTINGS);
+    e->settings = xmalloc(sizeof(*e->settings));
+    *e->settings = *settings;
+    post(s, e);
+}
+
+void stage_drain(struct stage *s, int64_t drain_ns)
+{
+    struct event *e = event_new(EVENT_DRAIN);
+    e->drain_ns = drain_ns;
+    post(s, e);
+}
+
+/* ---- members --------------------------------------------------------------------------------------- */
+
+static void released(void *owner)
+{
+    struct probe *p = owner;
+    __atomic_fetch_add(&p->released, 1, __ATOMIC_RELEASE);
+}
+
+struct probe *stage_enter_slow(struct stage *s, enum dialect dialect, const char *username,
+                               uint32_t limit, int64_t patience)
+{
+    struct probe *p = xcalloc(1, sizeof(*p));
+    s->probes = xrealloc(s->probes, (s->n + 1) * sizeof(*s->probes));
+    s->probes[s->n++] = p;
+    p->stage = s;
+    outbox_init(&p->outbox, NULL, NULL, NULL, limit, patience);
+    p->session = session_new(dialect, username, &p->outbox);
+    p->session->released = released;
+    p->session->owner = p;
+    strcpy(p->id, p->session->id);
+    strcpy(p->user_id, p->session->user_id);
+    struct event *e = event_new(EVENT_REGISTER);
+    e->session = p->session;
+    post(s, e);
+    return p;
+}
+
+struct probe *stage_enter(struct stage *s, enum dialect dialect, const char *username)
+{
+    return stage_enter_slow(s, dialect, username, PROBE_LIMIT, 0);
+}
+
+void probe_leave(struct probe *p)
+{
+    struct event *e = event_new(EVENT_UNREGISTER);
+    e->session = p->session;
+    p->session = NULL;
+    post(p->stage, e);
+}
+
+const char *probe_name(const struct probe *p)
+{
+    assert_int_equal(hub_fence(p->stage->hub), 0);
+    return p->session->username;
+}
+
+/* ---- what they ask for ----------------------------------------------------------------------------- */
+
+static struct event *request(struct probe *p, enum request_type type, const char *room,
+                             const char *id)
+{
+    struct event *e = event_new(EVENT_REQUEST);
+    e->session = p->session;
+    e->request.type = type;
+    if (room != NULL)
+        strcpy(e->request.room, room);
+    if (id != NULL)
+        strcpy(e->request.id, id);
+    return e;
+}
+
+void join(struct probe *p, const char *room, const char *id)
+{
+    post(p->stage, request(p, REQUEST_JOIN, room, id));
+}
+
+void join_too(struct probe *p, const char *room, const char *id)
+{
+    struct event *e = request(p, REQUEST_JOIN, room, id);
+    e->request.stay = true;
+    post(p->stage, e);
+}
+
+void leave(struct probe *p, const char *room, const char *id)
+{
+    post(p->stage, request(p, REQUEST_LEAVE, room, id));
+}
+
+void say(struct probe *p, const char *room, const char *content, const char *id)
+{
+    struct event *e = request(p, REQUEST_MESSAGE, room, id);
+    struct buf text = BUF_INIT;
+    buf_printf(&text, "\"%s\"", content);
+    e->request.text = buf_take(&text, &e->request.text_len);
+    post(p->stage, e);
+}
+
+void type(struct probe *p, const char *room, bool paused, const char *id)
+{
+    struct event *e = request(p, REQUEST_TYPING, room, id);
+    e->request.typing_paused = paused;
+    post(p->stage, e);
+}
+
+/* ---- what they see --------------------------------------------------------------------------------- */
+
+/* The next message of the frame at hand: text, final and unmasked, as a server sends it. */
+static const char *unpack(struct probe *p)
+{
+    const unsigned char *b = p->frame->bytes + p->at;
+    size_t left = p->frame->len - p->at, header = 2;
+    assert_true(left >= 2);
+    assert_int_equal(b[0], 0x80 | FRAME_TEXT);
+    uint64_t len = b[1];
+    if (len >= 126) {
+        size_t bytes = len == 126 ? 2 : 8;
+        header += bytes;
+        assert_true(left >= header);
+        len = 0;
+        for (size_t i = 0; i < bytes; i++)
+            len = len << 8 | b[2 + i];
+    }
+    assert_true(len <= left - header);
+    buf_clear(&p->text);
+    buf_add(&p->text, b + header, (size_t)len);
+    p->at += header + (size_t)len;
+    if (p->at == p->frame->len) {
+        frame_unref(p->frame, 1);
+        p->frame = NULL;
+    }
+    return p->text.data;
+}
+
+const char *probe_next(struct probe *p, int64_t deadline)
+{
+    if (p->frame == NULL) {
+        assert_int_equal(hub_fence(p->stage->hub), 0);
+        if (outbox_take(&p->outbox, &p->frame, 1, deadline) != 1)
+            return NULL;
+        p->at = 0;
+    }
+    return unpack(p);
+}
+
+unsigned probe_skip(struct probe *p)
+{
+    unsigned n = 0;
+    while (probe_next(p, DEADLINE_NOW) != NULL)
+        n++;
+    return n;
+}
+
+bool text_matches(const char *pattern, const char *text)
+{
+    if (*pattern == '*') {
+        while (!text_matches(pattern + 1, text))
+            if (*text++ == '\0')
+                return false;
+        return true;
+    }
+    if (*text != (*pattern == '\'' ? '"' : *pattern))
+        return false;
+    return *text == '\0' || text_matches(pattern + 1, text + 1);
+}
+
+void probe_expect(struct probe *p, const char *pattern, int64_t deadline, const char *file,
+                  int line)
+{
+    const char *text = probe_next(p, deadline);
+    if (text != NULL && text_matches(pattern, text))
+        return;
+    print_error("expected %s\ngot      %s\n", pattern, text != NULL ? text : "nothing");
+    _fail(file, line);
+}
+
+void probe_expect_nothing(struct probe *p, const char *file, int line)
+{
+    const char *text = probe_next(p, DEADLINE_NOW);
+    if (text == NULL)
+        return;
+    print_error("expected nothing\ngot      %s\n", text);
+    _fail(file, line);
+}
+
+void probe_expect_closed(struct probe *p, uint16_t code, const char *file, int line)
+{
+    const char *text = probe_next(p, clock_now() + STAGE_PATIENCE);
+    if (text == NULL && outbox_close_code(&p->outbox) == code)
+        return;
+    print_error("expected close %u\ngot      %s, code %u\n", code, text != NULL ? text : "nothing",
+                outbox_close_code(&p->outbox));
+    _fail(file, line);
+}
+
+/* ---- the group ------------------------------------------------------------------------------------- */
+
+int stage_enter_group(void **state)
+{
+    (void)state;
+    rcu_register_thread();
+    return 0;
+}
+
+int stage_leave_group(void **state)
+{
+    (void)state;
+    if (standing > 0) /* a test has failed, and its hub would never end */
+        return 0;
+    thread_end_all();
+    rcu_barrier();
+    rcu_unregister_thread();
+    return 0;
+}
