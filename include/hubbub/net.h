@@ -25,8 +25,10 @@ struct conn;
 typedef bool net_upgrade_fn(void *user, const struct http_request *request,
                             struct http_response *refusal);
 
+enum { NET_MAX_SHARDS = 1024 };
+
 struct net_config {
-    unsigned shards;    /* 1 to 1024 */
+    unsigned shards;    /* 1 to NET_MAX_SHARDS */
     size_t max_message; /* bytes of one WebSocket message; more is closed with 1009 */
     int64_t close_wait; /* ns a peer has to answer a close frame */
     net_upgrade_fn *upgrade;
@@ -81,9 +83,12 @@ int64_t conn_last_pong(const struct conn *c);
  * use conn_flush(). ERR_CLOSED: the connection is ending, nothing was taken. Never blocks on the socket. */
 int conn_write(struct conn *c, const struct iovec *iov, int n);
 
-/* Any thread, holding nothing: waits until the socket took what it refused.
- * 0, ERR_TIMEOUT at the deadline, ERR_CLOSED. */
-int conn_flush(struct conn *c, int64_t deadline);
+/* Any thread, holding nothing: waits until the socket takes some of what it refused. 0: all of it;
+ * ERR_AGAIN: there is more; ERR_TIMEOUT: it took nothing for `wait` ns; ERR_CLOSED. */
+int conn_flush_some(struct conn *c, int64_t wait);
+
+/* The same until it is all gone: 0, ERR_TIMEOUT after `wait` ns, or ERR_CLOSED. */
+int conn_flush(struct conn *c, int64_t wait);
 
 /* Any thread: sends a close frame and nothing after it. The reader still has to see the peer's answer:
  * whoever closes must see to it that conn_kill() follows when none comes. */

@@ -17,10 +17,15 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-/* A peer a moment behind is not lost, and one that lives at its limit cannot hold up the hub for more
- * than a hundredth of the time. */
+/* How long a socket may have taken nothing before its full outbox counts as that of a slow peer: a peer a
+ * moment behind is not lost, and peers that stop reading together are waited for together. However they
+ * come, slow peers hold up who posts for no more than a fifth of the time. */
 #define OUTBOX_GRACE (100 * NS_PER_MS)
+#define OUTBOX_GRACE_ALL (2 * NS_PER_S)
 #define OUTBOX_GRACE_EVERY (10 * NS_PER_S)
+
+/* What may wait for one receiver, in bytes, beside the limit in messages. */
+enum { OUTBOX_BYTES = 1 << 20 };
 
 struct outbox {
     struct channel frames;
@@ -29,8 +34,8 @@ struct outbox {
     uint32_t limit;           /* set once: messages */
     int64_t patience;         /* set once: ns a post waits for a receiver that is short of CPU */
     uint32_t messages;        /* atomic: waiting */
-    int64_t grace_since;      /* atomic: when the grace was last renewed */
-    int64_t grace_left;       /* atomic: ns */
+    size_t bytes;             /* atomic: waiting */
+    int64_t progress_at;      /* atomic: when the receiver last got rid of something */
     uint32_t close_code;      /* atomic: RFC 6455 status, 0 while open */
     const char *close_reason; /* atomic: static text, set before the code */
 };
@@ -41,8 +46,8 @@ void outbox_fini(struct outbox *o); /* drops what is left */
 
 /* Adds a frame and takes one reference of it, on failure too. Marks the task; relay_kick() is for the
  * caller, after its batch. When the outbox is full:
- *   the receiver waits for its socket: the peer is slow. It has OUTBOX_GRACE every ten seconds to make
- *   room, then it is closed with 4013 and ERR_CLOSED is returned;
+ *   the receiver waits for its socket: when that has taken nothing for OUTBOX_GRACE the peer is too slow;
+ *   it is closed with 4013 and ERR_CLOSED is returned;
  *   it does not: this machine is short of CPU; lets others run until there is room, up to `patience`.
  * Returns 0 or ERR_CLOSED. The hub calls it: it is the one place where the hub may wait. */
 int outbox_post(struct outbox *o, struct frame *f);
@@ -53,6 +58,9 @@ int outbox_offer(struct outbox *o, struct frame *f);
 /* Receiver: up to max frames, whose references it then has; returns how many, ERR_CLOSED, ERR_AGAIN or
  * ERR_TIMEOUT, as channel_recv(). */
 int outbox_take(struct outbox *o, struct frame **frames, uint32_t max, int64_t deadline);
+
+/* Receiver: the socket took something. */
+void outbox_progress(struct outbox *o);
 
 /* Any thread: what was accepted is still delivered, then the receiver ends with this code. Only the
  * first call counts. relay_kick() is for the caller. */

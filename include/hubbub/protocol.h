@@ -13,24 +13,24 @@
 #include <stdint.h>
 
 /* Codes of the event `error` and the HTTP status that goes with each. */
-#define PROBLEM_TABLE(X)                                                                  \
-    X(BAD_JSON, "bad_json", 400, "this is not a JSON object")                             \
-    X(BAD_REQUEST, "bad_request", 400, "the request is malformed")                        \
-    X(TOO_DEEP, "too_deep", 400, "the JSON is nested too deeply")                         \
-    X(TOO_LARGE, "too_large", 413, "the message is too large")                            \
-    X(BINARY_UNSUPPORTED, "binary_unsupported", 400, "send text frames, not binary ones") \
-    X(UNKNOWN_TYPE, "unknown_type", 400, "unknown request type")                          \
-    X(INVALID_ROOM, "invalid_room", 400,                                                  \
-      "a room name is 1 to 64 bytes without control characters")                          \
-    X(INVALID_USERNAME, "invalid_username", 400,                                          \
-      "a user name is 1 to 64 bytes without control characters")                          \
-    X(NOT_IN_ROOM, "not_in_room", 409, "join the room first")                             \
-    X(NO_SUCH_ROOM, "no_such_room", 404, "there is no such room")                         \
-    X(ROOM_FULL, "room_full", 409, "the room is full")                                    \
-    X(ROOM_LIMIT, "room_limit", 409, "you are in as many rooms as one connection may be") \
-    X(FORBIDDEN, "forbidden", 403, "not allowed")                                         \
-    X(UNKNOWN_SESSION, "unknown_session", 404, "there is no such session")                \
-    X(UNAVAILABLE, "unavailable", 503, "not available now, try again")                    \
+#define PROBLEM_TABLE(X)                                                                     \
+    X(BAD_JSON, "bad_json", 400, "this is not a JSON object")                                \
+    X(BAD_REQUEST, "bad_request", 400, "the request is malformed")                           \
+    X(TOO_DEEP, "too_deep", 400, "the JSON is nested too deeply")                            \
+    X(TOO_LARGE, "too_large", 413, "the message is too large")                               \
+    X(BINARY_UNSUPPORTED, "binary_unsupported", 400, "send text frames, not binary ones")    \
+    X(UNKNOWN_TYPE, "unknown_type", 400, "unknown request type")                             \
+    X(INVALID_ROOM, "invalid_room", 400,                                                     \
+      "a room name is 1 to 64 bytes, without control characters or white space at its ends") \
+    X(INVALID_USERNAME, "invalid_username", 400,                                             \
+      "a user name is 1 to 64 bytes, without control characters or white space at its ends") \
+    X(NOT_IN_ROOM, "not_in_room", 409, "join the room first")                                \
+    X(NO_SUCH_ROOM, "no_such_room", 404, "there is no such room")                            \
+    X(ROOM_FULL, "room_full", 409, "the room is full")                                       \
+    X(ROOM_LIMIT, "room_limit", 409, "you are in as many rooms as one connection may be")    \
+    X(FORBIDDEN, "forbidden", 403, "not allowed")                                            \
+    X(UNKNOWN_SESSION, "unknown_session", 404, "there is no such session")                   \
+    X(UNAVAILABLE, "unavailable", 503, "not available now, try again")                       \
     X(INTERNAL, "internal", 500, "internal error")
 
 enum problem {

@@ -73,7 +73,9 @@ struct relay_task {
 
 struct relay;
 
-/* carriers: how many may be awake at once, 1 to 64. */
+enum { RELAY_MAX_CARRIERS = 64 };
+
+/* carriers: how many may be awake at once, 1 to RELAY_MAX_CARRIERS. */
 struct relay *relay_new(unsigned carriers);
 void relay_free(struct relay *r); /* the list must be empty */
 

@@ -11,7 +11,6 @@
 #include <stdlib.h>
 
 enum {
-    MAX_CARRIERS = 64,
     TURN =
         256, /* tasks one writer carries before it passes its place on: it has pings of its own */
     SHARE =
@@ -30,7 +29,7 @@ struct relay {
 
 struct relay *relay_new(unsigned carriers)
 {
-    REQUIRE(carriers >= 1 && carriers <= MAX_CARRIERS);
+    REQUIRE(carriers >= 1 && carriers <= RELAY_MAX_CARRIERS);
     struct relay *r = aligned_alloc(64, (sizeof *r + 63) / 64 * 64);
     INSIST(r != NULL);
     *r = (struct relay){.max = carriers};
@@ -149,7 +148,7 @@ void relay_kick(struct relay *r)
 {
     if (list_empty(r) || __atomic_load_n(&r->active, __ATOMIC_SEQ_CST) >= r->max)
         return;
-    struct parker *asleep[MAX_CARRIERS];
+    struct parker *asleep[RELAY_MAX_CARRIERS];
     rcu_read_lock(); /* an owner may end as soon as its task has left the list */
     int n = choose(r, asleep);
     for (int i = 0; i < n; i++)

@@ -229,7 +229,8 @@ void clients_stop(struct clients *cs)
                 conn_kill(c->conn);
         /* Again after a moment: a connection may just have been accepted and not be open yet. */
         struct timespec ts = clock_timespec(clock_now() + 100 * NS_PER_MS);
-        pthread_cond_timedwait(&cs->changed, &cs->mu, &ts);
+        while (cs->count > 0 && pthread_cond_timedwait(&cs->changed, &cs->mu, &ts) == 0)
+            continue;
     }
     pthread_mutex_unlock(&cs->mu);
 }

@@ -25,7 +25,9 @@ static void answer(struct client *c)
     struct http_response response = {0};
     config->serve(config->arg, request, &response);
     response.no_body |= request->method == HTTP_HEAD;
-    if (request->connection != NULL && strcasecmp(request->connection, "close") == 0)
+    if (request->malformed)
+        response.close = true; /* there is no telling where the next one would begin */
+    else if (request->connection != NULL && strcasecmp(request->connection, "close") == 0)
         response.close = true;
     conn_respond(c->conn, &response);
     http_response_fini(&response);
@@ -106,6 +108,7 @@ static void chat(struct client *c)
         conn_close(c->conn, TRY_AGAIN_LATER, "no thread");
         return;
     }
+    log_debug("connected", LOG_STR("peer", c->peer), LOG_STR("username", c->username));
     if (!c->echo)
         enter(c);
     thread_trim_stack(); /* the handshake went deeper than the conversation will */
@@ -119,6 +122,8 @@ static void chat(struct client *c)
     parker_wake(&c->parker, WAKE_STOP);
     relay_kick(config->relay);
     thread_join(writer);
+    log_debug("disconnected", LOG_STR("peer", c->peer), LOG_STR("username", c->username),
+              LOG_INT("close_code", outbox_close_code(&c->outbox)));
 }
 
 /* ---- the thread ---------------------------------------------------------------------------------- */

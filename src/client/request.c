@@ -116,7 +116,7 @@ static void echo(struct client *c, const struct conn_message *m)
     struct frame *f = frame_new(m->binary ? FRAME_BINARY : FRAME_TEXT, m->data, m->len);
     struct iovec iov = {f->bytes, f->len};
     if (conn_write(c->conn, &iov, 1) == ERR_AGAIN)
-        conn_flush(c->conn, clock_now() + c->all->config.write_wait);
+        conn_flush(c->conn, c->all->config.write_wait);
     frame_unref(f, 1);
 }
 

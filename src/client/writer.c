@@ -12,6 +12,8 @@
 
 enum {
     GATHER = 64, /* frames handed over at once */
+    ROUNDS = 4,  /* times in a row for the same client */
+    MAX_WAITS = 10,
     /* Close codes: PROTOCOL.md. */
     GOING_NOWHERE = 1001,
     PONG_TIMEOUT = 4008,
@@ -28,6 +30,7 @@ bool writer_carry(struct relay_task *t)
     struct frame *frames[GATHER];
     struct iovec iov[GATHER];
     int n;
+    int rounds = 0;
     while ((n = outbox_take(&c->outbox, frames, GATHER, DEADLINE_NOW)) > 0) {
         for (int i = 0; i < n; i++)
             iov[i] = (struct iovec){frames[i]->bytes, frames[i]->len};
@@ -41,9 +44,13 @@ bool writer_carry(struct relay_task *t)
                 metric_add(METRIC_WRITE_BLOCKED, 1);
             return false;
         }
+        if (++rounds == ROUNDS) { /* others wait: back to the end of the list */
+            relay_post(c->all->config.relay, t);
+            break;
+        }
     }
     c->stuck = false;
-    return n == ERR_AGAIN;
+    return n > 0 || n == ERR_AGAIN;
 }
 
 /* Says goodbye, unless the peer has, and gives it its time to answer. */
@@ -54,26 +61,38 @@ static void finish(struct client *c)
     if (__atomic_load_n(&c->ended, __ATOMIC_ACQUIRE))
         return;
     conn_close(c->conn, outbox_close_code(&c->outbox), outbox_close_reason(&c->outbox));
-    conn_flush(c->conn, deadline);
+    conn_flush(c->conn, config->close_wait);
     while (!__atomic_load_n(&c->ended, __ATOMIC_ACQUIRE) && clock_now() < deadline)
         if (parker_wait(&c->parker, deadline) & WAKE_CARRY)
             relay_carry(config->relay);
     conn_kill(c->conn);
 }
 
-/* Waits until the socket took what it refused, and writes on. */
+/* Waits for the socket to take what it refused: 0, ERR_CLOSED, or ERR_TIMEOUT when it takes nothing for the
+ * write wait, or is not through in ten times that. */
+static int wait_for_socket(struct client *c)
+{
+    int64_t wait = c->all->config.write_wait;
+    int64_t until = clock_now() + MAX_WAITS * wait;
+    int err;
+    while ((err = conn_flush_some(c->conn, wait)) == ERR_AGAIN && clock_now() < until)
+        outbox_progress(&c->outbox);
+    return err == ERR_AGAIN ? ERR_TIMEOUT : err;
+}
+
 static void unstick(struct client *c)
 {
-    const struct clients_config *config = &c->all->config;
     while (c->stuck) {
-        int err = conn_flush(c->conn, clock_now() + config->write_wait);
+        int err = wait_for_socket(c);
         c->stuck = false;
         if (err == ERR_TIMEOUT) {
             metric_add(METRIC_WRITE_TIMEOUTS, 1);
             outbox_close(&c->outbox, GOING_NOWHERE, "write timeout");
             conn_kill(c->conn);
         } else if (err == 0 && outbox_close_code(&c->outbox) != SLOW_PEER) {
-            writer_carry(&c->outbox.task); /* a slow peer is spared what still waits */
+            /* A slow peer is spared what still waits; what is closed otherwise is sent to the end. */
+            while (writer_carry(&c->outbox.task) && outbox_close_code(&c->outbox) != 0)
+                continue;
         }
     }
 }

@@ -106,7 +106,6 @@ void flush_rooms(struct hub *h)
         notice_forget(h, r);
         directory_remove_room(h->directory, r);
         room_free_later(r);
-        h->nrooms--;
         metric_add(METRIC_ROOMS, -1);
     }
 }

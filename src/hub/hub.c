@@ -215,5 +215,6 @@ int hub_start(struct hub *h)
 void hub_stop(struct hub *h)
 {
     channel_close(&h->inbox);
-    thread_join(h->thread);
+    if (h->thread != NULL) /* it never started */
+        thread_join(h->thread);
 }

@@ -19,7 +19,8 @@ struct hub {
     /* hub thread only */
     struct settings settings;
     struct session *sessions; /* all of them */
-    uint32_t nsessions, nrooms;
+    uint32_t nsessions;
+    uint32_t nrooms;         /* with members; an empty one goes at the end of the batch */
     struct room *dirty;      /* rooms with pending messages, or perhaps empty */
     struct room *announcing; /* rooms with merged notices, whose time comes within a second */
     int64_t next_announce;   /* the earliest of them, or DEADLINE_NEVER */
@@ -55,7 +56,9 @@ enum {
 
 /* notice.c */
 void notice_join(struct hub *h, struct member *m);
-void notice_leave(struct hub *h, struct member *m); /* is still a member */
+/* Of one who is still a member: true when it will be told in a merged notice. */
+bool notice_leave_later(struct hub *h, struct member *m);
+void notice_leave(struct hub *h, struct room *r, const struct session *s); /* has left */
 void announce_due(struct hub *h, int64_t now);
 void notice_forget(struct hub *h, struct room *r);
 

@@ -19,7 +19,7 @@ static struct person *copy_members(const struct directory *d, const char *name, 
     rcu_read_lock();
     struct room *r = directory_find_room(d, name);
     struct person *people = NULL;
-    if (r != NULL) {
+    if (r != NULL && __atomic_load_n(&r->count, __ATOMIC_RELAXED) > 0) { /* an empty one is going */
         size_t n = 0, space = __atomic_load_n(&r->count, __ATOMIC_RELAXED) + 16;
         people = xmalloc(space * sizeof *people);
         struct member *m;

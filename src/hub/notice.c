@@ -37,17 +37,19 @@ void notice_join(struct hub *h, struct member *m)
     schedule(h, m->room);
 }
 
-void notice_leave(struct hub *h, struct member *m)
+bool notice_leave_later(struct hub *h, struct member *m)
 {
-    /* Those who hear of it do not count the one who goes. */
-    if (is_crowded(h, m->room) || m->joined_index >= 0) {
-        room_note_leave(m);
-        schedule(h, m->room);
-        return;
-    }
-    struct session *s = m->session;
-    encode_leave(scratch(h), m->room->name, s->username, s->user_id, m->room->count - 1);
-    say_scratch(h, m->room, TO_ALL);
+    if (!is_crowded(h, m->room) && m->joined_index < 0)
+        return false;
+    room_note_leave(m);
+    schedule(h, m->room);
+    return true;
+}
+
+void notice_leave(struct hub *h, struct room *r, const struct session *s)
+{
+    encode_leave(scratch(h), r->name, s->username, s->user_id, r->count);
+    say_scratch(h, r, TO_ALL);
 }
 
 static void announce(struct hub *h, struct room *r)

@@ -73,9 +73,13 @@ void leave_room(struct hub *h, struct member *m)
 {
     struct room *r = m->room;
     flush_room(h, r); /* what was said while it was in there is for it too */
-    notice_leave(h, m);
-    /* The notice is for those who stay: the others' dialect counts were asked with the leaver in. */
+    bool later = notice_leave_later(h, m);
+    struct session *s = m->session;
     room_remove(m);
+    if (r->count == 0)
+        h->nrooms--;
+    else if (!later)
+        notice_leave(h, r, s);
     mark_dirty(h, r); /* it may be empty now */
     metric_add(METRIC_MEMBERS, -1);
     metric_add(METRIC_LEAVES, 1);

@@ -22,16 +22,25 @@ static struct room *open_room(struct hub *h, const char *name)
     struct room *r = room_new(name);
     snprintf(r->epoch, sizeof r->epoch, "%016llx", (unsigned long long)h->next_epoch++);
     directory_add_room(h->directory, r);
-    h->nrooms++;
     metric_add(METRIC_ROOMS, 1);
     return r;
+}
+
+/* Rooms that would be empty without this session. */
+static uint32_t rooms_of_its_own(const struct session *s)
+{
+    uint32_t n = 0;
+    for (const struct member *m = s->members; m != NULL; m = m->next)
+        n += m->room->count == 1;
+    return n;
 }
 
 /* May this session enter? Rooms that it would leave on the way do not count. */
 static enum problem why_not_join(const struct hub *h, const struct session *s, const struct room *r,
                                  bool stay)
 {
-    if (r == NULL && h->nrooms >= h->settings.max_rooms)
+    uint32_t rooms = h->nrooms - (stay ? 0 : rooms_of_its_own(s));
+    if ((r == NULL || r->count == 0) && rooms >= h->settings.max_rooms)
         return PROBLEM_ROOM_LIMIT;
     if (stay && s->nmembers >= h->settings.max_rooms_per_client)
         return PROBLEM_ROOM_LIMIT;
@@ -73,10 +82,9 @@ void on_join(struct hub *h, struct event *e)
     struct room *r = find_room(h, req->room);
     enum problem problem = why_not_join(h, s, r, req->stay);
     if (problem != PROBLEM_NONE) {
-        refuse(h, e, problem,
-               r == NULL && h->nrooms >= h->settings.max_rooms
-                   ? "the server has no room for more rooms"
-                   : NULL);
+        bool server_is_full = problem == PROBLEM_ROOM_LIMIT &&
+                              !(req->stay && s->nmembers >= h->settings.max_rooms_per_client);
+        refuse(h, e, problem, server_is_full ? "the server has no room for more rooms" : NULL);
         return;
     }
     if (!req->stay)
@@ -84,6 +92,8 @@ void on_join(struct hub *h, struct event *e)
     if (r == NULL)
         r = open_room(h, req->room);
     flush_room(h, r); /* what was said before is not for the newcomer */
+    if (r->count == 0)
+        h->nrooms++;
     struct member *m = room_add(r, s);
     metric_add(METRIC_MEMBERS, 1);
     metric_add(METRIC_JOINS, 1);

@@ -27,11 +27,18 @@ void outbox_fini(struct outbox *o)
     channel_fini(&o->frames);
 }
 
-/* Full by messages, though one frame always fits into an empty outbox however many it holds. */
+/* Full by messages or bytes, though one frame always fits into an empty outbox however many it holds. */
 static bool has_room(const struct outbox *o, const struct frame *f)
 {
-    uint32_t waiting = __atomic_load_n(&o->messages, __ATOMIC_RELAXED);
-    return waiting == 0 || waiting + f->messages <= o->limit;
+    uint32_t messages = __atomic_load_n(&o->messages, __ATOMIC_RELAXED);
+    size_t bytes = __atomic_load_n(&o->bytes, __ATOMIC_RELAXED);
+    return messages == 0 || (messages + f->messages <= o->limit && bytes + f->len <= OUTBOX_BYTES);
+}
+
+static void count_out(struct outbox *o, uint32_t messages, size_t bytes)
+{
+    __atomic_fetch_sub(&o->messages, messages, __ATOMIC_RELAXED);
+    __atomic_fetch_sub(&o->bytes, bytes, __ATOMIC_RELAXED);
 }
 
 /* ERR_FULL leaves the reference with the caller. */
@@ -60,13 +67,19 @@ static bool receiver_is_stuck(const struct outbox *o)
     return o->relay != NULL && !relay_will_carry(&o->task);
 }
 
-static bool has_grace(struct outbox *o, int64_t now)
+/* What is left of the time that is spent waiting for slow peers, all of them together. */
+static struct {
+    int64_t since, left; /* atomic, ns */
+} grace;
+
+static bool has_grace(const struct outbox *o, int64_t now)
 {
-    if (now - __atomic_load_n(&o->grace_since, __ATOMIC_RELAXED) > OUTBOX_GRACE_EVERY) {
-        __atomic_store_n(&o->grace_since, now, __ATOMIC_RELAXED);
-        __atomic_store_n(&o->grace_left, OUTBOX_GRACE, __ATOMIC_RELAXED);
+    if (now - __atomic_load_n(&grace.since, __ATOMIC_RELAXED) > OUTBOX_GRACE_EVERY) {
+        __atomic_store_n(&grace.since, now, __ATOMIC_RELAXED);
+        __atomic_store_n(&grace.left, OUTBOX_GRACE_ALL, __ATOMIC_RELAXED);
     }
-    return __atomic_load_n(&o->grace_left, __ATOMIC_RELAXED) > 0;
+    return now - __atomic_load_n(&o->progress_at, __ATOMIC_RELAXED) < OUTBOX_GRACE &&
+           __atomic_load_n(&grace.left, __ATOMIC_RELAXED) > 0;
 }
 
 /* Sleeps a moment: it need not be known exactly when a frame was taken, only that the receiver, which
@@ -97,7 +110,7 @@ static int wait_for_room(struct outbox *o, struct frame *f)
         }
         int64_t waited = let_others_run(o);
         if (stuck)
-            __atomic_fetch_sub(&o->grace_left, waited, __ATOMIC_RELAXED);
+            __atomic_fetch_sub(&grace.left, waited, __ATOMIC_RELAXED);
         err = try_post(o, f);
     }
     return err;
@@ -121,14 +134,24 @@ int outbox_offer(struct outbox *o, struct frame *f)
     return err;
 }
 
+void outbox_progress(struct outbox *o)
+{
+    __atomic_store_n(&o->progress_at, clock_now(), __ATOMIC_RELAXED);
+}
+
 int outbox_take(struct outbox *o, struct frame **frames, uint32_t max, int64_t deadline)
 {
     int n = channel_recv(&o->frames, (void **)frames, max, deadline);
     uint32_t messages = 0;
-    for (int i = 0; i < n; i++)
+    size_t bytes = 0;
+    for (int i = 0; i < n; i++) {
         messages += frames[i]->messages;
-    if (messages > 0)
-        __atomic_fetch_sub(&o->messages, messages, __ATOMIC_RELAXED);
+        bytes += frames[i]->len;
+    }
+    if (n > 0) {
+        count_out(o, messages, bytes);
+        outbox_progress(o);
+    }
     return n;
 }
 

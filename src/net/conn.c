@@ -14,9 +14,8 @@
 #include <string.h>
 #include <sys/socket.h>
 
-enum {
-    MAX_ROUNDS = 64
-}; /* of servicing data the library already holds, before the shard is released */
+/* Rounds of servicing what the library already holds, before the shard is released. */
+enum { MAX_ROUNDS = 64 };
 
 struct conn *conn_open(struct net *n, int fd, const char *peer, void *user)
 {
@@ -45,6 +44,11 @@ struct conn *conn_open(struct net *n, int fd, const char *peer, void *user)
 static void end_locked(struct conn *c)
 {
     c->killing = true;
+    if (c->wsi != NULL && lws_partial_buffered(c->wsi)) {
+        /* The library would first flush what it holds. A write that fails tells it not to. */
+        shutdown(c->fd, SHUT_RDWR);
+        lws_write(c->wsi, NULL, 0, LWS_WRITE_RAW);
+    }
     if (c->wsi != NULL)
         lws_set_timeout(c->wsi, 1, LWS_TO_KILL_SYNC); /* the callback clears wsi */
     INSIST(c->wsi == NULL);
@@ -142,8 +146,15 @@ static void check_mask_locked(struct conn *c)
     unsigned char head[2];
     if (c->wsi == NULL || !c->websocket || c->mask_checked)
         return;
+    ssize_t n = recv(c->fd, head, sizeof head, MSG_PEEK | MSG_DONTWAIT);
+    int enough = n == 1 ? 2 : 1; /* half a header: sleep until the other half is here */
+    if (n == 1 || c->mask_waits)
+        setsockopt(c->fd, SOL_SOCKET, SO_RCVLOWAT, &enough, sizeof enough);
+    c->mask_waits = n == 1;
+    if (c->mask_waits)
+        return;
     c->mask_checked = true;
-    if (recv(c->fd, head, sizeof head, MSG_PEEK | MSG_DONTWAIT) != sizeof head || head[1] & 0x80)
+    if (n < 2 || head[1] & 0x80)
         return;
     conn_write_close(c, LWS_CLOSE_STATUS_PROTOCOL_ERR, "frames of a client must be masked");
     shutdown(c->fd, SHUT_WR);
@@ -162,6 +173,8 @@ static void discard_locked(struct conn *c)
 static void on_input_locked(struct conn *c, short revents)
 {
     check_mask_locked(c);
+    if (c->mask_waits && !(revents & (POLLHUP | POLLERR)))
+        return;
     if (c->half_closed && !c->failing && c->wsi != NULL)
         discard_locked(c); /* not for the library: it would take it for frames */
     else
@@ -198,8 +211,10 @@ int conn_wait(struct conn *c, int64_t deadline)
     bool ended = c->wsi == NULL;
     bool ending = c->refusing;
     int64_t until = ending && c->kill_at < deadline ? c->kill_at : deadline;
-    /* A WebSocket's output is its writer's business; an HTTP response is flushed from here. */
+    /* A WebSocket's output is its writer's business; an HTTP response is flushed from here, and until
+     * it is out the library takes no further request. */
     bool output = !ended && (!c->websocket || ending) && lws_partial_buffered(c->wsi);
+    short events = output && !c->websocket ? POLLOUT : output ? POLLIN | POLLOUT : POLLIN;
     unsigned before = c->got; /* answering a request may have let the next one in */
     c->got = 0;
     if (!(before & CONN_MESSAGES)) {
@@ -212,19 +227,20 @@ int conn_wait(struct conn *c, int64_t deadline)
     if (ended)
         return ERR_CLOSED;
 
-    struct pollfd p = {.fd = c->fd, .events = (short)(output ? POLLIN | POLLOUT : POLLIN)};
+    struct pollfd p = {.fd = c->fd, .events = events};
     int n = poll(&p, 1, clock_poll_ms(until));
+    int64_t now = until == DEADLINE_NEVER ? 0 : clock_now();
 
     pthread_mutex_lock(&c->shard->mu);
     if (n > 0)
         on_input_locked(c, p.revents);
-    else if (n == 0 && ending && clock_now() >= c->kill_at)
+    if (ending && now >= c->kill_at) /* however much it goes on talking */
         end_locked(c);
     int result = (int)c->got;
     c->got = 0;
     if (result == 0 && c->wsi == NULL)
         result = ERR_CLOSED;
-    else if (result == 0 && n == 0 && clock_now() >= deadline)
+    else if (result == 0 && now >= deadline)
         result = ERR_TIMEOUT;
     pthread_mutex_unlock(&c->shard->mu);
     return result;
@@ -329,16 +345,20 @@ static int flush_once(struct conn *c)
     return err;
 }
 
-int conn_flush(struct conn *c, int64_t deadline)
+int conn_flush_some(struct conn *c, int64_t wait)
 {
-    for (;;) {
-        int err = flush_once(c);
-        if (err != ERR_AGAIN)
-            return err;
-        struct pollfd p = {.fd = c->fd, .events = POLLOUT};
-        if (poll(&p, 1, clock_poll_ms(deadline)) == 0)
-            return ERR_TIMEOUT;
-    }
+    struct pollfd p = {.fd = c->fd, .events = POLLOUT};
+    if (poll(&p, 1, clock_poll_ms(clock_now() + wait)) == 0)
+        return ERR_TIMEOUT;
+    return flush_once(c);
+}
+
+int conn_flush(struct conn *c, int64_t wait)
+{
+    int err = flush_once(c);
+    for (int64_t until = clock_now() + wait; err == ERR_AGAIN && clock_now() < until;)
+        err = conn_flush_some(c, until - clock_now());
+    return err == ERR_AGAIN ? ERR_TIMEOUT : err;
 }
 
 void conn_close(struct conn *c, uint16_t code, const char *reason)

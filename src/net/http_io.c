@@ -35,6 +35,20 @@ static const struct {
     {WSI_TOKEN_OPTIONS_URI, HTTP_OTHER},
 };
 
+/* The library takes a body by its length, and only that: anything else would be read as the next
+ * request. One length, of digits (RFC 9112, 6.3). */
+static bool body_is_plain(struct lws *wsi)
+{
+    char length[24] = "";
+    if (lws_hdr_total_length(wsi, WSI_TOKEN_HTTP_TRANSFER_ENCODING) > 0)
+        return false;
+    int n = lws_hdr_total_length(wsi, WSI_TOKEN_HTTP_CONTENT_LENGTH);
+    if (n == 0)
+        return true;
+    return lws_hdr_copy(wsi, length, sizeof length, WSI_TOKEN_HTTP_CONTENT_LENGTH) > 0 && n <= 15 &&
+           strspn(length, "0123456789") == (size_t)n;
+}
+
 void http_request_read(struct http_request *r, struct lws *wsi)
 {
     *r = (struct http_request){.method = HTTP_OTHER};
@@ -49,6 +63,8 @@ void http_request_read(struct http_request *r, struct lws *wsi)
         r->path = xstrdup("/");
     /* An escaped newline in the query ends the request line for the library, which then has no version. */
     if (lws_hdr_total_length(wsi, WSI_TOKEN_HTTP) <= 0)
+        r->malformed = true;
+    if (!body_is_plain(wsi))
         r->malformed = true;
     int n = 0;
     for (char *arg; (arg = copy_token(r, wsi, WSI_TOKEN_HTTP_URI_ARGS, n)) != NULL; n++) {

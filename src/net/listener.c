@@ -6,6 +6,7 @@
 #include <hubbub/log.h>
 #include <hubbub/mem.h>
 #include <hubbub/net.h>
+#include <hubbub/text.h>
 #include <hubbub/thread.h>
 #include <netdb.h>
 #include <netinet/in.h>
@@ -41,10 +42,18 @@ struct listener {
 
 /* ---- binding ------------------------------------------------------------------------------------- */
 
+static bool is_full(const struct listener *l)
+{
+    errno = EMFILE;
+    return l->nfds == MAX_SOCKETS;
+}
+
 static int add_socket(struct listener *l, int fd)
 {
-    if (l->nfds == MAX_SOCKETS || listen(fd, BACKLOG) != 0) {
+    if (listen(fd, BACKLOG) != 0) {
+        int err = errno;
         close(fd);
+        errno = err;
         return -1;
     }
     l->fds[l->nfds++] = fd;
@@ -54,6 +63,8 @@ static int add_socket(struct listener *l, int fd)
 static int bind_unix(struct listener *l, const char *path)
 {
     struct sockaddr_un sa = {.sun_family = AF_UNIX};
+    if (is_full(l))
+        return -1;
     if (strlen(path) >= sizeof sa.sun_path) {
         errno = ENAMETOOLONG;
         return -1;
@@ -65,10 +76,12 @@ static int bind_unix(struct listener *l, const char *path)
     /* A socket that nobody answers on was left behind by a process that is gone. */
     struct stat st;
     if (stat(path, &st) == 0 && S_ISSOCK(st.st_mode)) {
-        int probe = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
-        if (connect(probe, (struct sockaddr *)&sa, sizeof sa) != 0 && errno == ECONNREFUSED)
+        int probe = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+        if (probe >= 0 && connect(probe, (struct sockaddr *)&sa, sizeof sa) != 0 &&
+            errno == ECONNREFUSED)
             unlink(path);
-        close(probe);
+        if (probe >= 0)
+            close(probe);
     }
     if (bind(fd, (struct sockaddr *)&sa, sizeof sa) != 0) {
         int err = errno;
@@ -82,6 +95,8 @@ static int bind_unix(struct listener *l, const char *path)
 
 static int bind_inet(struct listener *l, const struct addrinfo *ai)
 {
+    if (is_full(l))
+        return -1;
     int fd = socket(ai->ai_family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
     if (fd < 0)
         return -1;
@@ -151,7 +166,7 @@ int listener_new(struct listener **out, char *const *addresses, size_t n, char *
             int saved = errno;
             snprintf(why, space, "cannot listen on %s: %s%s", addresses[i],
                      detail != NULL ? detail : strerror(saved),
-                     saved == EADDRINUSE ? " (is another server running? choose another --port)"
+                     saved == EADDRINUSE ? " (is another server running? choose another address)"
                                          : "");
             listener_free(l);
             return ERR_SYSTEM;
@@ -189,12 +204,14 @@ int listener_port(const struct listener *l)
 
 static void peer_text(const struct sockaddr_storage *sa, char *text, size_t space)
 {
-    strncpy(text, "unix", space);
-    if (sa->ss_family == AF_INET || sa->ss_family == AF_INET6)
-        getnameinfo((const struct sockaddr *)sa,
-                    sa->ss_family == AF_INET ? sizeof(struct sockaddr_in)
-                                             : sizeof(struct sockaddr_in6),
-                    text, (socklen_t)space, NULL, 0, NI_NUMERICHOST);
+    char host[NI_MAXHOST] = "?";
+    if (sa->ss_family == AF_UNIX || sa->ss_family == AF_UNSPEC)
+        strcpy(host, "unix");
+    else
+        getnameinfo((const struct sockaddr *)sa, sizeof *sa, host, sizeof host, NULL, 0,
+                    NI_NUMERICHOST);
+    host[strcspn(host, "%")] = '\0'; /* the scope of a link-local address */
+    text_copy(text, space, host, strlen(host));
 }
 
 /* Takes all that wait on one socket; false when descriptors have run out. */

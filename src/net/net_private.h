@@ -48,6 +48,7 @@ struct conn {
     bool failing;      /* the library ends it, for a reason of its own or of ours */
     bool half_closed;  /* no more output will come, and the peer knows */
     bool mask_checked; /* the first frame has been looked at */
+    bool mask_waits;   /* only half of its header is here */
     int64_t kill_at;   /* while refusing: when the reader gives up on the peer */
     unsigned got;      /* enum conn_event bits since the last conn_wait() */
     struct http_request request;

@@ -43,10 +43,8 @@ static void on_library_log(int level, const char *line)
     n = n < sizeof text ? n : sizeof text - 1;
     memcpy(text, line, n);
     text[n] = '\0';
-    if (level == LLL_ERR)
-        log_warn("libwebsockets", LOG_STR("text", text));
-    else
-        log_debug("libwebsockets", LOG_STR("text", text));
+    (void)level; /* what it calls an error is mostly a peer's: not worth a line by default */
+    log_debug("libwebsockets", LOG_STR("text", text));
 }
 
 static bool shard_init(struct shard *s)
@@ -78,7 +76,7 @@ static bool shard_init(struct shard *s)
 
 struct net *net_new(const struct net_config *config)
 {
-    REQUIRE(config->shards >= 1 && config->shards <= 1024);
+    REQUIRE(config->shards >= 1 && config->shards <= NET_MAX_SHARDS);
     lws_set_log_level(LLL_ERR | LLL_WARN, on_library_log);
 
     struct net *n = xcalloc(1, sizeof *n + config->shards * sizeof n->shards[0]);
@@ -123,6 +121,8 @@ static int on_upgrade_wish(struct conn *c, struct lws *wsi, const char *to)
     http_request_read(&request, wsi);
     struct http_response refusal = {0};
     int verdict = 0;
+    if (request.method != HTTP_GET)
+        request.malformed = true;
     if (!request.malformed && !is_version_13(wsi)) {
         refusal = (struct http_response){.status = 426};
         http_response_header(&refusal, "Sec-WebSocket-Version", "13");
@@ -238,7 +238,7 @@ static int on_http(struct conn *c, struct lws *wsi)
     char length[24];
     bool has_body = lws_hdr_copy(wsi, length, sizeof length, WSI_TOKEN_HTTP_CONTENT_LENGTH) > 0 &&
                     strtoull(length, NULL, 10) > 0;
-    if (c->request.method != HTTP_POST || !has_body)
+    if (c->request.method != HTTP_POST || !has_body || c->request.malformed)
         c->got |= CONN_REQUEST;
     return 0;
 }

@@ -88,9 +88,9 @@ const struct option_row options[] = {
      .help = "requests that may wait for the hub"},
     {SIZE("socket-buffer", socket_buffer, 0, 64 * MIB), .initial = "0", GROUP,
      .help = "kernel send buffer of a connection; 0 = the system's choice"},
-    {COUNT("shards", shards, 0, 4096), .initial = "0", GROUP,
+    {COUNT("shards", shards, 0, 1024), .initial = "0", GROUP,
      .help = "locks that the sockets are spread over; 0 = 8 per core"},
-    {COUNT("carriers", carriers, 0, 1024), .initial = "0", GROUP,
+    {COUNT("carriers", carriers, 0, 64), .initial = "0", GROUP,
      .help = "how many writers may be awake for others at once; 0 = one per core"},
 #undef GROUP
 

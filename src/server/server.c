@@ -21,6 +21,8 @@
 #include <sys/resource.h>
 #include <unistd.h>
 
+enum { MAX_SESSIONS = 10 * 1000 * 1000 }; /* where no limit of the machine is known */
+
 struct server {
     struct config config; /* as it is now; strings are the caller's or a reload's */
     struct config reloaded;
@@ -52,7 +54,8 @@ static void raise_descriptor_limit(void)
 
 static int shards_of(const struct config *c, unsigned cores)
 {
-    return c->shards > 0 ? c->shards : (int)(8 * cores);
+    unsigned some = 8 * cores;
+    return c->shards > 0 ? c->shards : some < NET_MAX_SHARDS ? (int)some : NET_MAX_SHARDS;
 }
 
 static unsigned count_cores(void)
@@ -191,7 +194,9 @@ static int put_together(struct server *s)
     if (listen_on_all(s, why, sizeof why) != 0) /* first: the likeliest to fail */
         return fail(why);
     const struct config *c = &s->config;
-    s->relay = relay_new(c->carriers > 0 ? (unsigned)c->carriers : s->cores < 64 ? s->cores : 64);
+    s->relay = relay_new(c->carriers > 0                 ? (unsigned)c->carriers
+                         : s->cores < RELAY_MAX_CARRIERS ? s->cores
+                                                         : RELAY_MAX_CARRIERS);
     s->hub = make_hub(s);
     if (hub_start(s->hub) != 0)
         return fail("cannot start the hub's thread");
@@ -249,7 +254,10 @@ static void reload(struct server *s)
     configure_log(&fresh);
     config_free(&s->reloaded);
     s->reloaded = s->config = fresh;
-    log_info("reloaded", LOG_STR("needs_restart", kept));
+    if (kept[0] != '\0')
+        log_warn("reloaded, but some changes need a restart", LOG_STR("options", kept));
+    else
+        log_info("reloaded");
 }
 
 /* Waits for one of the server's signals; 0 at the deadline. */
@@ -315,7 +323,8 @@ int server_run(const struct config *config, int argc, char **argv)
 
     struct capacity capacity;
     work_out_capacity(config, s.cores, &capacity);
-    s.max_sessions = (uint32_t)capacity.connections;
+    s.max_sessions =
+        capacity.connections < MAX_SESSIONS ? (uint32_t)capacity.connections : MAX_SESSIONS;
     thread_expect(2 * (size_t)s.max_sessions);
     int status = put_together(&s);
     if (status == 0) {
