@@ -64,6 +64,7 @@ async function joins(tab, room) {
     await inRoom(tab, room);
 }
 
+const focusIs = (tab, id) => until(() => tab.evaluate((want) => document.activeElement.id === want, id), `the focus on ${id}`);
 const membersOf = (tab) => tab.locator('#members .member-name').allTextContents();
 const membersAre = (tab, names) => until(async () => String(await membersOf(tab)) === String(names), `members ${names}`);
 
@@ -108,6 +109,28 @@ test('equal names are told apart', async (t) => {
     await two.locator('#me-name').getByText('alice-2').waitFor();
 });
 
+test('who was given a name keeps it, over a reload and a restart of the server', async (t) => {
+    const port = await freePort();
+    const first = await startServer(t, [], { port });
+    const browser = await startBrowser(t);
+    const one = await person(browser, first, 'alice');
+    const two = await person(browser, first, 'alice');
+    await membersAre(two, ['alice', 'alice-2']);
+    await one.close();
+    await membersAre(two, ['alice-2']);
+    await two.reload();
+    await inRoom(two, 'lobby');
+    await membersAre(two, ['alice-2']);
+
+    await first.stop();
+    await stateIs(two, 'Reconnecting');
+    await startServer(t, [], { port });
+    await sees(two, 'Connected again.');
+    await membersAre(two, ['alice-2']);
+    await two.getByRole('button', { name: 'Disconnect' }).click();
+    assert.equal(await two.getByLabel('Your name').inputValue(), 'alice', 'the door offers the name that was typed');
+});
+
 test('several rooms as tabs, with unread counts, joined and left', async (t) => {
     const server = await startServer(t);
     const browser = await startBrowser(t);
@@ -134,11 +157,16 @@ test('several rooms as tabs, with unread counts, joined and left', async (t) => 
     await sees(bob, 'bob joined the room');
 
     await alice.getByRole('button', { name: 'Leave room' }).click();
+    await focusIs(alice, 'say-text');
     await bob.getByRole('tab', { name: 'garden' }).click();
     await sees(bob, 'alice left the room');
     assert.deepEqual(await alice.getByRole('tab').allTextContents(), ['#lobby']);
     await alice.getByRole('button', { name: 'Leave room' }).click();
     await alice.getByText('You are in no room').waitFor();
+    await focusIs(alice, 'open-join');
+    assert.equal(await alice.locator('#talk-head').isVisible(), false);
+    const { x, width } = await alice.getByRole('main').boundingBox();
+    assert.equal(x + width, 1100, 'the middle takes the place of the members');
     noComplaints(alice, bob);
 });
 
@@ -151,9 +179,19 @@ test('errors are shown where they belong', async (t) => {
     await bob.getByRole('button', { name: 'Connect' }).click();
     await bob.getByRole('alert').getByText('Please enter a name.').waitFor();
     await bob.getByLabel('Your name').fill('bob');
+    const room = bob.getByLabel('Room', { exact: true });
+    await room.fill('é'.repeat(40)); // 80 bytes
     await bob.getByRole('button', { name: 'Connect' }).click();
+    await bob.getByRole('alert').getByText('at most 64 bytes').waitFor();
+    await focusIs(bob, 'door-room');
+    await bob.evaluate(() => { location.hash = ''; });
+    await until(async () => await room.inputValue() === '', 'the room of the address');
+    await room.fill('lobby');
+    await bob.getByRole('button', { name: 'Connect' }).click();
+    await focusIs(bob, 'door-room');
     await bob.getByRole('alert').getByText('This room is full.').waitFor();
-    await bob.getByLabel('Room', { exact: true }).fill('own');
+    assert.equal(await room.inputValue(), 'lobby', 'what was typed is kept');
+    await room.fill('own');
     await bob.getByRole('button', { name: 'Connect' }).click();
     await inRoom(bob, 'own');
 
@@ -233,6 +271,11 @@ test('a reload goes straight in again, disconnect goes out', async (t) => {
     await alice.reload();
     await alice.getByLabel('Your name').waitFor();
     assert.equal(await alice.getByLabel('Your name').inputValue(), 'alice', 'the name is remembered');
+    await alice.getByRole('button', { name: 'Connect' }).click();
+    await inRoom(alice, 'garden');
+    await says(alice, 'alone');
+    await sees(alice, 'alone');
+    assert.deepEqual(await alice.getByRole('tab').allTextContents(), ['#garden'], 'the other rooms are forgotten');
     noComplaints(alice);
 });
 
@@ -281,7 +324,7 @@ test('the page from disk connects to the address it is given', async (t) => {
     const alice = await openTab(browser, `${pathToFileURL(page)}#lobby`);
     assert.equal(await alice.getByLabel('Server').inputValue(), 'ws://localhost:8080/ws');
     await alice.getByLabel('Your name').fill('alice');
-    await alice.getByLabel('Server').fill(`ws://localhost:${server.port}/ws`);
+    await alice.getByLabel('Server').fill(`http://localhost:${server.port}`);
     await alice.getByRole('button', { name: 'Connect' }).click();
     await inRoom(alice, 'lobby');
     const bob = await connect(t, server, { username: 'bob', room: 'lobby' });
@@ -291,7 +334,7 @@ test('the page from disk connects to the address it is given', async (t) => {
 
     const lost = await openTab(browser, String(pathToFileURL(page)));
     await lost.getByLabel('Your name').fill('lost');
-    await lost.getByLabel('Server').fill(`ws://localhost:${await freePort()}/ws`);
+    await lost.getByLabel('Server').fill(`localhost:${await freePort()}`);
     await lost.getByRole('button', { name: 'Connect' }).click();
     await lost.getByRole('alert').getByText('cannot be reached').waitFor();
 });

@@ -8,6 +8,7 @@
     const { RoomView, element, paintAvatar, people } = window.ChatView;
     const $ = (id) => document.getElementById(id);
     const fromDisk = location.protocol === 'file:';
+    const NAME_LENGTH = 'at most 64 bytes (an é takes 2, an emoji 4)';
     const TYPING_EVERY = 3000;
     const TYPING_PAUSE = 5000;
 
@@ -17,8 +18,8 @@
     let atDoor = true;
     let banner = { timer: 0, until: 0 };
 
-    /* Remembered: name and server for the next visit, the rooms for a reload of this tab. A browser
-     * may forbid storage; the page then just starts empty. */
+    /* Remembered: name and server for the next visit; for a reload of this tab its rooms, and under
+     * 'here' the name it was given. A browser may forbid storage; the page then just starts empty. */
     const memory = {
         get(store, key) {
             try { return window[store].getItem('hubbub.' + key); } catch (forbidden) { return null; }
@@ -29,9 +30,21 @@
     };
 
     function serverAddress() {
-        if (fromDisk) return $('door-server').value.trim() || 'ws://localhost:8080/ws';
+        if (fromDisk) return addressFrom($('door-server').value.trim() || 'localhost:8080');
         const folder = location.pathname.replace(/(static\/)?[^/]*$/, '');
         return location.origin.replace(/^http/, 'ws') + folder + 'ws';
+    }
+
+    /* As people type it: localhost:8080, http://localhost:8080 and ws://localhost:8080/ws are one. */
+    function addressFrom(typed) {
+        const text = /^[a-z]+:\/\//i.test(typed) ? typed.replace(/^http/i, 'ws') : 'ws://' + typed;
+        try {
+            const url = new URL(text);
+            if (url.pathname === '/') url.pathname = '/ws';
+            return url.href;
+        } catch (malformed) {
+            return text; // the client says what is wrong with it
+        }
     }
 
     function roomFromHash() {
@@ -47,7 +60,7 @@
         switch (error.code) {
         case 'room_full': return 'This room is full.';
         case 'room_limit': return 'You are in as many rooms as this server allows.';
-        case 'invalid_room': return 'A room’s name has 1 to 64 letters and no control characters.';
+        case 'invalid_room': return 'A room’s name has visible letters, no control characters, and ' + NAME_LENGTH + '.';
         case 'not_in_room': return 'You are not in this room any more.';
         case 'too_large': return 'This is too long to be sent.';
         case 'rate_limited': return 'Slow down a little, then try again.';
@@ -57,44 +70,50 @@
 
     /* The door */
 
-    function openDoor(problem) {
+    function openDoor(problem, field) {
         atDoor = true;
         $('house').hidden = true;
         $('door').hidden = false;
         $('door-connect').disabled = false;
         $('door-connect').textContent = 'Connect';
-        $('door-room').value = roomFromHash();
-        showError($('door-error'), problem || '');
-        $(problem || $('door-name').value ? 'door-connect' : 'door-name').focus();
+        if (!problem) $('door-room').value = roomFromHash();
+        showError($('door-error'), problem);
+        $(field || (problem || $('door-name').value ? 'door-connect' : 'door-name')).focus();
         document.title = 'hubbub';
     }
 
     function knock(event) {
         event.preventDefault();
         const name = $('door-name').value.trim();
-        const bad = nameProblem(name, 'name');
+        const badName = nameProblem(name, 'name');
+        const bad = badName || nameProblem(roomAtDoor(), 'room name');
         showError($('door-error'), bad);
         if (bad) {
-            $('door-name').focus();
+            $(badName ? 'door-name' : 'door-room').focus();
             return;
         }
         memory.set('localStorage', 'name', name);
         if (fromDisk) memory.set('localStorage', 'server', $('door-server').value.trim());
-        const first = $('door-room').value.trim().replace(/^#/, '') || 'lobby';
-        const before = (memory.get('sessionStorage', 'rooms') || '').split('\n').filter(Boolean);
-        enter(name, [first].concat(before.filter((room) => room !== first)));
+        enter(name);
+    }
+
+    function roomAtDoor() {
+        return $('door-room').value.trim().replace(/^#/, '') || 'lobby';
     }
 
     function nameProblem(text, what) {
         const bytes = new TextEncoder().encode(text).length;
         if (bytes === 0) return 'Please enter a ' + what + '.';
-        if (bytes > 64) return 'This ' + what + ' is too long.';
+        if (bytes > 64) return 'This ' + what + ' is too long: it may have ' + NAME_LENGTH + '.';
         // eslint-disable-next-line no-control-regex
-        if (/[\u0000-\u001f\u007f]/.test(text)) return 'A ' + what + ' has no control characters.';
+        if (/[\u0000-\u001f\u007f-\u009f\u2028\u2029]/.test(text)) return 'A ' + what + ' has no control characters.';
         return '';
     }
 
-    function enter(name, wanted) {
+    function enter(name) {
+        const first = roomAtDoor();
+        const before = (memory.get('sessionStorage', 'rooms') || '').split('\n').filter(Boolean);
+        const wanted = [first].concat(before.filter((room) => room !== first));
         $('door-connect').disabled = true;
         $('door-connect').textContent = 'Connecting…';
         chat = new HubbubClient({ url: serverAddress(), username: name });
@@ -124,15 +143,15 @@
             await chat.join(first);
         } catch (error) {
             chat.disconnect();
-            if (error.code !== 'disconnected') openDoor(plainError(error));
+            const about = ['room_full', 'invalid_room'].includes(error.code) ? 'door-room' : '';
+            if (error.code !== 'disconnected') openDoor(plainError(error), about);
             return;
         }
         atDoor = false;
         $('door').hidden = true;
         $('house').hidden = false;
-        memory.set('sessionStorage', 'here', 'yes');
+        memory.set('sessionStorage', 'here', chat.username);
         show(rooms.get(first));
-        $('say-text').focus();
         for (const room of others) chat.join(room).catch(() => forget(room));
     }
 
@@ -141,6 +160,7 @@
         rooms.clear();
         active = null;
         memory.set('sessionStorage', 'here', '');
+        $('door-room').value = roomFromHash();
         openDoor(problem);
     }
 
@@ -232,17 +252,27 @@
         }
         active = room || null;
         $('nowhere').hidden = Boolean(room);
-        for (const id of ['say', 'leave', 'show-members', 'members-panel']) $(id).hidden = !room;
+        for (const id of ['say', 'talk-head', 'members-panel']) $(id).hidden = !room;
         $('to-newest').hidden = true;
         $('say-text').value = room ? room.draft : '';
         fitComposer();
         if (room) {
             room.show(true);
             room.setUnread(0);
-            if (roomFromHash() !== room.name) location.replace('#' + encodeURIComponent(room.name));
+            room.tab.scrollIntoView({ block: 'nearest', inline: 'nearest' });
+            // Not by way of location: the browser would go to the element of that id, and move the focus.
+            if (roomFromHash() !== room.name) history.replaceState(null, '', '#' + encodeURIComponent(room.name));
         }
         refresh(room);
         showTitle();
+        focusRoom();
+    }
+
+    /* Where one goes on: typing, but not where that would pull up a keyboard over half the screen. */
+    function focusRoom() {
+        if (!active) $('open-join').focus();
+        else if (active.out || matchMedia('(pointer: coarse)').matches) active.tab.focus();
+        else $('say-text').focus();
     }
 
     /* Brings what is shown around the pane in line with the room, when it is the one in view. */
@@ -287,8 +317,6 @@
                 active = null;
                 $('say-text').value = '';
                 show(order[at + 1] || order[at - 1]);
-                if (active) active.tab.focus();
-                else $('open-join').focus();
             }
         }
         remember();
@@ -301,7 +329,6 @@
     async function goTo(name) {
         if (!rooms.has(name)) await chat.join(name);
         show(rooms.get(name));
-        $('say-text').focus();
     }
 
     /* Joining another room */
@@ -333,7 +360,7 @@
         try {
             await goTo(name);
             $('join').close();
-            $('say-text').focus();
+            focusRoom(); // the dialog gave the focus back to the button that opened it
         } catch (error) {
             showError($('join-error'), plainError(error));
             $('join-room').focus();
@@ -422,6 +449,7 @@
         $('disconnect').addEventListener('click', () => {
             chat.disconnect();
             leaveHouse('');
+            memory.set('sessionStorage', 'rooms', ''); // who comes next may be somebody else
         });
         $('banner-retry').addEventListener('click', () => chat.hurry());
         $('tabs').addEventListener('keydown', onTabKey);
@@ -464,7 +492,8 @@
         $('door-name').value = memory.get('localStorage', 'name') || '';
         openDoor('');
         // A reload of a tab that was inside goes straight in again.
-        if (memory.get('sessionStorage', 'here') && $('door-name').value) $('door-form').requestSubmit();
+        const here = memory.get('sessionStorage', 'here');
+        if (here) enter(here);
     }
 
     start();

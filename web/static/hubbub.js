@@ -104,7 +104,7 @@
                 socket = new WebSocket(url.href, PROTOCOL);
             } catch (error) {
                 this._wanted = false;
-                this._setState('offline', { reason: 'This is not the address of a server: ' + this.url });
+                this._setState('offline', { reason: 'This is not the address of a server.' });
                 return;
             }
             this._socket = socket;
@@ -268,6 +268,8 @@
 
         _ready(welcome) {
             clearTimeout(this._connectTimer);
+            // From now on the name that was given is asked for: people do not swap names when all come back.
+            if (!this.welcome) this.username = welcome.username;
             this.welcome = welcome;
             this._stableTimer = setTimeout(() => { this._failures = 0; }, STABLE_AFTER);
             this._quietTimer = setInterval(() => this._checkQuiet(), QUIET_BEFORE_PING);

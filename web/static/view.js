@@ -26,11 +26,12 @@
         return made;
     }
 
-    /* The same name has the same colour everywhere. */
+    /* The same name has the same colour everywhere; alice, alice-2 and alice-3 have colours far apart. */
     function hue(name) {
+        const [, base, number] = /^(.*?)(?:-(\d+))?$/su.exec(name);
         let sum = 0;
-        for (const letter of name) sum = (sum * 31 + letter.codePointAt(0)) % 997;
-        return (sum * 137) % 360; // neighbours land far apart
+        for (const letter of base) sum = (sum * 31 + letter.codePointAt(0)) % 997;
+        return ((sum + Number(number || 0)) * 137) % 360; // neighbours land far apart
     }
 
     function paintAvatar(node, name) {
