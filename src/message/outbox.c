@@ -51,11 +51,13 @@ static int try_post(struct outbox *o, struct frame *f)
     /* Counted first: afterwards the frame may be taken, and gone, at any moment; and so may an outbox
      * without a relay, whose receiver waits for one answer. */
     uint32_t messages = f->messages;
+    size_t bytes = f->len;
     struct relay *relay = o->relay;
     __atomic_fetch_add(&o->messages, messages, __ATOMIC_RELAXED);
+    __atomic_fetch_add(&o->bytes, bytes, __ATOMIC_RELAXED);
     int err = channel_send(&o->frames, f, DEADLINE_NOW);
     if (err != 0)
-        __atomic_fetch_sub(&o->messages, messages, __ATOMIC_RELAXED);
+        count_out(o, messages, bytes);
     else if (relay != NULL)
         relay_post(relay, &o->task);
     return err;
