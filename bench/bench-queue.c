@@ -112,8 +112,9 @@ struct queue {
     struct cds_wfcq_tail tail __attribute__((aligned(64)));
     struct cds_wfcq_head head __attribute__((aligned(64)));
     struct __cds_wfs_stack stack __attribute__((aligned(64)));
-    struct item *popped; /* receiver only: the stack turned round */
-    struct parker receiver;
+    struct item *popped;         /* receiver only: the stack turned round */
+    struct item *ring[CAPACITY]; /* under bound.mu */
+    unsigned oldest;
     struct item *first, **last; /* a plain list, under `mu` */
     pthread_mutex_t mu;
 };
@@ -125,7 +126,7 @@ static void queue_init(struct queue *q)
     cds_wfcq_init(&q->head, &q->tail);
     __cds_wfs_init(&q->stack);
     q->popped = NULL;
-    parker_init(&q->receiver);
+    q->oldest = 0;
     q->first = NULL;
     q->last = &q->first;
     pthread_mutex_init(&q->mu, NULL);
@@ -151,26 +152,67 @@ static unsigned channel_get(struct queue *q, struct item **items)
     return (unsigned)channel_recv(&q->channel, (void **)items, BATCH, DEADLINE_NEVER);
 }
 
-/* The channel, but with a futex of our own to sleep on in place of its condition. */
-static void futex_put(struct queue *q, struct item *i)
+/* The same, with condition variables where the channel has its futexes: signalled under the mutex, as
+ * it must be when the channel may be gone once the item is taken, or after it. */
+static void cond_send(struct queue *q, struct item *i, bool under_mutex)
 {
-    channel_send(&q->channel, i, DEADLINE_NEVER);
-    __atomic_thread_fence(__ATOMIC_SEQ_CST);
-    if (__atomic_load_n(&q->bound.receiver_waiting, __ATOMIC_SEQ_CST) &&
-        __atomic_exchange_n(&q->bound.receiver_waiting, 0, __ATOMIC_SEQ_CST))
-        parker_wake(&q->receiver, WAKE_STOP);
+    struct bound *b = &q->bound;
+    pthread_mutex_lock(&b->mu);
+    while (b->count == CAPACITY) {
+        b->senders_waiting++;
+        pthread_cond_wait(&b->not_full, &b->mu);
+        b->senders_waiting--;
+    }
+    q->ring[(q->oldest + b->count++) % CAPACITY] = i;
+    bool wake = b->receiver_waiting;
+    b->receiver_waiting = 0;
+    if (wake && under_mutex)
+        pthread_cond_signal(&b->not_empty);
+    pthread_mutex_unlock(&b->mu);
+    if (wake && !under_mutex)
+        pthread_cond_signal(&b->not_empty);
 }
 
-static unsigned futex_get(struct queue *q, struct item **items)
+static unsigned cond_recv(struct queue *q, struct item **items, bool under_mutex)
 {
-    int n;
-    while ((n = channel_recv(&q->channel, (void **)items, BATCH, DEADLINE_NOW)) == ERR_AGAIN) {
-        __atomic_store_n(&q->bound.receiver_waiting, 1, __ATOMIC_SEQ_CST);
-        if (channel_count(&q->channel) == 0)
-            parker_wait(&q->receiver, DEADLINE_NEVER);
-        __atomic_store_n(&q->bound.receiver_waiting, 0, __ATOMIC_SEQ_CST);
+    struct bound *b = &q->bound;
+    pthread_mutex_lock(&b->mu);
+    while (b->count == 0) {
+        b->receiver_waiting = 1;
+        pthread_cond_wait(&b->not_empty, &b->mu);
+        b->receiver_waiting = 0;
     }
-    return (unsigned)n;
+    unsigned n = b->count < BATCH ? b->count : BATCH;
+    for (unsigned i = 0; i < n; i++)
+        items[i] = q->ring[q->oldest++ % CAPACITY];
+    b->count -= n;
+    unsigned wake = n < b->senders_waiting ? n : b->senders_waiting;
+    for (; under_mutex && wake > 0; wake--)
+        pthread_cond_signal(&b->not_full);
+    pthread_mutex_unlock(&b->mu);
+    for (; wake > 0; wake--)
+        pthread_cond_signal(&b->not_full);
+    return n;
+}
+
+static void under_put(struct queue *q, struct item *i)
+{
+    cond_send(q, i, true);
+}
+
+static unsigned under_get(struct queue *q, struct item **items)
+{
+    return cond_recv(q, items, true);
+}
+
+static void after_put(struct queue *q, struct item *i)
+{
+    cond_send(q, i, false);
+}
+
+static unsigned after_get(struct queue *q, struct item **items)
+{
+    return cond_recv(q, items, false);
 }
 
 /* Sleeps until `empty` is false; it is looked at again after everybody can see that we wait. */
@@ -310,7 +352,8 @@ struct contest {
 
 static const struct contest inboxes[] = {
     {"channel", channel_put, channel_get},
-    {"channel, own futex", futex_put, futex_get},
+    {"conditions under mutex", under_put, under_get},
+    {"conditions after unlock", after_put, after_get},
     {"wfcqueue", wfcq_put, wfcq_get},
     {"wfstack", stack_put, stack_get},
 };

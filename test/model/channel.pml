@@ -7,13 +7,13 @@
  * itself ("invalid end state"); that no run goes on for ever is what the check "ends" shows. In "answer"
  * the receiver frees the channel when it has its one item, and nobody may use it then.
  *
- * spin: senders           -DSENDERS=3 -DITEMS=2 -DCAPACITY=1 -DMAX=1 -DCOLLAPSE -m100000
- * spin: batches           -DSENDERS=3 -DITEMS=2 -DCAPACITY=2 -DMAX=2 -DCOLLAPSE -m100000
+ * spin: senders           -DSENDERS=3 -DITEMS=1 -DCAPACITY=1 -DMAX=1 -DCOLLAPSE -m100000
+ * spin: batches           -DSENDERS=2 -DITEMS=3 -DCAPACITY=2 -DMAX=2 -DCOLLAPSE -m100000
  * spin: deadlines         -DSENDERS=3 -DITEMS=1 -DCAPACITY=1 -DMAX=1 -DEXPIRE=2 -DCOLLAPSE -m100000
  * spin: close             -DSENDERS=2 -DITEMS=2 -DCAPACITY=1 -DMAX=1 -DCLOSE -DCOLLAPSE -m100000
- * spin: close-deadlines   -DSENDERS=2 -DITEMS=2 -DCAPACITY=2 -DMAX=2 -DCLOSE -DEXPIRE=2 -DCOLLAPSE -m100000
+ * spin: close-deadlines   -DSENDERS=2 -DITEMS=2 -DCAPACITY=1 -DMAX=1 -DCLOSE -DEXPIRE=1 -DCOLLAPSE -m100000
  * spin: answer            -DSENDERS=1 -DITEMS=1 -DCAPACITY=1 -DMAX=1 -DEXPIRE=2 -DFINI -m100000
- * spin: ends              -DSENDERS=2 -DITEMS=2 -DCAPACITY=1 -DMAX=1 -DCLOSE -DEXPIRE=1 -DNP -DCOLLAPSE -m100000 -l
+ * spin: ends              -DSENDERS=2 -DITEMS=2 -DCAPACITY=1 -DMAX=1 -DCLOSE -DNP -DCOLLAPSE -m100000 -l
  * spin: broken-wake-before-the-item   -DSENDERS=1 -DITEMS=2 -DCAPACITY=2 -DMAX=1 -DWAKE_FIRST -m100000
  * spin: broken-wake-only-when-full    -DSENDERS=3 -DITEMS=2 -DCAPACITY=2 -DMAX=1 -DONLY_WHEN_FULL -m100000
  * spin: broken-close-wakes-one        -DSENDERS=3 -DITEMS=2 -DCAPACITY=1 -DMAX=1 -DCLOSE -DCLOSE_WAKES_ONE -m100000
