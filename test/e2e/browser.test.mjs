@@ -118,7 +118,10 @@ test('who was given a name keeps it, over a reload and a restart of the server',
     await membersAre(two, ['alice', 'alice-2']);
     await one.close();
     await membersAre(two, ['alice-2']);
-    await two.reload();
+    const address = two.url();
+    await two.goto('about:blank'); // a reload, but the old connection is surely gone before the new one comes
+    await first.metricUntil('hubbub_sessions', (n) => n === 0, 'nobody');
+    await two.goto(address);
     await inRoom(two, 'lobby');
     await membersAre(two, ['alice-2']);
 
@@ -221,7 +224,7 @@ test('the page comes back by itself when the server does, and enters its rooms a
 
     await first.stop();
     await stateIs(alice, 'Reconnecting');
-    await alice.getByText(/The server (is restarting|cannot be reached)\. Trying again in \d+ s\./).waitFor();
+    await alice.getByText(/The server (is restarting|cannot be reached)\. Trying again in \d+\ss\./).waitFor();
     await composer(alice).fill('typed meanwhile');
 
     const second = await startServer(t, [], { port });
@@ -307,6 +310,10 @@ test('a phone shows all of it, and nothing sticks out', async (t) => {
     const browser = await startBrowser(t);
     const alice = await person(browser, server, 'alice', { viewport: { width: 360, height: 640 } });
     await joins(alice, 'a-room-with-a-rather-long-name-that-does-not-fit');
+    await joins(alice, 'kitchen');
+    const [left, right] = await Promise.all([alice.getByRole('tab').last(), alice.locator('#open-join')]
+        .map((place) => place.boundingBox()));
+    assert.ok(left.x + left.width <= right.x, 'the button stands after the tabs, not on them');
     await says(alice, 'x'.repeat(300));
     await alice.getByRole('log').getByText('xxx').waitFor();
     for (const button of ['Leave room', 'Disconnect', 'Send', '1 person']) {

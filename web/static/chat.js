@@ -110,7 +110,9 @@
         return '';
     }
 
-    function enter(name) {
+    /* `kept` is the name of a tab that was inside before. It stays the one to ask for, even when this
+     * time the connection from before still holds it: alice-2 must not become alice-2-2 for good. */
+    function enter(name, kept) {
         const first = roomAtDoor();
         const before = (memory.get('sessionStorage', 'rooms') || '').split('\n').filter(Boolean);
         const wanted = [first].concat(before.filter((room) => room !== first));
@@ -121,7 +123,7 @@
             .on('online', (welcome) => {
                 paintAvatar($('me-avatar'), welcome.username);
                 $('me-name').textContent = welcome.username;
-                if (atDoor) firstRoom(wanted);
+                if (atDoor) firstRoom(wanted, kept || welcome.username);
             })
             .on('joined', (e) => onJoined(e.room, e.again))
             .on('lost', (e) => outOf(openRoom(e.room), plainError(e.error)))
@@ -138,7 +140,7 @@
         chat.connect();
     }
 
-    async function firstRoom([first, ...others]) {
+    async function firstRoom([first, ...others], name) {
         try {
             await chat.join(first);
         } catch (error) {
@@ -150,7 +152,7 @@
         atDoor = false;
         $('door').hidden = true;
         $('house').hidden = false;
-        memory.set('sessionStorage', 'here', chat.username);
+        memory.set('sessionStorage', 'here', name);
         show(rooms.get(first));
         for (const room of others) chat.join(room).catch(() => forget(room));
     }
@@ -190,7 +192,7 @@
 
     function tick() {
         const seconds = Math.max(0, Math.ceil((banner.until - Date.now()) / 1000));
-        $('banner-text').textContent = banner.reason + ' Trying again in ' + seconds + ' s.';
+        $('banner-text').textContent = banner.reason + ' Trying again in ' + seconds + '\u00a0s.';
     }
 
     /* Rooms */
@@ -493,7 +495,7 @@
         openDoor('');
         // A reload of a tab that was inside goes straight in again.
         const here = memory.get('sessionStorage', 'here');
-        if (here) enter(here);
+        if (here) enter(here, here);
     }
 
     start();
