@@ -111,10 +111,13 @@ static bool look_at(void *arg, struct room *r)
     const struct member *m;
     if (r->magic != ROOM_MAGIC || !text_is_name(r->name, strlen(r->name)))
         me->broken++;
-    cds_list_for_each_entry_rcu(m, &r->list, node) if (m->session->magic != SESSION_MAGIC ||
-                                                       !is_name(m->session->username) ||
-                                                       strlen(m->session->id) != SESSION_ID_MAX)
-        me->broken++;
+    cds_list_for_each_entry_rcu(m, &r->list, node)
+    {
+        RCU_FOUND(); // it may have come since the last
+        if (m->session->magic != SESSION_MAGIC || !is_name(m->session->username) ||
+            strlen(m->session->id) != SESSION_ID_MAX)
+            me->broken++;
+    }
     return true;
 }
 
