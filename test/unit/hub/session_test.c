@@ -248,9 +248,11 @@ static void who_leaves_before_its_slot_is_not_missed(void **state)
     stage_init(&s, NULL);
     for (int i = 0; i < LEAVERS; i++)
         p[i] = stage_enter(&s, DIALECT_CLASSIC, "alice");
-    stage_drain(&s, LEAVERS * SLOT_MS * NS_PER_MS);
+    stage_drain(&s, LEAVERS * 5 * SLOT_MS * NS_PER_MS);
     for (int i = 0; i < LEAVERS; i += 2) /* every second one: some first, some last, in the list */
         probe_leave(p[i]);
+    hub_fence(s.hub);
+    rcu_barrier(); // freed before the next slot comes
     for (int i = 1; i < LEAVERS; i += 2)
         EXPECT_CLOSED(p[i], 1001);
     stage_fini(&s);
