@@ -1,6 +1,6 @@
 /* Where threads are born: name, stack, signal mask and RCU registration in one place.
  *
- * A thread whose function has returned is kept for a few seconds and given the next function with the
+ * A thread whose function has returned is kept for a second and given the next function with the
  * same size of stack: clients come and go by the thousand, and making and ending the two threads of one
  * costs as much as its whole handshake. */
 #ifndef HUBBUB_THREAD_H

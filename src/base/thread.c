@@ -24,7 +24,7 @@ enum { STACK_FACTOR = 1 };
 enum {
     PAGE = 4096,
     MAX_IDLE = 512, /* threads kept; each holds some 25 KiB */
-    KEEP_SECONDS = 3,
+    KEEP_SECONDS = 1,
     STACK_MARGIN =
         16384, /* of the far end of a stack, left alone by trimming: guard and rounding */
 };

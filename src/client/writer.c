@@ -146,7 +146,9 @@ void writer_main(void *client)
         unsigned why = parker_wait(&c->parker, deadline);
         if (why & WAKE_CARRY)
             relay_carry(relay); /* first: others wait for it */
-        if (relay_owns(&c->outbox.task) && !go_on_alone(c))
+        /* Told by the wake, not by the state: that may have changed while it carried, and then another
+         * place may have been given to it, which it must not take along to where it waits. */
+        if (why & WAKE_OWNER && !go_on_alone(c))
             break;
         if (clock_now() >= deadline || why == 0)
             deadline = keep_alive(c, &d);
