@@ -53,16 +53,19 @@ static unsigned long hash(const struct directory *d, const char *s)
 
 static int room_matches(struct cds_lfht_node *node, const void *name)
 {
+    RCU_FOUND(); /* it may have come at this moment */
     return strcmp(caa_container_of(node, struct room, by_name)->name, name) == 0;
 }
 
 static int session_matches(struct cds_lfht_node *node, const void *id)
 {
+    RCU_FOUND(); /* it may have come at this moment */
     return strcmp(caa_container_of(node, struct session, by_id)->id, id) == 0;
 }
 
 static int name_matches(struct cds_lfht_node *node, const void *name)
 {
+    RCU_FOUND(); /* it may have come at this moment */
     return strcmp(caa_container_of(node, struct session, by_name)->username, name) == 0;
 }
 
@@ -70,7 +73,6 @@ static struct cds_lfht_node *find(const struct directory *d, struct cds_lfht *ta
                                   cds_lfht_match_fct match, const char *key)
 {
     struct cds_lfht_iter iter;
-    RCU_FOUND();
     cds_lfht_lookup(table, hash(d, key), match, key, &iter);
     return cds_lfht_iter_get_node(&iter);
 }
@@ -97,8 +99,12 @@ void directory_each_room(const struct directory *d, directory_room_fn *fn, void 
 {
     struct cds_lfht_iter iter;
     struct room *r;
-    RCU_FOUND();
-    cds_lfht_for_each_entry(d->rooms, &iter, r, by_name) if (!fn(arg, r)) return;
+    cds_lfht_for_each_entry(d->rooms, &iter, r, by_name)
+    {
+        RCU_FOUND(); /* each may have come since the last */
+        if (!fn(arg, r))
+            return;
+    }
 }
 
 /* ---- the hub ------------------------------------------------------------------------------------- */

@@ -25,6 +25,7 @@ static struct person *copy_members(const struct directory *d, const char *name, 
         struct member *m;
         cds_list_for_each_entry_rcu(m, &r->list, node)
         {
+            RCU_FOUND();
             if (n == space)
                 people = xrealloc(people, (space *= 2) * sizeof *people);
             memcpy(people[n].user_id, m->session->user_id, sizeof people[n].user_id);
