@@ -282,6 +282,10 @@ static void etags_tell_contents_and_codings_apart(void **state)
     put("c.txt", "one");
     struct site *s = load(folder);
     const struct asset *a = find(s, "a.txt");
+    if (a == NULL) { /* in a form that clang-tidy can follow */
+        fail();
+        return;
+    }
     char before[24];
     strcpy(before, a->etag);
     assert_int_equal(a->etag[0], '"');
