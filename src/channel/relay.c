@@ -8,6 +8,7 @@
 #include <hubbub/clock.h>
 #include <hubbub/mem.h>
 #include <hubbub/relay.h>
+#include <sched.h>
 #include <stdlib.h>
 
 enum {
@@ -123,9 +124,9 @@ static int choose(struct relay *r, struct parker **asleep)
     int n = 0;
     uint64_t given = 0;
     cds_wfcq_dequeue_lock(&r->head, &r->tail);
-    struct cds_wfcq_node *node = __cds_wfcq_first_blocking(&r->head, &r->tail);
-    for (; node != NULL && take_place(r);
-         node = __cds_wfcq_next_blocking(&r->head, &r->tail, node)) {
+    struct cds_wfcq_node *node = __cds_wfcq_first_nonblocking(&r->head, &r->tail);
+    for (; node != NULL && node != CDS_WFCQ_WOULDBLOCK && take_place(r);
+         node = __cds_wfcq_next_nonblocking(&r->head, &r->tail, node)) {
         struct relay_task *t = caa_container_of(node, struct relay_task, node);
         INSIST(__atomic_load_n(&t->state, __ATOMIC_SEQ_CST) == TASK_QUEUED);
         struct parker *p = t->owner;
@@ -158,9 +159,24 @@ void relay_kick(struct relay *r)
 
 /* ---- carrying ------------------------------------------------------------------------------------ */
 
+/* A poster may stand between the two steps of its enqueueing. liburcu's own wait for that is to sleep
+ * 10 ms with the list locked, which is what every hundredth delivery then shows; so this lets go of the
+ * list and gives the poster the processor. */
+static struct cds_wfcq_node *dequeue(struct relay *r)
+{
+    for (;;) {
+        cds_wfcq_dequeue_lock(&r->head, &r->tail);
+        struct cds_wfcq_node *node = __cds_wfcq_dequeue_nonblocking(&r->head, &r->tail);
+        cds_wfcq_dequeue_unlock(&r->head, &r->tail);
+        if (node != CDS_WFCQ_WOULDBLOCK)
+            return node;
+        sched_yield();
+    }
+}
+
 static struct relay_task *take(struct relay *r)
 {
-    struct cds_wfcq_node *node = cds_wfcq_dequeue_blocking(&r->head, &r->tail);
+    struct cds_wfcq_node *node = dequeue(r);
     if (node == NULL)
         return NULL;
     __atomic_fetch_sub(&r->queued, 1, __ATOMIC_RELAXED);

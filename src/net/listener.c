@@ -10,6 +10,7 @@
 #include <hubbub/thread.h>
 #include <netdb.h>
 #include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -226,6 +227,10 @@ static bool accept_all(struct listener *l, int fd)
                 continue;
             return errno == EAGAIN || errno == EWOULDBLOCK;
         }
+        /* Or a small message waits for the acknowledgement of the one before it, up to 40 ms. */
+        int on = 1;
+        if (sa.ss_family == AF_INET || sa.ss_family == AF_INET6)
+            setsockopt(client, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
         char peer[INET6_ADDRSTRLEN];
         peer_text(&sa, peer, sizeof peer);
         l->accept(l->arg, client, peer);
