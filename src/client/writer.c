@@ -80,6 +80,7 @@ static int wait_for_socket(struct client *c)
     return err == ERR_AGAIN ? ERR_TIMEOUT : err;
 }
 
+/* Waits out a full socket, and writes on. */
 static void unstick(struct client *c)
 {
     while (c->stuck) {
@@ -105,6 +106,12 @@ static bool go_on_alone(struct client *c)
         /* Also when the socket is gone: until the hub knows, what it sends is taken and dropped. */
         relay_release(c->all->config.relay, &c->outbox.task);
         return true;
+    }
+    if (outbox_close_code(&c->outbox) != SLOW_PEER) {
+        /* It may have been closed only now, behind something that was accepted. */
+        while (writer_carry(&c->outbox.task))
+            continue;
+        unstick(c);
     }
     finish(c);
     return false;
