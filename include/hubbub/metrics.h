@@ -33,7 +33,34 @@
     X(HANDSHAKE_TIMEOUTS, "handshake_timeouts_total", "counter",                                  \
       "Connections that sent no whole request in time")                                           \
     X(BACKPRESSURE, "backpressure_total", "counter",                                              \
-      "Times the hub waited for a receiver short of CPU")
+      "Times the hub waited for a receiver short of CPU")                                         \
+    X(USERS, "users", "gauge", "Users that are online, by any number of connections")             \
+    X(KEPT_ROOMS, "kept_rooms", "gauge", "Rooms that outlive their members")                      \
+    X(SANCTIONS, "sanctions_total", "counter", "Kicks, bans and mutes imposed")                   \
+    X(BANNED_CLOSED, "banned_clients_closed_total", "counter",                                    \
+      "Clients closed with 4003: banned from the server")                                         \
+    X(AUTH_FAILED, "auth_failed_total", "counter", "Tokens that were missing, bad or expired")    \
+    X(PASSWORD_CHECKS, "password_checks_total", "counter",                                        \
+      "Passwords of rooms hashed or compared")                                                    \
+    X(LIMITED_MESSAGES, "limited_messages_total", "counter",                                      \
+      "Requests refused by the rate of messages")                                                 \
+    X(LIMITED_JOINS, "limited_joins_total", "counter", "Requests refused by the rate of joins")   \
+    X(LIMITED_CREATES, "limited_creates_total", "counter",                                        \
+      "Requests refused by the rate of rooms created")                                            \
+    X(LIMITED_MODERATION, "limited_moderation_total", "counter",                                  \
+      "Requests refused by the rate of moderation")                                               \
+    X(LIMITED_HISTORY, "limited_history_total", "counter",                                        \
+      "Requests refused by the rate of history calls")                                            \
+    X(LIMITED_REQUESTS, "limited_requests_total", "counter",                                      \
+      "Requests refused by the rate of all others")                                               \
+    X(LIMITED_ADDRESS, "limited_address_total", "counter",                                        \
+      "Connections refused: too many of one address")                                             \
+    X(LIMITED_USER, "limited_user_total", "counter", "Connections refused: too many of one user") \
+    X(FLOOD_CLOSED, "flooding_clients_closed_total", "counter",                                   \
+      "Clients closed with 4029: flooding")                                                       \
+    X(STORE_CHANGES, "store_changes_total", "counter", "Changes written to the store")            \
+    X(STORE_FAILURES, "store_failures_total", "counter", "Attempts to write that failed")         \
+    X(STORE_BACKLOG, "store_backlog", "gauge", "Changes that wait to be written")
 
 enum metric {
 #define X(id, name, kind, help) METRIC_##id,

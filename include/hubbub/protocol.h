@@ -30,6 +30,19 @@
     X(ROOM_LIMIT, "room_limit", 409, "you are in as many rooms as one connection may be")    \
     X(FORBIDDEN, "forbidden", 403, "not allowed")                                            \
     X(UNKNOWN_SESSION, "unknown_session", 404, "there is no such session")                   \
+    X(ROOM_EXISTS, "room_exists", 409, "there is a room of this name already")               \
+    X(WRONG_PASSWORD, "wrong_password", 403, "this room asks for another password")          \
+    X(INVITE_REQUIRED, "invite_required", 403, "this room is by invitation")                 \
+    X(NOT_MEMBER, "not_member", 403, "this is for members of the room")                      \
+    X(NOT_AUTHENTICATED, "not_authenticated", 401, "this server asks for a valid token")     \
+    X(TOKEN_EXPIRED, "token_expired", 401, "the token has expired")                          \
+    X(BANNED, "banned", 403, "you are banned here")                                          \
+    X(MUTED, "muted", 403, "you are muted here")                                             \
+    X(SLOW_MODE, "slow_mode", 429, "the room is in slow mode")                               \
+    X(RATE_LIMITED, "rate_limited", 429, "too fast")                                         \
+    X(UNKNOWN_MESSAGE, "unknown_message", 404, "there is no such message")                   \
+    X(TOO_LATE, "too_late", 409, "it is too late for that")                                  \
+    X(UNKNOWN_USER, "unknown_user", 404, "there is no such user")                            \
     X(UNAVAILABLE, "unavailable", 503, "not available now, try again")                       \
     X(INTERNAL, "internal", 500, "internal error")
 
@@ -68,7 +81,7 @@ struct request_error {
 int protocol_decode(const char *bytes, size_t len, struct request *out,
                     struct request_error *error);
 
-/* POST /join-room and /leave-room: {"session":…,"room":…}. Fills `out` as for a join (for /leave-room
+/* POST /join-room and /leave-room: {"session":…,"room":…,"password":…?,"invite":…?}. Fills `out` as for a join (for /leave-room
  * the caller sets the type) and `session`, which has `space` bytes; a longer one is unknown_session. */
 int protocol_decode_room_call(const char *bytes, size_t len, char *session, size_t space,
                               struct request *out, struct request_error *error);
@@ -81,15 +94,68 @@ struct welcome {
     size_t max_message; /* bytes of one message */
     unsigned max_rooms, max_per_room, send_queue;
     int64_t ping_interval_ms;
+    const char *token; /* for guests, else NULL */
+    bool guest, is_operator;
+    int64_t token_expires_ms; /* 0: absent */
 };
 void encode_welcome(struct buf *to, const struct welcome *w);
 
 void encode_ok(struct buf *to, const char *id, const char *room); /* room may be NULL */
-void encode_ok_join(struct buf *to, const char *id, const char *room, uint64_t seq,
-                    const char *epoch, size_t members);
+/* What rooms are like, to those who may know. */
+struct room_look {
+    const char *room, *title, *topic; /* never NULL */
+    enum visibility visibility;
+    unsigned max_users, slow_mode; /* 0: the server's limit; none */
+    bool has_password, kept;
+};
+struct joined {
+    uint64_t seq;
+    const char *epoch;
+    size_t members;
+    enum rank rank;
+    bool muted;
+    int64_t muted_until; /* ms since 1970, 0: without end; "mutedUntil" is there when muted */
+};
+void encode_ok_join(struct buf *to, const char *id, const struct room_look *look,
+                    const struct joined *j);
+/* Likewise, with what was done to whom; entry 0 and until 0: absent; rank -1: absent ("role"). */
+void encode_ok_user(struct buf *to, const char *id, const char *room, const char *user_id,
+                    const char *username, uint64_t entry, int64_t until, int rank);
+void encode_ok_seq(struct buf *to, const char *id, const char *room, uint64_t seq);
+void encode_ok_entry(struct buf *to, const char *id, const char *room, uint64_t entry);
+void encode_ok_invite(struct buf *to, const char *id, const char *room, const char *invite,
+                      int64_t expires_ms);
+void encode_ok_auth(struct buf *to, const char *id, const char *user_id,
+                    int64_t expires_ms); /* 0: absent */
+
+/* A line of a ledger, or a ban or mute in force. Times in ms since 1970, until 0: without end. */
+struct ledger_row {
+    uint64_t entry; /* 0: absent */
+    enum action action;
+    const char *user_id, *username, *by, *by_id, *reason; /* reason "" : absent */
+    int64_t ts, until;
+    bool undone;
+};
+void encode_ok_ledger(struct buf *to, const char *id, const char *room,
+                      const struct ledger_row *rows, size_t n);
+struct roster_row {
+    const char *user_id, *username;
+    enum rank rank;
+};
+void encode_ok_settings(struct buf *to, const char *id, const struct room_look *look, enum rank own,
+                        const struct roster_row *roster, size_t nroster,
+                        const struct ledger_row *sanctions, size_t nsanctions, size_t invites);
+struct reason_row {
+    const char *rule;
+    int64_t until;        /* ms since 1970, 0: absent */
+    unsigned retry_after; /* s, 0: absent */
+};
+void encode_ok_why(struct buf *to, const char *id, const char *room, const struct reason_row *rows,
+                   size_t n);
 void encode_ok_message(struct buf *to, const char *id, const char *room, uint64_t seq,
                        int64_t ts_ms); /* "durable":false */
-/* detail NULL: problem_text(); id, room "" or NULL: absent (classic: room "" is sent as "");
+/* `room` may be "" in all of them where it means the server: then it is absent.
+ * detail NULL: problem_text(); id, room "" or NULL: absent (classic: room "" is sent as "");
  * retry_after_s 0: absent. Classic adds username "server" and content equal to message. */
 void encode_error(struct buf *to, enum dialect dialect, enum problem problem, const char *detail,
                   const char *id, const char *room, unsigned retry_after_s);
@@ -104,7 +170,10 @@ void encode_message_open(struct buf *to, const char *room, const char *username,
 void encode_message_close(struct buf *to, uint64_t seq, int64_t ts_ms);
 
 void encode_join(struct buf *to, const char *room, const char *username, const char *user_id,
-                 size_t count);
+                 enum rank rank, size_t count);
+/* did: what follows the name in the sentence, " left the room", or " was banned" and its like. */
+void encode_leave_how(struct buf *to, const char *room, const char *username, const char *user_id,
+                      const char *did, size_t count);
 void encode_leave(struct buf *to, const char *room, const char *username, const char *user_id,
                   size_t count);
 /* Merged notices: names that came and went, and how many are there now. */
@@ -115,20 +184,57 @@ void encode_typing(struct buf *to, const char *room, const char *user_id, const 
 void encode_pong(struct buf *to, const char *id, const char *t_json); /* either may be NULL or "" */
 void encode_goaway(struct buf *to, const char *reason, int64_t retry_after_ms);
 
+/* Settings of a room that changed: `given` has the ROOM_… bits to show. */
+void encode_room(struct buf *to, const struct room_look *look, unsigned given, const char *by);
+void encode_room_destroyed(struct buf *to, const char *room, const char *by, const char *reason);
+struct moderation {
+    const char *room, *user_id, *username, *by, *reason; /* room "", reason "" or NULL: absent */
+    enum action action;
+    int rank;       /* -1: absent */
+    int64_t until;  /* 0: absent */
+    uint64_t entry; /* 0: absent */
+};
+void encode_moderation(struct buf *to, const struct moderation *m);
+void encode_delete(struct buf *to, const char *room, uint64_t seq, const char *user_id,
+                   const char *username, const char *reason);
+void encode_invite(struct buf *to, const char *room, const char *by, const char *invite,
+                   int64_t expires_ms);
+/* content_json: quoted already. Classic: a message of "server". */
+void encode_notice(struct buf *to, enum dialect dialect, const char *room, const char *by,
+                   const char *content_json);
+void encode_auth(struct buf *to, int64_t expires_ms, int64_t in_s);
+
 struct member_row {
     const char *user_id, *username;
+    enum rank rank;
+    bool online;
 };
 /* The body of GET /members, and with id the reply to `members` ({"type":"ok","id":…,…}). */
 void encode_members(struct buf *to, bool reply, const char *id, const char *room,
                     const struct member_row *rows, size_t n);
 struct room_row {
-    const char *room;
+    struct room_look look;
     size_t members;
-    unsigned max_users; /* 0: no limit, on the wire too */
+    enum rank rank; /* the asker's; guest: absent */
 };
 /* Likewise for GET /rooms and `rooms`; cursor NULL: that was all. */
 void encode_rooms(struct buf *to, bool reply, const char *id, const struct room_row *rows, size_t n,
                   const char *cursor);
+/* Of outside tokens: the claim `rooms`, ["a","b"] or {"a":"moderator"}. malloc'ed, NULL when it is neither, a
+ * room is no name, a role is none, or there are more than GRANTS_MAX. Owners by token are admins. */
+enum { GRANTS_MAX = 1000 };
+struct grants *protocol_decode_grants(const char *json);
+/* The other way, as an object; malloc'ed. */
+char *protocol_encode_grants(const struct grants *g);
+
+/* A JWK set (RFC 7517): calls fn for every key of it that has a known `kty`; strings are borrowed, NULL when
+ * absent, and still base64url. ERR_INVALID when it is not a set. */
+struct jwk {
+    const char *kty, *kid, *alg, *use, *crv, *n, *e, *x, *y, *k;
+};
+typedef void protocol_jwk_fn(void *arg, const struct jwk *key);
+int protocol_decode_jwks(const char *json, size_t len, protocol_jwk_fn *fn, void *arg);
+
 /* The error body of an HTTP route: {"error":{"code":…,"message":…}} */
 void encode_http_error(struct buf *to, enum problem problem, const char *detail);
 

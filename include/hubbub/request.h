@@ -2,31 +2,100 @@
 #ifndef HUBBUB_REQUEST_H
 #define HUBBUB_REQUEST_H
 
+#include <hubbub/rank.h>
 #include <hubbub/text.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
-enum { REQUEST_ID_MAX = 64 }; /* bytes of a request's id (PROTOCOL) */
+/* Bytes, without the NUL (PROTOCOL). */
+enum {
+    REQUEST_ID_MAX = 64,
+    TITLE_MAX = 128,
+    TOPIC_MAX = 512,
+    REASON_MAX = 500,
+    PASSWORD_MAX = 128,
+    INVITE_MAX = 32,
+    SECONDS_MAX = 10 * 365 * 86400,
+    SLOW_MODE_MAX = 86400,
+    MAX_USERS_MAX = 1000000,
+};
 
 /* The dialects of the wire: see src/protocol/PROTOCOL.md. */
 enum dialect { DIALECT_CLASSIC, DIALECT_FULL, DIALECT_COUNT };
 
-/* Wire name, enum, and whether the hub must serialise it (1) or the reader answers it alone (0). */
-#define REQUEST_TABLE(X)     \
-    X("join", JOIN, 1)       \
-    X("leave", LEAVE, 1)     \
-    X("message", MESSAGE, 1) \
-    X("typing", TYPING, 1)   \
-    X("members", MEMBERS, 0) \
-    X("rooms", ROOMS, 0)     \
-    X("ping", PING, 0)
+/* Wire name, enum, whether the hub must serialise it (1) or the reader answers it alone (0), and the
+ * rate that it counts against (limits.h). */
+#define REQUEST_TABLE(X)                 \
+    X("join", JOIN, 1, JOINS)            \
+    X("leave", LEAVE, 1, REQUESTS)       \
+    X("message", MESSAGE, 1, MESSAGES)   \
+    X("typing", TYPING, 1, REQUESTS)     \
+    X("delete", DELETE, 1, MODERATION)   \
+    X("members", MEMBERS, 0, REQUESTS)   \
+    X("rooms", ROOMS, 0, REQUESTS)       \
+    X("create", CREATE, 1, CREATES)      \
+    X("update", UPDATE, 1, MODERATION)   \
+    X("settings", SETTINGS, 1, REQUESTS) \
+    X("destroy", DESTROY, 1, MODERATION) \
+    X("invite", INVITE, 1, MODERATION)   \
+    X("add", ADD, 1, MODERATION)         \
+    X("remove", REMOVE, 1, MODERATION)   \
+    X("kick", KICK, 1, MODERATION)       \
+    X("ban", BAN, 1, MODERATION)         \
+    X("unban", UNBAN, 1, MODERATION)     \
+    X("mute", MUTE, 1, MODERATION)       \
+    X("unmute", UNMUTE, 1, MODERATION)   \
+    X("role", ROLE, 1, MODERATION)       \
+    X("ledger", LEDGER, 1, REQUESTS)     \
+    X("undo", UNDO, 1, MODERATION)       \
+    X("why", WHY, 1, REQUESTS)           \
+    X("notice", NOTICE, 1, MODERATION)   \
+    X("auth", AUTH, 0, REQUESTS)         \
+    X("ping", PING, 0, REQUESTS)
 
 enum request_type {
-#define X(wire, name, hub) REQUEST_##name,
+#define X(wire, name, hub, rate) REQUEST_##name,
     REQUEST_TABLE(X)
 #undef X
         REQUEST_COUNT
+};
+
+/* Settings of a room that a request names. */
+enum room_field {
+    ROOM_TITLE = 1,
+    ROOM_TOPIC = 2,
+    ROOM_VISIBILITY = 4,
+    ROOM_MAX_USERS = 8,
+    ROOM_PASSWORD = 16,
+    ROOM_SLOW_MODE = 32,
+};
+
+/* What only the rarer requests have: create, update, and what moderators ask for; join with a password
+ * or an invitation; auth. Strings are owned, plain text, NULL when absent. */
+struct request_args {
+    char user[NAME_MAX_BYTES + 1]; /* a userId or a username; "" when absent */
+    char *reason;
+    int64_t seconds; /* 0: without end */
+    bool address;    /* ban: the user's addresses, too */
+    enum rank role;
+    uint64_t seq;   /* delete */
+    uint64_t entry; /* undo; ledger: only older ones, 0: from the newest */
+    uint32_t limit; /* ledger; 0: the usual */
+    char *token;    /* auth */
+    char *
+        password; /* join, create, update; "" takes it away. Wiped by whoever hashes or checks it */
+    char invite[INVITE_MAX + 1]; /* join; "" when absent */
+
+    unsigned given; /* enum room_field: create, update */
+    char *title, *topic;
+    enum visibility visibility;
+    uint32_t max_users, slow_mode;
+
+    /* Filled in by the reader, not from the wire. */
+    char *
+        password_hash; /* create, update: of password; NULL: none. join: the one it has proved to know */
+    unsigned retry_after; /* why: seconds until the rate allows a message, 0: now */
 };
 
 struct request {
@@ -36,12 +105,14 @@ struct request {
     bool stay;                     /* join: keep the other rooms */
     bool typing_paused;            /* typing: state is "paused", not "active" */
     /* Owned, may be NULL. message: the content, and ping: t, as JSON text, quoted and escaped, ready to
-     * be put into a frame; rooms: the query as plain text. Ends with a NUL that text_len leaves out. */
+     * be put into a frame; notice: likewise; rooms: the query as plain text. Ends with a NUL that text_len
+     * leaves out. */
     char *text;
     size_t text_len;
     char cursor[NAME_MAX_BYTES + 1]; /* rooms: continue after this room; "" from the start */
+    struct request_args *args; /* owned; never NULL for the requests that have some but join */
 };
 
-void request_fini(struct request *r); /* frees what it owns */
+void request_fini(struct request *r); /* frees what it owns; wipes secrets */
 
 #endif

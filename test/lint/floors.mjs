@@ -16,7 +16,7 @@ const FLOORS = [
     ['channel'],
     ['message', 'net'],
     ['room', 'protocol', 'store'],
-    ['hub'],
+    ['hub', 'identity'],
     ['client'],
     ['http', 'cluster', 'bot'],
     ['server'],
@@ -26,6 +26,7 @@ const FLOORS = [
 const OWNERS = {
     check: 'base', clock: 'base', err: 'base', log: 'base', metrics: 'base', rcu: 'base', thread: 'base',
     event: 'message', frame: 'message', outbox: 'message',
+    rank: 'message',
     request: 'message', // decoded by protocol, carried in an event
     web_asset: 'http', // generated into the binary, served by http
 };
@@ -35,6 +36,11 @@ const PLACES = [
     ['libwebsockets', /#\s*include\s*[<"]libwebsockets/, /^src\/net\//],
     ['cJSON', /#\s*include\s*[<"](cjson\/)?cJSON/, /^src\/protocol\//],
     ['liburcu', /#\s*include\s*[<"]urcu/, /^include\/hubbub\/rcu\.h$/],
+    ['SQLite', /#\s*include\s*[<"]sqlite3/, /^src\/store\//],
+    ['libjwt', /#\s*include\s*[<"]jwt/, /^src\/identity\//],
+    ['libsodium', /#\s*include\s*[<"]sodium/, /^src\/identity\//],
+    ['OpenSSL', /#\s*include\s*[<"]openssl/, /^src\/identity\//],
+    ['ICU', /#\s*include\s*[<"]unicode\//, /^src\/room\//],
     ['inih', /#\s*include\s*[<"]ini\.h/, /^src\/server\//],
     ['cmocka', /#\s*include\s*[<"]cmocka/, /^$/],
     ['pthread_create', /\b(pthread_create|thrd_create|clone3?)\s*\(/, /^src\/base\/thread\.c$/],

@@ -1,0 +1,70 @@
+/* Who somebody is: tokens (JWT, RFC 7519) of the server itself and of other systems, and passwords of rooms.
+ *
+ * Any thread. Checking a token costs microseconds to a tenth of a millisecond (RSA, ECDSA), a password a
+ * tenth of a second and 64 MiB on purpose, one at a time: on readers' threads, never on the hub's. */
+#ifndef HUBBUB_IDENTITY_H
+#define HUBBUB_IDENTITY_H
+
+#include <hubbub/protocol.h>
+#include <hubbub/rank.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+enum auth_mode { AUTH_GUEST, AUTH_TOKEN, AUTH_BOTH }; /* --auth */
+
+struct identity_config {
+    const char *directory; /* where the server's own key is kept, 0600; NULL: a new one in memory */
+    enum auth_mode mode;
+    const char *alg; /* the one algorithm of outside tokens: "HS256" … ; NULL: no outside tokens */
+    char *const
+        *keys; /* files: PEM public keys, or the secret for HS*; all are tried, so the previous */
+    size_t nkeys;         /* one goes on being accepted while it is listed */
+    const char *jwks;     /* file, a JWK set; chosen by `kid` */
+    const char *issuer;   /* wanted `iss`, NULL: any */
+    const char *audience; /* wanted in `aud`, NULL: any */
+};
+
+struct identity {
+    char user_id[NAME_MAX_BYTES + 1];
+    char username[NAME_MAX_BYTES + 1]; /* the claim `name`, or "" */
+    bool guest;
+    int64_t expires_ms;    /* ms since 1970; 0: never (guests: not told) */
+    struct grants *grants; /* owned, free(); NULL: all rooms */
+};
+
+struct identities;
+
+/* NULL with `why` when a key cannot be read or made, or does not fit the algorithm. */
+struct identities *identities_new(const struct identity_config *config, char *why, size_t space);
+/* New keys and settings (not a new `directory`), seen by all checks that begin afterwards; on failure the old
+ * ones stay. */
+int identities_reload(struct identities *i, const struct identity_config *config, char *why,
+                      size_t space);
+void identities_free(struct identities *i);
+
+enum auth_mode identities_mode(const struct identities *i);
+
+/* PROBLEM_NONE and *out filled in; or PROBLEM_NOT_AUTHENTICATED, PROBLEM_TOKEN_EXPIRED, and *detail (static). */
+enum problem identities_check(struct identities *i, const char *token, struct identity *out,
+                              const char **detail);
+
+/* A new guest: "g" and 16 hex digits. */
+void identity_new_guest(struct identity *out);
+bool identity_is_guest_id(const char *user_id);
+
+/* A token for a guest, to come back with; malloc'ed. */
+char *identities_guest_token(struct identities *i, const char *user_id, const char *username);
+
+/* `hubbub token`: a token signed with the server's own key. rooms_json NULL: all rooms. expires_s 0: never.
+ * malloc'ed; NULL when it cannot be made. */
+char *identities_make_token(struct identities *i, const char *user_id, const char *username,
+                            const struct grants *grants, int64_t expires_s);
+
+enum { PASSWORD_HASH_MAX = 128 };
+
+/* Argon2id (RFC 9106) by libsodium, its "interactive" cost. False when there is no memory for it. */
+bool password_hash(const char *password, char out[PASSWORD_HASH_MAX]);
+bool password_fits(const char *hash, const char *password);
+
+#endif

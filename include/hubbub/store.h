@@ -1,0 +1,108 @@
+/* The store: what outlives the server. A thread of its own with a bounded channel in front of it, and a
+ * SQLite database in the data directory behind it.
+ *
+ * The hub posts changes and never waits for the disk. A change is one transaction of records; changes are
+ * committed in the order they were posted, many at a time when many wait (group commit), and each is then
+ * handed back through `done`. Records say what is, not what to add: doing one twice does no harm.
+ *
+ * A disk that is full or read-only: what cannot be written is kept, in order, and tried again every second;
+ * changes are handed back as failed meanwhile and still made when the disk is well. When more wait than
+ * STORE_BACKLOG, new ones are refused. */
+#ifndef HUBBUB_STORE_H
+#define HUBBUB_STORE_H
+
+#include <hubbub/rank.h>
+#include <hubbub/request.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+enum { STORE_BACKLOG = 4096 }; /* changes that may wait */
+enum { ADDRESS_MAX = 45 };     /* INET6_ADDRSTRLEN - 1 */
+
+#define RECORD_TABLE(X)                                                                            \
+    X(ROOM) /* name, title, topic, password, visibility, max_users, slow_mode: as it is now */     \
+    X(ROOM_GONE) /* name: the room and all that belongs to it, its ledger too */                   \
+    X(RANK)      /* room, user_id, username, rank; RANK_GUEST: none any more */                    \
+    X(SANCTION) /* room, user_id, username, action (ban, mute), by, by_id, by_rank, reason, ts,  \
+                      * until, entry. One per room, user_id and action */ \
+    X(SANCTION_GONE) /* room, user_id, action */                                                   \
+    X(ADDRESS)       /* user_id, address: banned with the user, from the whole server */           \
+    X(ADDRESS_GONE)  /* user_id: all of that user's */                                             \
+    X(LEDGER) /* room, entry, action, user_id, username, by, by_id, by_rank, reason, ts, until,  \
+                      * undone */ \
+    X(INVITE) /* room, code, user_id ("": anybody), by_id, until */                                \
+    X(INVITE_GONE) /* room, code */
+
+enum record_type {
+#define X(name) RECORD_##name,
+    RECORD_TABLE(X)
+#undef X
+        RECORD_COUNT
+};
+
+/* Which fields count: see the table. Times are ms since 1970, until 0: without end. Room "": the server. */
+struct record {
+    enum record_type type;
+    struct record *next; /* of the same change */
+    char room[NAME_MAX_BYTES + 1];
+    char user_id[NAME_MAX_BYTES + 1], username[NAME_MAX_BYTES + 1];
+    enum rank rank;
+
+    char *title, *topic, *password; /* owned; NULL counts as "". password: its hash */
+    enum visibility visibility;
+    uint32_t max_users, slow_mode;
+
+    enum action action;
+    char by[NAME_MAX_BYTES + 1], by_id[NAME_MAX_BYTES + 1];
+    enum rank by_rank;
+    char *reason; /* owned; NULL counts as "" */
+    int64_t ts, until;
+    uint64_t entry;
+    bool undone;
+
+    char code[INVITE_MAX + 1];
+    char address[ADDRESS_MAX + 1];
+};
+
+/* One transaction, and what whoever posted it wants to know when it comes back. */
+struct change {
+    struct record *first, *last;
+    void *note; /* not the store's */
+};
+
+struct change *change_new(void);
+/* Adds an empty record and returns it, to be filled in. */
+struct record *change_add(struct change *c, enum record_type type);
+void change_free(struct change *c); /* with its records; the note must have been taken */
+
+struct store;
+
+/* Owns the change from now on. err: 0, or ERR_SYSTEM when it is not on the disk (yet). Runs on the store's
+ * thread, and in store_stop() for what could not be written at all. */
+typedef void store_done_fn(void *arg, struct change *c, int err);
+typedef void store_load_fn(void *arg, const struct record *r);
+
+/* Opens or makes the database in `directory`, which is made (0700) when it isn't there, and brings its schema up
+ * to date. NULL with `why` when that fails: a newer schema than this program's, no permission, a second
+ * server on the same directory, not a database. */
+struct store *store_open(const char *directory, char *why, size_t space);
+
+/* Calls fn for all that is kept, rooms before what belongs to them: ROOM, RANK, SANCTION, ADDRESS, LEDGER (of each
+ * room the newest `ledger` ones, oldest first), INVITE. What has ended is left out, and deleted. Before
+ * store_start(). Returns 0 or ERR_SYSTEM, logged. */
+int store_load(struct store *s, uint32_t ledger, store_load_fn *fn, void *arg);
+
+int store_start(struct store *s, store_done_fn *done, void *arg);
+
+/* Never waits. Takes *c and nulls it, or leaves it: ERR_FULL, ERR_CLOSED. */
+int store_post(struct store *s, struct change **c);
+
+/* Any thread: true while what is posted reaches the disk; else `why` has a short text. */
+bool store_healthy(struct store *s, char *why, size_t space);
+
+/* Writes what waits (trying once more), hands all back, ends the thread. */
+void store_stop(struct store *s);
+void store_free(struct store *s);
+
+#endif
