@@ -74,51 +74,125 @@ struct request_error {
 
 /* Decodes one text frame. Returns 0 and fills `out` (release with request_fini()), or ERR_INVALID and
  * fills `error`; the other one is untouched. `chat` with `text` is `message` with `content`.
+ *
  * Checked here: what json_scan() checks (UTF-8, one object, depth, number of values, no NUL), no key
- * twice, types of all known fields, id length (bad_request), room name (invalid_room; "" counts as
- * absent), message without content (bad_request), join without room (invalid_room). Errors that
- * are seen before parsing (all of json_scan()) have no id and no room. */
+ * twice, types of all known fields, id length, and of what the request needs that it is there and within
+ * the bounds of request.h. A room that is no name, or missing where the request needs one, is
+ * invalid_room ("" counts as absent); all else is bad_request with a detail. Errors that are seen before
+ * parsing (all of json_scan()) have no id and no room. */
 int protocol_decode(const char *bytes, size_t len, struct request *out,
                     struct request_error *error);
 
-/* POST /join-room and /leave-room: {"session":…,"room":…,"password":…?,"invite":…?}. Fills `out` as for a join (for /leave-room
- * the caller sets the type) and `session`, which has `space` bytes; a longer one is unknown_session. */
+/* POST /join-room and /leave-room: {"session":…,"room":…,"stay":…?,"password":…?,"invite":…?}. Fills
+ * `out` as for a join (for /leave-room the caller sets the type) and `session`, which has `space` bytes;
+ * a longer one is unknown_session. */
 int protocol_decode_room_call(const char *bytes, size_t len, char *session, size_t space,
                               struct request *out, struct request_error *error);
 
+/* Of outside tokens: the claim `rooms`, ["a","b"] or {"a":"moderator"}. NULL when it is neither, a room
+ * is no name or appears twice, a role is none, or there are more than GRANTS_MAX. Owners by token are
+ * admins; a list gives guests. The caller frees it. */
+enum { GRANTS_MAX = 1000 };
+struct grants *protocol_decode_grants(const char *json);
+/* The other way, as an object. The caller frees it. */
+char *protocol_encode_grants(const struct grants *g);
+
+/* A JWK set (RFC 7517): calls fn for every key of it that has a `kty`; strings are borrowed, NULL when
+ * absent, and still base64url. ERR_INVALID when it is not a set, and then fn was not called. */
+struct jwk {
+    const char *kty, *kid, *alg, *use, *crv, *n, *e, *x, *y, *k;
+};
+typedef void protocol_jwk_fn(void *arg, const struct jwk *key);
+int protocol_decode_jwks(const char *json, size_t len, protocol_jwk_fn *fn, void *arg);
+
 /* Appends s, UTF-8 without NUL, as a JSON string, quotes included. */
 void protocol_quote(struct buf *to, const char *s, size_t n);
+
+/* ---- what encoders are told -----------------------------------------------------------------
+ * Strings are borrowed. Times are ms since 1970. An `id` that is NULL or "" is absent, and so is a `room`,
+ * which is "" where the server as a whole is meant. */
 
 struct welcome {
     const char *session, *user_id, *username, *node, *version;
     size_t max_message; /* bytes of one message */
     unsigned max_rooms, max_per_room, send_queue;
     int64_t ping_interval_ms;
-    const char *token; /* for guests, else NULL */
-    bool guest, is_operator;
+    const char *token;        /* of a guest, to come back with; else NULL */
+    bool guest, is_operator;  /* guest: not by an outside token */
     int64_t token_expires_ms; /* 0: absent */
 };
-void encode_welcome(struct buf *to, const struct welcome *w);
 
-void encode_ok(struct buf *to, const char *id, const char *room); /* room may be NULL */
-/* What rooms are like, to those who may know. */
+/* What a room is like, to those who may know. */
 struct room_look {
     const char *room, *title, *topic; /* never NULL */
     enum visibility visibility;
-    unsigned max_users, slow_mode; /* 0: the server's limit; none */
+    unsigned max_users; /* 0: the server's limit */
+    unsigned slow_mode; /* s, 0: none */
     bool has_password, kept;
 };
+
+/* What else one who joins is told. */
 struct joined {
-    uint64_t seq;
+    uint64_t seq; /* of the last message */
     const char *epoch;
-    size_t members;
+    size_t members; /* how many */
     enum rank rank;
     bool muted;
-    int64_t muted_until; /* ms since 1970, 0: without end; "mutedUntil" is there when muted */
+    int64_t muted_until; /* with `muted` only; 0: without end */
 };
+
+struct member_row {
+    const char *user_id, *username;
+    enum rank rank;
+    bool online;
+};
+
+struct room_row {
+    struct room_look look;
+    size_t members;
+    enum rank rank; /* the asker's; guest: absent */
+};
+
+struct roster_row {
+    const char *user_id, *username;
+    enum rank rank;
+};
+
+/* A line of a ledger, or a ban or mute in force. */
+struct ledger_row {
+    uint64_t entry; /* 0: absent */
+    enum action action;
+    const char *user_id, *username, *by;
+    const char *by_id, *reason; /* NULL, "": absent */
+    int64_t ts, until;          /* until 0: without end, absent */
+    bool undone;                /* shown in ledgers only */
+};
+
+/* A rule that keeps somebody from talking. */
+struct reason_row {
+    const char *rule;
+    int64_t until;        /* 0: absent */
+    unsigned retry_after; /* s, 0: absent */
+};
+
+struct moderation {
+    const char *room, *user_id, *username, *by;
+    const char *reason; /* NULL, "": absent */
+    enum action action;
+    int rank;       /* -1: absent */
+    int64_t until;  /* 0: absent */
+    uint64_t entry; /* 0: absent */
+};
+
+/* ---- replies ---------------------------------------------------------------------------------- */
+
+void encode_ok(struct buf *to, const char *id, const char *room);
 void encode_ok_join(struct buf *to, const char *id, const struct room_look *look,
                     const struct joined *j);
-/* Likewise, with what was done to whom; entry 0 and until 0: absent; rank -1: absent ("role"). */
+/* "durable":false */
+void encode_ok_message(struct buf *to, const char *id, const char *room, uint64_t seq,
+                       int64_t ts_ms);
+/* What was done to whom. entry 0, until 0, rank -1: absent. */
 void encode_ok_user(struct buf *to, const char *id, const char *room, const char *user_id,
                     const char *username, uint64_t entry, int64_t until, int rank);
 void encode_ok_seq(struct buf *to, const char *id, const char *room, uint64_t seq);
@@ -127,38 +201,31 @@ void encode_ok_invite(struct buf *to, const char *id, const char *room, const ch
                       int64_t expires_ms);
 void encode_ok_auth(struct buf *to, const char *id, const char *user_id,
                     int64_t expires_ms); /* 0: absent */
-
-/* A line of a ledger, or a ban or mute in force. Times in ms since 1970, until 0: without end. */
-struct ledger_row {
-    uint64_t entry; /* 0: absent */
-    enum action action;
-    const char *user_id, *username, *by, *by_id, *reason; /* reason "" : absent */
-    int64_t ts, until;
-    bool undone;
-};
 void encode_ok_ledger(struct buf *to, const char *id, const char *room,
                       const struct ledger_row *rows, size_t n);
-struct roster_row {
-    const char *user_id, *username;
-    enum rank rank;
-};
+/* look->room "": the server, of which there is no look to show. */
 void encode_ok_settings(struct buf *to, const char *id, const struct room_look *look, enum rank own,
                         const struct roster_row *roster, size_t nroster,
                         const struct ledger_row *sanctions, size_t nsanctions, size_t invites);
-struct reason_row {
-    const char *rule;
-    int64_t until;        /* ms since 1970, 0: absent */
-    unsigned retry_after; /* s, 0: absent */
-};
 void encode_ok_why(struct buf *to, const char *id, const char *room, const struct reason_row *rows,
                    size_t n);
-void encode_ok_message(struct buf *to, const char *id, const char *room, uint64_t seq,
-                       int64_t ts_ms); /* "durable":false */
-/* `room` may be "" in all of them where it means the server: then it is absent.
- * detail NULL: problem_text(); id, room "" or NULL: absent (classic: room "" is sent as "");
- * retry_after_s 0: absent. Classic adds username "server" and content equal to message. */
+void encode_pong(struct buf *to, const char *id, const char *t_json); /* t_json "", NULL: absent */
+
+/* detail NULL: problem_text(). retry_after_s 0: absent. Classic adds username "server" and content equal
+ * to message, and has always a room, if need be "". */
 void encode_error(struct buf *to, enum dialect dialect, enum problem problem, const char *detail,
                   const char *id, const char *room, unsigned retry_after_s);
+
+/* The body of GET /members, and with `reply` the reply to `members` ({"type":"ok","id":…,…}). */
+void encode_members(struct buf *to, bool reply, const char *id, const char *room,
+                    const struct member_row *rows, size_t n);
+/* Likewise for GET /rooms and `rooms`; cursor NULL: that was all. */
+void encode_rooms(struct buf *to, bool reply, const char *id, const struct room_row *rows, size_t n,
+                  const char *cursor);
+
+/* ---- events ----------------------------------------------------------------------------------- */
+
+void encode_welcome(struct buf *to, const struct welcome *w);
 
 /* A message is built in three parts, so that the hub, which alone knows seq and ts, only copies:
  *   encode_message_open()  {"type":"message","room":…,"username":…,"userId":…,"content":   once per member
@@ -171,30 +238,23 @@ void encode_message_close(struct buf *to, uint64_t seq, int64_t ts_ms);
 
 void encode_join(struct buf *to, const char *room, const char *username, const char *user_id,
                  enum rank rank, size_t count);
-/* did: what follows the name in the sentence, " left the room", or " was banned" and its like. */
-void encode_leave_how(struct buf *to, const char *room, const char *username, const char *user_id,
-                      const char *did, size_t count);
 void encode_leave(struct buf *to, const char *room, const char *username, const char *user_id,
                   size_t count);
+/* did: what follows the name in the sentence, as JSON text: " was banned" and its like. */
+void encode_leave_how(struct buf *to, const char *room, const char *username, const char *user_id,
+                      const char *did, size_t count);
 /* Merged notices: names that came and went, and how many are there now. */
 void encode_presence(struct buf *to, const char *room, const char *const *joined, size_t njoined,
                      const char *const *left, size_t nleft, size_t count);
 void encode_typing(struct buf *to, const char *room, const char *user_id, const char *username,
                    bool paused);
-void encode_pong(struct buf *to, const char *id, const char *t_json); /* either may be NULL or "" */
 void encode_goaway(struct buf *to, const char *reason, int64_t retry_after_ms);
 
-/* Settings of a room that changed: `given` has the ROOM_… bits to show. */
+/* Settings of a room that changed: `given` has those to show, enum room_field; `kept` always is. */
 void encode_room(struct buf *to, const struct room_look *look, unsigned given, const char *by);
 void encode_room_destroyed(struct buf *to, const char *room, const char *by, const char *reason);
-struct moderation {
-    const char *room, *user_id, *username, *by, *reason; /* room "", reason "" or NULL: absent */
-    enum action action;
-    int rank;       /* -1: absent */
-    int64_t until;  /* 0: absent */
-    uint64_t entry; /* 0: absent */
-};
 void encode_moderation(struct buf *to, const struct moderation *m);
+/* user_id, username: who removed the message. */
 void encode_delete(struct buf *to, const char *room, uint64_t seq, const char *user_id,
                    const char *username, const char *reason);
 void encode_invite(struct buf *to, const char *room, const char *by, const char *invite,
@@ -202,38 +262,8 @@ void encode_invite(struct buf *to, const char *room, const char *by, const char 
 /* content_json: quoted already. Classic: a message of "server". */
 void encode_notice(struct buf *to, enum dialect dialect, const char *room, const char *by,
                    const char *content_json);
+/* The token expires in so many seconds. */
 void encode_auth(struct buf *to, int64_t expires_ms, int64_t in_s);
-
-struct member_row {
-    const char *user_id, *username;
-    enum rank rank;
-    bool online;
-};
-/* The body of GET /members, and with id the reply to `members` ({"type":"ok","id":…,…}). */
-void encode_members(struct buf *to, bool reply, const char *id, const char *room,
-                    const struct member_row *rows, size_t n);
-struct room_row {
-    struct room_look look;
-    size_t members;
-    enum rank rank; /* the asker's; guest: absent */
-};
-/* Likewise for GET /rooms and `rooms`; cursor NULL: that was all. */
-void encode_rooms(struct buf *to, bool reply, const char *id, const struct room_row *rows, size_t n,
-                  const char *cursor);
-/* Of outside tokens: the claim `rooms`, ["a","b"] or {"a":"moderator"}. malloc'ed, NULL when it is neither, a
- * room is no name, a role is none, or there are more than GRANTS_MAX. Owners by token are admins. */
-enum { GRANTS_MAX = 1000 };
-struct grants *protocol_decode_grants(const char *json);
-/* The other way, as an object; malloc'ed. */
-char *protocol_encode_grants(const struct grants *g);
-
-/* A JWK set (RFC 7517): calls fn for every key of it that has a known `kty`; strings are borrowed, NULL when
- * absent, and still base64url. ERR_INVALID when it is not a set. */
-struct jwk {
-    const char *kty, *kid, *alg, *use, *crv, *n, *e, *x, *y, *k;
-};
-typedef void protocol_jwk_fn(void *arg, const struct jwk *key);
-int protocol_decode_jwks(const char *json, size_t len, protocol_jwk_fn *fn, void *arg);
 
 /* The error body of an HTTP route: {"error":{"code":…,"message":…}} */
 void encode_http_error(struct buf *to, enum problem problem, const char *detail);

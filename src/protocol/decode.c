@@ -66,7 +66,7 @@ static const struct {
     const char *wire;
     enum request_type type;
 } TYPES[] = {
-#define X(wire, name, hub) {wire, REQUEST_##name},
+#define X(wire, name, hub, rate) {wire, REQUEST_##name},
     REQUEST_TABLE(X)
 #undef X
         {"chat", REQUEST_MESSAGE},
@@ -270,9 +270,7 @@ static void read_request(struct decoding *d)
     case REQUEST_TYPING: read_typing(d); break;
     case REQUEST_ROOMS: read_rooms(d); break;
     case REQUEST_PING: read_ping(d); break;
-    case REQUEST_LEAVE:
-    case REQUEST_MEMBERS:
-    case REQUEST_COUNT: break;
+    default: break;
     }
 }
 

@@ -13,6 +13,11 @@ void encode_welcome(struct buf *to, const struct welcome *w)
     INT(to, ",\"maxPerRoom\":", w->max_per_room);
     INT(to, ",\"sendQueue\":", w->send_queue);
     INT(to, "},\"pingInterval\":", w->ping_interval_ms);
+    STR(to, ",\"auth\":", w->guest ? "guest" : "token");
+    STR_IF(to, ",\"token\":", w->token);
+    INT_IF(to, ",\"tokenExpires\":", w->token_expires_ms);
+    if (w->is_operator)
+        LIT(to, ",\"operator\":true");
     LIT(to, "}");
 }
 
@@ -32,7 +37,7 @@ void encode_message_close(struct buf *to, uint64_t seq, int64_t ts_ms)
     LIT(to, "}");
 }
 
-/* What join and leave share, behind their type. `did` ends the sentence and its quotes. */
+/* What join and leave share, behind their type. `did` ends the sentence; not closed. */
 static void add_notice(struct buf *to, const char *room, const char *username, const char *user_id,
                        const char *did, size_t count)
 {
@@ -41,31 +46,38 @@ static void add_notice(struct buf *to, const char *room, const char *username, c
     STR(to, ",\"content\":", username);
     to->len--; // the sentence goes on
     buf_add_str(to, did);
-    STR(to, ",\"userId\":", user_id);
+    STR(to, "\",\"userId\":", user_id);
     INT(to, ",\"count\":", count);
-    LIT(to, "}");
 }
 
 void encode_join(struct buf *to, const char *room, const char *username, const char *user_id,
-                 size_t count)
+                 enum rank rank, size_t count)
 {
     LIT(to, "{\"type\":\"join\"");
-    add_notice(to, room, username, user_id, " joined the room\"", count);
+    add_notice(to, room, username, user_id, " joined the room", count);
+    STR(to, ",\"role\":", rank_name(rank));
+    LIT(to, "}");
+}
+
+void encode_leave_how(struct buf *to, const char *room, const char *username, const char *user_id,
+                      const char *did, size_t count)
+{
+    LIT(to, "{\"type\":\"leave\"");
+    add_notice(to, room, username, user_id, did, count);
+    LIT(to, "}");
 }
 
 void encode_leave(struct buf *to, const char *room, const char *username, const char *user_id,
                   size_t count)
 {
-    LIT(to, "{\"type\":\"leave\"");
-    add_notice(to, room, username, user_id, " left the room\"", count);
+    encode_leave_how(to, room, username, user_id, " left the room", count);
 }
 
 static void add_names(struct buf *to, const char *const *names, size_t n)
 {
     LIT(to, "[");
     for (size_t i = 0; i < n; i++) {
-        if (i > 0)
-            LIT(to, ",");
+        COMMA(to, i);
         wire_str(to, names[i]);
     }
     LIT(to, "]");
@@ -97,5 +109,28 @@ void encode_goaway(struct buf *to, const char *reason, int64_t retry_after_ms)
 {
     STR(to, "{\"type\":\"goaway\",\"reason\":", reason);
     INT(to, ",\"retryAfterMs\":", retry_after_ms);
+    LIT(to, "}");
+}
+
+void encode_notice(struct buf *to, enum dialect dialect, const char *room, const char *by,
+                   const char *content_json)
+{
+    if (dialect == DIALECT_CLASSIC) {
+        STR(to, "{\"type\":\"message\",\"room\":", room ? room : "");
+        LIT(to, ",\"username\":\"server\"");
+    } else {
+        LIT(to, "{\"type\":\"notice\"");
+        STR_IF(to, ",\"room\":", room);
+        STR(to, ",\"by\":", by);
+    }
+    LIT(to, ",\"content\":");
+    buf_add_str(to, content_json);
+    LIT(to, "}");
+}
+
+void encode_auth(struct buf *to, int64_t expires_ms, int64_t in_s)
+{
+    INT(to, "{\"type\":\"auth\",\"expires\":", expires_ms);
+    INT(to, ",\"in\":", in_s);
     LIT(to, "}");
 }

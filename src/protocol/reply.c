@@ -1,43 +1,78 @@
 /* Replies to requests and the bodies of HTTP routes as JSON. Any thread, pure. */
 #include "wire.h"
 
-static void add_id(struct buf *to, const char *id)
-{
-    if (wire_given(id))
-        STR(to, ",\"id\":", id);
-}
-
-static void open_ok(struct buf *to, const char *id, const char *room)
-{
-    LIT(to, "{\"type\":\"ok\"");
-    add_id(to, id);
-    if (wire_given(room))
-        STR(to, ",\"room\":", room);
-}
-
 void encode_ok(struct buf *to, const char *id, const char *room)
 {
-    open_ok(to, id, room);
-    LIT(to, "}");
-}
-
-void encode_ok_join(struct buf *to, const char *id, const char *room, uint64_t seq,
-                    const char *epoch, size_t members)
-{
-    open_ok(to, id, room);
-    INT(to, ",\"seq\":", seq);
-    STR(to, ",\"epoch\":", epoch);
-    INT(to, ",\"members\":", members);
+    wire_open_ok(to, id, room);
     LIT(to, "}");
 }
 
 void encode_ok_message(struct buf *to, const char *id, const char *room, uint64_t seq,
                        int64_t ts_ms)
 {
-    open_ok(to, id, room);
+    wire_open_ok(to, id, room);
     INT(to, ",\"seq\":", seq);
     INT(to, ",\"ts\":", ts_ms);
     LIT(to, ",\"durable\":false}");
+}
+
+void encode_ok_seq(struct buf *to, const char *id, const char *room, uint64_t seq)
+{
+    wire_open_ok(to, id, room);
+    INT(to, ",\"seq\":", seq);
+    LIT(to, "}");
+}
+
+void encode_ok_entry(struct buf *to, const char *id, const char *room, uint64_t entry)
+{
+    wire_open_ok(to, id, room);
+    INT(to, ",\"entry\":", entry);
+    LIT(to, "}");
+}
+
+void encode_ok_user(struct buf *to, const char *id, const char *room, const char *user_id,
+                    const char *username, uint64_t entry, int64_t until, int rank)
+{
+    wire_open_ok(to, id, room);
+    STR(to, ",\"userId\":", user_id);
+    STR(to, ",\"username\":", username);
+    if (rank >= 0)
+        STR(to, ",\"role\":", rank_name((enum rank)rank));
+    INT_IF(to, ",\"entry\":", entry);
+    INT_IF(to, ",\"until\":", until);
+    LIT(to, "}");
+}
+
+void encode_ok_invite(struct buf *to, const char *id, const char *room, const char *invite,
+                      int64_t expires_ms)
+{
+    wire_open_ok(to, id, room);
+    STR(to, ",\"invite\":", invite);
+    INT(to, ",\"expires\":", expires_ms);
+    LIT(to, "}");
+}
+
+void encode_ok_auth(struct buf *to, const char *id, const char *user_id, int64_t expires_ms)
+{
+    wire_open_ok(to, id, NULL);
+    STR(to, ",\"userId\":", user_id);
+    INT_IF(to, ",\"expires\":", expires_ms);
+    LIT(to, "}");
+}
+
+void encode_ok_why(struct buf *to, const char *id, const char *room, const struct reason_row *rows,
+                   size_t n)
+{
+    wire_open_ok(to, id, room);
+    LIT(to, ",\"reasons\":[");
+    for (size_t i = 0; i < n; i++) {
+        COMMA(to, i);
+        STR(to, "{\"rule\":", rows[i].rule);
+        INT_IF(to, ",\"until\":", rows[i].until);
+        INT_IF(to, ",\"retryAfter\":", rows[i].retry_after);
+        LIT(to, "}");
+    }
+    LIT(to, "]}");
 }
 
 void encode_error(struct buf *to, enum dialect dialect, enum problem problem, const char *detail,
@@ -46,7 +81,7 @@ void encode_error(struct buf *to, enum dialect dialect, enum problem problem, co
     const char *text = detail ? detail : problem_text(problem);
 
     LIT(to, "{\"type\":\"error\"");
-    add_id(to, id);
+    STR_IF(to, ",\"id\":", id);
     STR(to, ",\"code\":", problem_code(problem));
     STR(to, ",\"message\":", text);
     if (dialect == DIALECT_CLASSIC) {
@@ -56,68 +91,18 @@ void encode_error(struct buf *to, enum dialect dialect, enum problem problem, co
     } else if (wire_given(room)) {
         STR(to, ",\"room\":", room);
     }
-    if (retry_after_s > 0)
-        INT(to, ",\"retryAfter\":", retry_after_s);
+    INT_IF(to, ",\"retryAfter\":", retry_after_s);
     LIT(to, "}");
 }
 
 void encode_pong(struct buf *to, const char *id, const char *t_json)
 {
     LIT(to, "{\"type\":\"pong\"");
-    add_id(to, id);
+    STR_IF(to, ",\"id\":", id);
     if (wire_given(t_json)) {
         LIT(to, ",\"t\":");
         buf_add_str(to, t_json);
     }
-    LIT(to, "}");
-}
-
-/* Begins what is a reply in one place and the body of an HTTP route in another; a key follows. */
-static void open_body(struct buf *to, bool reply, const char *id)
-{
-    if (reply) {
-        open_ok(to, id, NULL);
-        LIT(to, ",");
-    } else {
-        LIT(to, "{");
-    }
-}
-
-void encode_members(struct buf *to, bool reply, const char *id, const char *room,
-                    const struct member_row *rows, size_t n)
-{
-    open_body(to, reply, id);
-    STR(to, "\"room\":", room);
-    LIT(to, ",\"members\":[");
-    for (size_t i = 0; i < n; i++) {
-        if (i > 0)
-            LIT(to, ",");
-        STR(to, "{\"userId\":", rows[i].user_id);
-        STR(to, ",\"username\":", rows[i].username);
-        // nobody has another role or status yet
-        LIT(to, ",\"role\":\"member\",\"status\":\"online\"}");
-    }
-    LIT(to, "]}");
-}
-
-void encode_rooms(struct buf *to, bool reply, const char *id, const struct room_row *rows, size_t n,
-                  const char *cursor)
-{
-    open_body(to, reply, id);
-    LIT(to, "\"rooms\":[");
-    for (size_t i = 0; i < n; i++) {
-        if (i > 0)
-            LIT(to, ",");
-        STR(to, "{\"room\":", rows[i].room);
-        // no room has a title, a topic or a door yet
-        LIT(to, ",\"title\":\"\",\"topic\":\"\",\"visibility\":\"public\"");
-        INT(to, ",\"members\":", rows[i].members);
-        INT(to, ",\"maxUsers\":", rows[i].max_users);
-        LIT(to, "}");
-    }
-    LIT(to, "]");
-    if (wire_given(cursor))
-        STR(to, ",\"cursor\":", cursor);
     LIT(to, "}");
 }
 
