@@ -7,6 +7,8 @@
 #define HUBBUB_CLIENT_H
 
 #include <hubbub/hub.h>
+#include <hubbub/identity.h>
+#include <hubbub/limits.h>
 #include <hubbub/net.h>
 #include <hubbub/relay.h>
 #include <stdbool.h>
@@ -24,6 +26,13 @@ struct clients_config {
     size_t socket_buffer;  /* bytes, 0: the system's choice */
     int64_t ping_period, pong_wait, write_wait, handshake_wait, idle_wait, close_wait; /* ns */
 
+    struct identities *identities;
+    struct limits_config limits;
+    /* Whose X-Forwarded-For is believed: addresses with an optional "/bits", or "unix" (network_parse()).
+     * Only used by clients_new(). */
+    char *const *trusted_proxies;
+    size_t ntrusted_proxies;
+
     /* Answers a web request; runs on a reader's thread and may take its time. */
     void (*serve)(void *arg, const struct http_request *request, struct http_response *response);
     /* May this page open a WebSocket? False with `refusal` filled in. Must not block. */
@@ -33,6 +42,17 @@ struct clients_config {
 };
 
 struct clients *clients_new(const struct clients_config *config);
+
+/* New limits, for all that is asked from now on. */
+void clients_reload_limits(struct clients *cs, const struct limits_config *limits);
+/* For web requests, which are charged like any other. */
+struct limits *clients_limits(struct clients *cs);
+
+/* On the way to the hub, on the thread of whoever asks: hashes the password that `create` and `update`
+ * set, and lets `join` prove that it knows the room's. `own`: the rank in the room of who asks. A wrong
+ * password proves nothing, and the hub says what that means. Plain ones are wiped. Takes a tenth of a
+ * second when there is one. PROBLEM_NONE, or PROBLEM_UNAVAILABLE: no memory for it. */
+enum problem clients_seal_password(struct hub *hub, enum rank own, struct request *r);
 
 /* A listener_accept_fn: takes over an accepted socket. */
 void clients_accept(void *clients, int fd, const char *peer);

@@ -7,7 +7,10 @@
 
 #include <hubbub/http_message.h>
 #include <hubbub/hub.h>
+#include <hubbub/identity.h>
+#include <hubbub/limits.h>
 #include <hubbub/relay.h>
+#include <hubbub/store.h>
 #include <stdbool.h>
 #include <stddef.h>
 
@@ -19,9 +22,13 @@ struct http_settings {
     size_t norigins;
 };
 
-/* Everything in settings is copied. NULL when the directory cannot be read; `why` says why. */
-struct http *http_new(struct hub *hub, struct relay *relay, const struct http_settings *settings,
-                      char *why, size_t space);
+/* Everything in settings is copied. store: NULL when nothing is kept. NULL when the directory cannot be
+ * read; `why` says why. */
+struct http *http_new(struct hub *hub, struct relay *relay, struct identities *identities,
+                      struct store *store, const struct http_settings *settings, char *why,
+                      size_t space);
+/* Before the first request: what /join-room and /leave-room are charged against. Without: nothing. */
+void http_use_limits(struct http *h, struct limits *limits);
 void http_free(struct http *h);
 
 /* Any time; on failure the old settings stay and an error is returned. */

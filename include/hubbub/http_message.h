@@ -15,6 +15,7 @@ struct http_request {
     char *args[HTTP_MAX_ARGS]; /* decoded "name=value" of the query; NULL after the last */
     char *host, *origin;       /* headers; NULL when absent */
     char *accept_encoding, *if_none_match, *connection;
+    char *authorization, *cookie, *forwarded_for; /* the last: X-Forwarded-For */
     struct buf body;
     bool body_too_large;
     bool malformed; /* holds a NUL, or more arguments than HTTP_MAX_ARGS */
@@ -24,6 +25,10 @@ void http_request_fini(struct http_request *r);
 
 /* The value of a query argument, or NULL. Borrowed. */
 const char *http_request_arg(const struct http_request *r, const char *name);
+
+/* The token that comes with it: of "Authorization: Bearer", else the cookie hubbub_session, else the argument
+ * `token`. A copy, free(); NULL when there is none. */
+char *http_request_token(const struct http_request *r);
 
 struct http_header {
     const char *name, *value;
