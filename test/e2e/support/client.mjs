@@ -93,6 +93,13 @@ export class Client {
         return reply;
     }
 
+    /* An `error` frame that answers no request. */
+    async told(code) {
+        const error = await this.next((frame) => frame.type === 'error' && frame.id === undefined);
+        assert.equal(error.code, code, error.message);
+        return error;
+    }
+
     join(room, fields) { return this.ok('join', { room, stay: true, ...fields }); }
 
     /* What the hub sent us before now is here when this returns: a round trip through the hub. */
@@ -103,6 +110,12 @@ export class Client {
 
     closed() { return within(this.ended.promise, `${this.name}: the close`); }
 
+    async expectClose(code) {
+        const end = await this.closed();
+        assert.equal(end.code, code, `${this.name}: closed with ${end.code} ${end.reason}`);
+        return end;
+    }
+
     async close(code = 1000) {
         this.socket.close(code);
         return this.closed();
@@ -111,21 +124,59 @@ export class Client {
 
 /*
  * Connects and waits for the opening (full dialect: for the welcome as well); cut off after the test.
- * With {opened: false} returns at once.
+ * With {opened: false} returns at once, with {welcomed: false} without the welcome. username null: none is
+ * wished for. token: who one is, sent as `via` says.
  */
 export async function connect(t, server, options = {}) {
-    const { username = `user${++names}`, room, full = true, headers, target, opened = true, ...rest } = options;
-    const query = new URLSearchParams({ username, ...(room === undefined ? {} : { room }) });
+    const {
+        username = `user${++names}`, room, full = true, headers, target, token, via = 'header',
+        opened = true, welcomed = full && !target?.startsWith('/echo'), ...rest
+    } = options;
+    const query = new URLSearchParams(Object.entries({
+        username, room, ...(via === 'query' && { token }),
+    }).filter(([, value]) => value !== undefined && value !== null));
     const url = server.ws(target ?? `/ws?${query}`);
     const client = new Client(new WebSocket(url, full ? ['hubbub.v1'] : [], {
-        perMessageDeflate: false, headers, ...rest,
+        perMessageDeflate: false, headers: { ...bearing(token, via), ...headers }, ...rest,
     }));
-    client.name = username;
+    client.name = username ?? 'nameless';
+    client.token = token;
     t.after(() => client.socket.terminate());
     if (!opened) return client;
-    await within(client.opened.promise, `${username}: to be connected`);
-    if (full && !target?.startsWith('/echo')) client.welcome = await client.next({ type: 'welcome' });
+    await within(client.opened.promise, `${client.name}: to be connected`);
+    if (welcomed) {
+        client.welcome = await client.next({ type: 'welcome' });
+        client.token ??= client.welcome.token;
+    }
     return client;
+}
+
+/* The header that carries a token. */
+export function bearing(token, via = 'header') {
+    if (token === undefined || via === 'query') return {};
+    return via === 'cookie' ? { Cookie: `a=b; hubbub_session=${token}` } : { Authorization: `Bearer ${token}` };
+}
+
+/* One more connection of the same user: another tab, or the same person later. */
+export function connectAgain(t, server, client, options) {
+    return connect(t, server, { username: client.name, token: client.token, ...options });
+}
+
+/* Several at once, by name: const { alice, bob } = await people(t, server, 'alice', 'bob') */
+export async function people(t, server, ...usernames) {
+    const all = await Promise.all(usernames.map((username) => connect(t, server, { username })));
+    return Object.fromEntries(usernames.map((username, i) => [username, all[i]]));
+}
+
+/* Somebody the server takes the call of only to say why not: the error, then this close. */
+export async function turnedAway(t, server, close, code, options) {
+    const client = await connect(t, server, { ...options, welcomed: false });
+    const error = await client.next(() => true); // the first frame, no welcome before it
+    assert.equal(error.type, 'error', JSON.stringify(error));
+    assert.equal(error.code, code, error.message);
+    await client.expectClose(close);
+    assert.deepEqual(client.inbox, [], 'nothing but the error');
+    return error;
 }
 
 /* Two members of one room still hear each other: what every abuse has to leave intact. */

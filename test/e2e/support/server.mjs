@@ -5,9 +5,10 @@
  */
 import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
-import { readFileSync, readdirSync } from 'node:fs';
+import { mkdtempSync, readFileSync, readdirSync, rmSync } from 'node:fs';
 import http from 'node:http';
 import net from 'node:net';
+import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { deferred, until, within } from './wait.mjs';
@@ -23,6 +24,13 @@ export async function freePort() {
     const { port } = probe.address();
     await new Promise((resolve) => probe.close(resolve));
     return port;
+}
+
+/* A folder of its own for a test, gone when the test program ends: servers write into it until then. */
+export function folder() {
+    const made = mkdtempSync(path.join(tmpdir(), 'hubbub-'));
+    process.once('exit', () => rmSync(made, { recursive: true, force: true }));
+    return made;
 }
 
 /* The environment without settings of the server that happen to be in it. */
@@ -89,8 +97,9 @@ export function parseMetrics(text) {
 }
 
 class Server {
-    constructor(run, port) {
+    constructor(run, args, port) {
         this.run = run;
+        this.args = args; // what the test asked for
         this.port = port;
         this.pid = run.child.pid;
         this.where = { host: '127.0.0.1', port };
@@ -149,6 +158,13 @@ class Server {
         this.assertClean(end);
     }
 
+    /* SIGKILL: nothing is written, nobody is told. */
+    async kill() {
+        this.stopped = true;
+        this.signal('SIGKILL');
+        await this.exited('the server to be killed');
+    }
+
     assertClean(end) {
         assert.doesNotMatch(this.stderr, SANITIZER);
         assert.deepEqual(end, { code: 0, signal: null }, `the server ended badly:\n${tail(this.stderr)}`);
@@ -159,15 +175,27 @@ function tail(text) {
     return text.split('\n').slice(-40).join('\n');
 }
 
+const RATES = /^--(rate-limits|message-(burst|rate)|(messages|joins|moderation|history)-per-minute|creates-per-hour|connections-per-)/;
+
 /*
- * A server for this test, stopped after it. Unless the test says otherwise it does not spread departures
- * over time, nor wait long for those who do not answer its close, so that stopping is quick.
+ * What tests want unless they say otherwise: a server that does not spread departures over time, nor waits
+ * long for those who do not answer its close, keeps nothing and lets everybody talk as fast as they can.
  */
+function usual(args) {
+    const given = (...names) => names.some((name) => args.some((arg) => arg === name || arg.startsWith(`${name}=`)));
+    return [
+        ...given('--drain') ? [] : ['--drain', '0'],
+        ...given('--close-wait') ? [] : ['--close-wait', '1s'],
+        ...given('--data', '--store') ? [] : ['--store', 'memory'],
+        ...args.some((arg) => RATES.test(arg)) ? [] : ['--no-rate-limits'],
+    ];
+}
+
+/* A server for this test, stopped after it. */
 export async function startServer(t, args = [], options = {}) {
     const port = options.port ?? await freePort();
     const where = args.some((arg) => arg.startsWith('--listen')) ? [] : ['--port', String(port)];
-    const brisk = [['--drain', '0'], ['--close-wait', '1s']].filter(([name]) => !args.includes(name));
-    const server = new Server(launch([...where, ...brisk.flat(), ...args], options), port);
+    const server = new Server(launch([...where, ...usual(args), ...args], options), args, port);
     if (options.where) server.where = options.where(port);
     t.after(() => server.stop());
     const early = server.run.exited.promise.then((end) => {
@@ -187,4 +215,11 @@ export async function startServer(t, args = [], options = {}) {
     });
     early.catch(() => {}); // from now on the end of the server is looked at in stop()
     return server;
+}
+
+/* The next life of a server: the first is stopped unless it is over, and one begins on its port, with the same
+ * data directory and options, or others. */
+export async function startAgain(t, server, args = server.args, options = {}) {
+    await server.stop();
+    return startServer(t, args, { port: server.port, ...options });
 }

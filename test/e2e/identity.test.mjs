@@ -1,0 +1,479 @@
+/*
+ * Who somebody is, over the wire: guests who come back, several tabs of one user, names that look alike,
+ * tokens of other systems and everything that can be wrong with them.
+ */
+import assert from 'node:assert/strict';
+import { readdirSync, statSync, writeFileSync } from 'node:fs';
+import path from 'node:path';
+import { test } from 'node:test';
+import { bearing, connect, connectAgain, people, turnedAway } from './support/client.mjs';
+import { folder, runToEnd, startServer } from './support/server.mjs';
+import { Issuer, now, signToken } from './support/tokens.mjs';
+import { until } from './support/wait.mjs';
+
+const GUEST = /^g[0-9a-f]{16}$/;
+
+/* Guests */
+
+test('a guest gets an identity to come back with', async (t) => {
+    const server = await startServer(t);
+    const alice = await connect(t, server, { username: 'alice' });
+    assert.match(alice.welcome.userId, GUEST);
+    assert.equal(alice.welcome.auth, 'guest');
+    assert.match(alice.welcome.token, /^[\w-]+\.[\w-]+\.[\w-]+$/);
+    assert.ok(!alice.welcome.operator);
+    assert.equal(alice.welcome.tokenExpires, undefined, 'guests need not care');
+    const bob = await connect(t, server, { username: 'bob' });
+    assert.notEqual(bob.welcome.userId, alice.welcome.userId);
+    await alice.close();
+    await bob.close();
+    for (const via of ['header', 'cookie', 'query']) {
+        const again = await connectAgain(t, server, alice, { via });
+        assert.equal(again.welcome.userId, alice.welcome.userId, via);
+        assert.equal(again.welcome.username, 'alice', via);
+        assert.match(again.welcome.token, /^[\w-]+\.[\w-]+\.[\w-]+$/, 'and a token for the next time');
+        await again.close();
+    }
+});
+
+test('a guest who comes back has the old name, or the one now wished for', async (t) => {
+    const server = await startServer(t);
+    const alice = await connect(t, server, { username: 'alice' });
+    await alice.close();
+    const same = await connectAgain(t, server, alice, { username: null });
+    assert.equal(same.welcome.username, 'alice');
+    await same.close();
+    await server.metricUntil('hubbub_users', (n) => n === 0, 'nobody');
+    const other = await connectAgain(t, server, alice, { username: 'alicia' });
+    assert.equal(other.welcome.username, 'alicia');
+    assert.equal(other.welcome.userId, alice.welcome.userId);
+});
+
+test('of several tokens the header counts, then the cookie', async (t) => {
+    const server = await startServer(t);
+    const { alice, bob, carol } = await people(t, server, 'alice', 'bob', 'carol');
+    const query = `/ws?username=x&token=${carol.token}`;
+    const first = await connect(t, server, {
+        target: query, headers: { ...bearing(alice.token), ...bearing(bob.token, 'cookie') },
+    });
+    assert.equal(first.welcome.userId, alice.welcome.userId);
+    const second = await connect(t, server, { target: query, headers: bearing(bob.token, 'cookie') });
+    assert.equal(second.welcome.userId, bob.welcome.userId);
+});
+
+test('tokens of guests are this server’s own', async (t) => {
+    const [here, there] = [await startServer(t), await startServer(t)];
+    const alice = await connect(t, here, { username: 'alice' });
+    await turnedAway(t, there, 4001, 'not_authenticated', { token: alice.token });
+    const [head, body, signature] = alice.token.split('.');
+    const claims = JSON.parse(Buffer.from(body, 'base64url'));
+    assert.equal(claims.sub, alice.welcome.userId);
+    assert.ok(claims.exp - now() > 399 * 86400 && claims.exp - now() <= 400 * 86400 + 60, 'good for 400 days');
+    const other = Buffer.from(JSON.stringify({ ...claims, sub: 'g0123456789abcdef' })).toString('base64url');
+    await turnedAway(t, here, 4001, 'not_authenticated', { token: `${head}.${other}.${signature}` });
+});
+
+/* Several connections of one user */
+
+test('several tabs are one user: one name, told once, counted once', async (t) => {
+    const server = await startServer(t);
+    const { alice, bob } = await people(t, server, 'alice', 'bob');
+    const { userId } = alice.welcome;
+    await bob.join('lobby');
+    await alice.join('lobby');
+    assert.equal((await bob.next({ type: 'join', username: 'alice' })).count, 2);
+
+    const second = await connectAgain(t, server, alice, { username: 'another name' });
+    assert.equal(second.welcome.userId, userId);
+    assert.equal(second.welcome.username, 'alice', 'a user has one name');
+    assert.notEqual(second.welcome.session, alice.welcome.session);
+    assert.equal((await second.join('lobby')).members, 2);
+    const rows = (await bob.ok('members', { room: 'lobby' })).members;
+    assert.deepEqual(rows.map((row) => row.username).sort(), ['alice', 'bob']);
+    assert.deepEqual((await server.request('/rooms')).json().rooms.map((row) => row.members), [2]);
+    await server.metricUntil('hubbub_users', (n) => n === 2, 'two users');
+    assert.equal(await server.metric('hubbub_sessions'), 3);
+
+    await bob.ok('message', { room: 'lobby', content: 'to both' });
+    for (const tab of [alice, second]) await tab.next({ type: 'message', content: 'to both' });
+    await second.ok('message', { room: 'lobby', content: 'from the second' });
+    for (const one of [alice, second, bob]) {
+        const heard = await one.next({ type: 'message', content: 'from the second' });
+        assert.equal(heard.username, 'alice');
+        assert.equal(heard.userId, userId);
+    }
+
+    await alice.close();
+    await server.metricUntil('hubbub_sessions', (n) => n === 2, 'one tab less');
+    await bob.barrier();
+    assert.deepEqual(bob.take({ type: 'leave' }), [], 'alice is still there');
+    assert.deepEqual(bob.take({ type: 'join', username: 'alice' }), [], 'and came once');
+    await second.ok('leave', { room: 'lobby' });
+    assert.equal((await bob.next({ type: 'leave', username: 'alice' })).count, 1);
+});
+
+test('tabs of one user are in rooms on their own', async (t) => {
+    const server = await startServer(t);
+    const { alice, bob } = await people(t, server, 'alice', 'bob');
+    const second = await connectAgain(t, server, alice);
+    for (const one of [alice, bob]) await one.join('a');
+    await second.join('b');
+    await second.refused('not_in_room', 'message', { room: 'a', content: 'x' });
+    await alice.refused('not_in_room', 'message', { room: 'b', content: 'x' });
+    await bob.ok('message', { room: 'a', content: 'hello' });
+    await alice.next({ type: 'message', content: 'hello' });
+    await second.barrier();
+    assert.deepEqual(second.take({ type: 'message' }), []);
+    // Without stay the second tab leaves its own rooms only.
+    await second.ok('join', { room: 'c' });
+    await alice.ok('message', { room: 'a', content: 'still in a' });
+});
+
+test('a room is full of users, not of tabs', async (t) => {
+    const server = await startServer(t, ['--max-per-room', '2']);
+    const { alice, bob, carol } = await people(t, server, 'alice', 'bob', 'carol');
+    await alice.join('lobby');
+    const second = await connectAgain(t, server, alice);
+    await second.join('lobby');
+    await bob.join('lobby');
+    await carol.refused('room_full', 'join', { room: 'lobby' });
+    await (await connectAgain(t, server, bob)).join('lobby');
+});
+
+/* Names */
+
+test('names that look alike count as equal', async (t) => {
+    const server = await startServer(t);
+    const alice = await connect(t, server, { username: 'alice' });
+    assert.equal(alice.welcome.username, 'alice');
+    const same = {
+        'in capitals': 'ALICE', 'wide letters': 'ＡＬＩＣＥ', 'a Cyrillic а': '\u0430lice', 'a one for the l': 'a1ice',
+        'mathematical letters': '\u{1d41a}\u{1d425}\u{1d422}\u{1d41c}\u{1d41e}', 'a space without width': 'ali\u200bce',
+    };
+    for (const [what, username] of Object.entries(same)) {
+        const twin = await connect(t, server, { username });
+        assert.equal(twin.welcome.username, `${username}-2`, what);
+        await twin.close();
+        await server.metricUntil('hubbub_users', (n) => n === 1, 'alice alone');
+    }
+    for (const username of ['alise', 'alicia', 'alice b', 'élise', 'أليس', '愛麗絲']) {
+        assert.equal((await connect(t, server, { username })).welcome.username, username);
+    }
+});
+
+test('who takes a name with a suffix is as unique', async (t) => {
+    const server = await startServer(t);
+    const names = [];
+    for (const username of ['alice-2', 'alice', 'Alice', '\u0430lice']) {
+        names.push((await connect(t, server, { username })).welcome.username);
+    }
+    assert.deepEqual(names, ['alice-2', 'alice', 'Alice-3', '\u0430lice-4']);
+});
+
+test('a user who is online keeps the name against newcomers, and gives it up by leaving', async (t) => {
+    const server = await startServer(t);
+    const alice = await connect(t, server, { username: 'alice' });
+    const second = await connectAgain(t, server, alice);
+    await alice.close();
+    await server.metricUntil('hubbub_sessions', (n) => n === 1, 'the second tab');
+    const late = await connect(t, server, { username: 'alice' });
+    assert.equal(late.welcome.username, 'alice-2');
+    await second.close();
+    await server.metricUntil('hubbub_users', (n) => n === 1, 'the newcomer');
+    assert.equal((await connect(t, server, { username: 'alice' })).welcome.username, 'alice');
+});
+
+/* Tokens of other systems */
+
+for (const alg of ['HS256', 'HS384', 'HS512', 'RS256', 'ES256']) {
+    test(`an identity of another system, ${alg}`, async (t) => {
+        const issuer = new Issuer(alg);
+        const server = await startServer(t, issuer.args);
+        const exp = now() + 3600;
+        for (const via of ['header', 'cookie', 'query']) {
+            const alice = await connect(t, server, {
+                token: issuer.token('id-of-alice', { name: 'alice', exp }), via, username: 'whoever',
+            });
+            const { welcome } = alice;
+            assert.equal(welcome.userId, 'id-of-alice');
+            assert.equal(welcome.username, 'alice', 'the name is the other system’s to say');
+            assert.equal(welcome.auth, 'token');
+            assert.equal(welcome.token, undefined, 'there is one already');
+            assert.equal(welcome.tokenExpires, exp * 1000);
+            await alice.close();
+        }
+        const unnamed = await connect(t, server, { token: issuer.token('just an id', { exp: undefined }), username: null });
+        assert.equal(unnamed.welcome.username, 'just an id');
+        assert.equal(unnamed.welcome.tokenExpires, undefined);
+        await turnedAway(t, server, 4001, 'not_authenticated', { token: new Issuer(alg).token('mallory') });
+    });
+}
+
+test('EdDSA works or is refused in one clear line', async (t) => {
+    const issuer = new Issuer('EdDSA');
+    let server;
+    try {
+        server = await startServer(t, issuer.args);
+    } catch (error) {
+        assert.match(error.message, /EdDSA/);
+        return;
+    }
+    assert.equal((await connect(t, server, { token: issuer.token('alice') })).welcome.userId, 'alice');
+});
+
+test('both kinds together, each on its own, and neither takes the other’s place', async (t) => {
+    const issuer = new Issuer();
+    const token = issuer.token('alice');
+    const both = await startServer(t, [...issuer.args, '--auth', 'both']);
+    const guest = await connect(t, both, { username: 'bob' });
+    assert.match(guest.welcome.userId, GUEST);
+    assert.equal((await connect(t, both, { token })).welcome.userId, 'alice');
+
+    const guests = await startServer(t, [...issuer.args, '--auth', 'guest']);
+    const carol = await connect(t, guests, { username: 'carol' });
+    assert.equal((await connectAgain(t, guests, carol)).welcome.userId, carol.welcome.userId);
+    await turnedAway(t, guests, 4001, 'not_authenticated', { token });
+
+    const data = folder();
+    const strict = ['--data', data, ...issuer.args];
+    const before = await startServer(t, [...strict, '--no-rate-limits']);
+    const dave = await connect(t, before, { username: 'dave' });
+    await before.stop();
+    const tokens = await startServer(t, [...strict, '--auth', 'token']);
+    assert.equal((await connect(t, tokens, { token })).welcome.userId, 'alice');
+    await turnedAway(t, tokens, 4001, 'not_authenticated', { username: 'erin' });
+    await turnedAway(t, tokens, 4001, 'not_authenticated', { token: dave.token });
+    await turnedAway(t, tokens, 4001, 'not_authenticated', { username: 'erin', full: false });
+    await tokens.metricUntil('hubbub_auth_failed_total', (n) => n === 3, 'three');
+});
+
+test('forged, broken and foreign tokens', async (t) => {
+    const issuer = new Issuer('RS256');
+    const server = await startServer(t, [...issuer.args, '--auth-issuer', 'https://id.example', '--auth-audience', 'chat']);
+    const good = { iss: 'https://id.example', aud: 'chat' };
+    const token = (claims, header) => issuer.token('alice', { ...good, ...claims }, header);
+    assert.equal((await connect(t, server, { token: token({}) })).welcome.userId, 'alice');
+    assert.equal((await connect(t, server, { token: token({ aud: ['mail', 'chat'] }) })).welcome.userId, 'alice');
+    assert.equal((await connect(t, server, { token: token({ nbf: now() - 5 }) })).welcome.userId, 'alice');
+
+    const claims = { sub: 'alice', exp: now() + 3600, ...good };
+    const [head, body, signature] = token({}).split('.');
+    const elliptic = new Issuer('ES256');
+    const bad = {
+        'alg none': signToken('none', null, claims),
+        'alg None': signToken('None', null, claims),
+        'alg none with the signature left in': `${signToken('none', null, claims)}${signature}`,
+        'no signature': `${head}.${body}.`,
+        'no signature at all': `${head}.${body}`,
+        'the public key as a secret': signToken('HS256', issuer.publicText(), claims),
+        'the public key, called RS256': signToken('HS256', issuer.publicText(), claims, { alg: 'RS256' }),
+        'another algorithm': signToken('RS512', issuer.privateKey, claims),
+        'a key of another kind': signToken('ES256', elliptic.privateKey, claims),
+        'somebody else’s key': signToken('RS256', new Issuer('RS256').privateKey, claims),
+        'other claims under the signature': `${head}.${Buffer.from(JSON.stringify({ ...claims, sub: 'root' })).toString('base64url')}.${signature}`,
+        'a wrong issuer': token({ iss: 'https://evil.example' }),
+        'no issuer': token({ iss: undefined }),
+        'a wrong audience': token({ aud: 'mail' }),
+        'audiences without ours': token({ aud: ['mail', 'chat2'] }),
+        'no audience': token({ aud: undefined }),
+        'not yet valid': token({ nbf: now() + 3600 }),
+        'nobody': token({ sub: undefined }),
+        'an empty sub': token({ sub: '' }),
+        'a sub that is a number': token({ sub: 7 }),
+        'a sub that is no name': token({ sub: 'a\u0007b' }),
+        'a sub too long': token({ sub: 'x'.repeat(65) }),
+        'a sub in the form of guests': token({ sub: 'g0123456789abcdef' }),
+        'rooms that are none': token({ rooms: 'lobby' }),
+        'a role that is none': token({ rooms: { lobby: 'emperor' } }),
+        'nonsense': 'nonsense', 'dots': '...', 'no JSON': 'YQ.YQ.YQ', 'very long': 'x'.repeat(3000),
+    };
+    for (const [what, token] of Object.entries(bad)) {
+        await t.test(what, (t) => turnedAway(t, server, 4001, 'not_authenticated', { token }));
+    }
+    await t.test('expired', async (t) => {
+        const error = await turnedAway(t, server, 4001, 'token_expired', { token: token({ exp: now() - 60 }) });
+        assert.equal(error.retryAfter, undefined);
+        await turnedAway(t, server, 4001, 'token_expired', { token: token({ exp: now() - 60 }), full: false });
+    });
+    await t.test('a bad token is not a guest', (t) => turnedAway(t, server, 4001, 'not_authenticated', {
+        username: 'alice', token: 'nonsense', via: 'cookie',
+    }));
+    assert.ok(await server.metric('hubbub_auth_failed_total') >= Object.keys(bad).length);
+});
+
+test('keys by kid: a set is read again on SIGHUP, the previous key counts while it is listed', async (t) => {
+    const [old, next, other] = [new Issuer('ES256'), new Issuer('ES256'), new Issuer('ES256')];
+    const file = path.join(folder(), 'jwks.json');
+    const publish = (...keys) => writeFileSync(file, JSON.stringify({ keys }));
+    publish(old.jwk('2026-1'));
+    const server = await startServer(t, ['--auth-alg', 'ES256', '--auth-jwks', file]);
+    const enters = (issuer, kid) => connect(t, server, { token: issuer.token('alice', {}, { kid }) })
+        .then((client) => client.close()).then(() => true, () => false);
+    assert.ok(await enters(old, '2026-1'));
+    assert.ok(!await enters(next, '2026-2'), 'not published yet');
+
+    publish(old.jwk('2026-1'), next.jwk('2026-2'));
+    server.signal('SIGHUP');
+    await until(() => enters(next, '2026-2'), 'the new key');
+    assert.ok(await enters(old, '2026-1'), 'both meanwhile');
+    assert.ok(!await enters(next, '2026-1'), 'the kid says which key');
+    assert.ok(!await enters(other, '2026-2'));
+
+    publish(next.jwk('2026-2'));
+    server.signal('SIGHUP');
+    await until(async () => !await enters(old, '2026-1'), 'the old key to be gone');
+    assert.ok(await enters(next, '2026-2'));
+
+    writeFileSync(file, '{"keys":'); // a bad file is complained of, and all stays as it was
+    const before = server.stderr.length;
+    server.signal('SIGHUP');
+    await until(() => /level=error|level=warn/.test(server.stderr.slice(before)), 'a complaint');
+    assert.ok(await enters(next, '2026-2'));
+});
+
+test('two key files: the previous one is listed as well', async (t) => {
+    const [old, next] = [new Issuer('RS256'), new Issuer('RS256')];
+    const server = await startServer(t, ['--auth-alg', 'RS256', '--auth-key', old.file, '--auth-key', next.file]);
+    for (const issuer of [old, next]) {
+        assert.equal((await connect(t, server, { token: issuer.token('alice') })).welcome.userId, 'alice');
+    }
+});
+
+test('a key that cannot be read, or does not fit, ends the start in one line', async () => {
+    const issuer = new Issuer('RS256');
+    for (const args of [
+        ['--auth-alg', 'RS256', '--auth-key', '/nowhere/at/all.pem'],
+        ['--auth-alg', 'ES256', '--auth-key', issuer.file],
+        ['--auth-alg', 'none', '--auth-key', issuer.file],
+        ['--auth-alg', 'ES256', '--auth-jwks', issuer.file],
+    ]) {
+        const end = await runToEnd(['--port', '0', '--store', 'memory', ...args]);
+        assert.ok([1, 2].includes(end.code), end.stderr);
+        assert.ok(end.stderr.split('\n').filter((line) => /auth|key/i.test(line)).length >= 1, end.stderr);
+    }
+});
+
+/* What a token opens */
+
+test('the claim rooms says which, and with what role at least', async (t) => {
+    const issuer = new Issuer();
+    const server = await startServer(t, issuer.args);
+    const alice = await connect(t, server, { token: issuer.token('alice', { rooms: ['lobby', 'x'] }) });
+    await alice.join('lobby');
+    await alice.join('x');
+    await alice.refused('forbidden', 'join', { room: 'elsewhere', stay: true });
+
+    const bob = await connect(t, server, {
+        token: issuer.token('bob', { rooms: { lobby: 'moderator', '*': 'member', hall: 'owner' } }),
+    });
+    assert.equal((await bob.join('lobby')).role, 'moderator');
+    const carol = await connect(t, server, { username: 'carol' });
+    assert.equal((await carol.join('lobby')).role, 'guest');
+    await bob.ok('mute', { room: 'lobby', user: 'carol' });
+    await carol.join('hall');
+    assert.equal((await bob.join('hall')).role, 'admin', 'owners are not made by token');
+    await carol.join('any');
+    assert.equal((await bob.join('any')).role, 'member');
+});
+
+test('a token may open a restricted room that its bearer is no member of', async (t) => {
+    const issuer = new Issuer();
+    const server = await startServer(t, issuer.args);
+    const alice = await connect(t, server, { username: 'alice' });
+    await alice.ok('create', { room: 'club', visibility: 'restricted' });
+    const bob = await connect(t, server, { token: issuer.token('bob', { rooms: { club: 'member' } }) });
+    assert.equal((await bob.join('club')).role, 'member');
+    const carol = await connect(t, server, { token: issuer.token('carol', {}) });
+    await carol.refused('invite_required', 'join', { room: 'club' });
+});
+
+/* The end of a token */
+
+test('a token about to expire is announced, and renewed or the connection closed', async (t) => {
+    const issuer = new Issuer();
+    const server = await startServer(t, issuer.args);
+    const exp = now() + 3;
+    const alice = await connect(t, server, { token: issuer.token('alice', { exp }) });
+    const bob = await connect(t, server, { token: issuer.token('bob', { exp }) });
+    const small = await connect(t, server, { token: issuer.token('carol', { exp }), full: false });
+    for (const each of [alice, bob]) {
+        const warning = await each.next({ type: 'auth' });
+        assert.equal(warning.expires, exp * 1000);
+        assert.ok(Number.isInteger(warning.in) && warning.in >= 0 && warning.in <= 30, `${warning.in}`);
+    }
+    await alice.refused('forbidden', 'auth', { token: issuer.token('bob') });
+    await alice.refused('not_authenticated', 'auth', { token: 'nonsense' });
+    await alice.refused('not_authenticated', 'auth', { token: new Issuer().token('alice') });
+    await alice.refused('token_expired', 'auth', { token: issuer.token('alice', { exp: now() - 60 }) });
+    await alice.refused('bad_request', 'auth');
+    const later = now() + 3600;
+    const renewed = await alice.ok('auth', { token: issuer.token('alice', { exp: later }) });
+    assert.equal(renewed.userId, 'alice');
+    assert.equal(renewed.expires, later * 1000);
+
+    assert.equal((await bob.expectClose(4001)).reason, 'token_expired');
+    await small.expectClose(4001);
+    assert.deepEqual(small.take({ type: 'auth' }), []);
+    await alice.join('lobby'); // whose first token has expired by now, too
+    assert.deepEqual(alice.take({ type: 'auth' }), [], 'warned once');
+});
+
+test('a token without end may take the place of one with', async (t) => {
+    const issuer = new Issuer();
+    const server = await startServer(t, issuer.args);
+    const exp = now() + 3;
+    const alice = await connect(t, server, { token: issuer.token('alice', { exp }) });
+    const reply = await alice.ok('auth', { token: issuer.token('alice', { exp: undefined }) });
+    assert.equal(reply.expires, undefined);
+    const second = await connect(t, server, { token: issuer.token('alice', { exp }) });
+    await second.expectClose(4001);
+    await alice.join('lobby');
+});
+
+/* hubbub token */
+
+test('hubbub token makes one, signed with the server’s own key', async (t) => {
+    const data = folder();
+    const server = await startServer(t, ['--data', data, '--no-rate-limits', '--auth', 'token']);
+    const make = async (...args) => {
+        const end = await runToEnd(['token', '--data', data, ...args]);
+        assert.equal(end.code, 0, end.stderr);
+        assert.match(end.stdout, /^[\w-]+\.[\w-]+\.[\w-]+\n$/);
+        return end.stdout.trim();
+    };
+    const alice = await connect(t, server, { token: await make('--user', 'alice', '--name', 'Alice B.') });
+    assert.equal(alice.welcome.userId, 'alice');
+    assert.equal(alice.welcome.username, 'Alice B.');
+    assert.equal(alice.welcome.auth, 'token');
+    await alice.join('anywhere');
+
+    const before = Date.now();
+    const bob = await connect(t, server, {
+        token: await make('--user', 'bob', '--room', 'lobby', '--room', 'anywhere:moderator', '--expires', '1h'), username: null,
+    });
+    assert.equal(bob.welcome.username, 'bob');
+    assert.ok(Math.abs(bob.welcome.tokenExpires - before - 3_600_000) < 120_000, `${bob.welcome.tokenExpires}`);
+    assert.equal((await bob.join('anywhere')).role, 'moderator');
+    await bob.join('lobby');
+    await bob.refused('forbidden', 'join', { room: 'elsewhere', stay: true });
+
+    for (const args of [[], ['--user', ''], ['--user', 'x'.repeat(65)], ['--user', 'a', '--room', 'b:emperor'], ['--user', 'a', '--expires', 'soon']]) {
+        const end = await runToEnd(['token', '--data', data, ...args]);
+        assert.notEqual(end.code, 0, args.join(' '));
+        assert.equal(end.stdout, '');
+        assert.equal(end.stderr.trim().split('\n').length, 1, end.stderr);
+    }
+});
+
+test('the server’s own key is nobody else’s to read', async (t) => {
+    const data = path.join(folder(), 'data');
+    const server = await startServer(t, ['--data', data]);
+    assert.equal(statSync(data).mode & 0o777, 0o700);
+    const keys = readdirSync(data).filter((name) => /key/.test(name));
+    assert.equal(keys.length, 1, readdirSync(data).join());
+    assert.equal(statSync(path.join(data, keys[0])).mode & 0o777, 0o600);
+    const alice = await connect(t, server, { username: 'alice' });
+    await server.stop();
+    const next = await startServer(t, ['--data', data]);
+    assert.equal((await connectAgain(t, next, alice)).welcome.userId, alice.welcome.userId, 'the key was kept');
+});
