@@ -1,15 +1,16 @@
 /* From a text frame to a struct request. Runs in reader threads (and in the HTTP routes) on small
  * stacks: json_scan() bounds what cJSON recurses into. Owns nothing, does not block. */
+#include "decode.h"
 #include "json.h"
 
-#include <cjson/cJSON.h>
 #include <hubbub/err.h>
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-/* The fields that mean something in some request. Their types are checked in all of them. */
+/* The fields of the everyday requests. Their types are checked in all of them; for the rest see
+ * decode_args.c. */
 #define FIELD_TABLE(X)            \
     X("type", TYPE, STRING)       \
     X("id", ID, STRING)           \
@@ -72,7 +73,7 @@ static const struct {
         {"chat", REQUEST_MESSAGE},
 };
 
-/* One request on its way. Only the first problem counts. */
+/* One request on its way. */
 struct decoding {
     cJSON *json;
     const cJSON *field[FIELD_COUNT]; // of the right type, or NULL
@@ -82,10 +83,7 @@ struct decoding {
 
 static void refuse(struct decoding *d, enum problem problem, const char *detail)
 {
-    if (d->error.problem)
-        return;
-    d->error.problem = problem;
-    d->error.detail = detail;
+    decode_refuse(&d->error, problem, detail);
 }
 
 static const char *text_of(const struct decoding *d, enum field f)
@@ -184,8 +182,6 @@ static void take_text(struct decoding *d, struct buf *text)
 
 static void read_join(struct decoding *d)
 {
-    if (!d->request.room[0])
-        refuse(d, PROBLEM_INVALID_ROOM, NULL);
     d->request.stay = cJSON_IsTrue(d->field[FIELD_STAY]);
 }
 
@@ -266,12 +262,14 @@ static void read_request(struct decoding *d)
         return;
     switch (d->request.type) {
     case REQUEST_JOIN: read_join(d); break;
-    case REQUEST_MESSAGE: read_message(d, chat); break;
+    case REQUEST_MESSAGE:
+    case REQUEST_NOTICE: read_message(d, chat); break;
     case REQUEST_TYPING: read_typing(d); break;
     case REQUEST_ROOMS: read_rooms(d); break;
     case REQUEST_PING: read_ping(d); break;
     default: break;
     }
+    decode_args(d->json, &d->request, &d->error);
 }
 
 /* Hands the request or the error to the caller. */
@@ -304,6 +302,7 @@ int protocol_decode_room_call(const char *bytes, size_t len, char *session, size
 
     if (decode_object(&d, bytes, len)) {
         read_join(&d);
+        decode_args(d.json, &d.request, &d.error);
         who = cJSON_GetObjectItemCaseSensitive(d.json, "session");
         if (!cJSON_IsString(who))
             refuse(&d, PROBLEM_BAD_REQUEST,

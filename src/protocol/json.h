@@ -9,10 +9,20 @@
  * backslash or control character. */
 size_t json_plain_bytes(const char *s, size_t n);
 
-/* Looks a request over before it is parsed, in one pass and without recursion: UTF-8, one object
- * and nothing behind it, PROTOCOL_MAX_DEPTH, PROTOCOL_MAX_VALUES, no raw control characters, no NUL
- * in a string. What passes may still be no JSON, but is harmless to a recursive parser and to C
- * strings. Returns PROBLEM_NONE, or the problem and its *detail. */
+/* What a text may be. */
+struct json_bounds {
+    const char *openers;    /* what it may begin with: "{", "[" or both */
+    unsigned depth, values; /* objects and arrays inside each other; values in all */
+};
+
+/* Looks a text over before it is parsed, in one pass and without recursion: UTF-8, one object (or list)
+ * and nothing behind it, within the bounds, no raw control characters, no NUL in a string. What passes
+ * may still be no JSON, but is harmless to a recursive parser and to C strings. Returns PROBLEM_NONE, or
+ * the problem and its *detail. */
+enum problem json_scan_within(const char *s, size_t n, const struct json_bounds *bounds,
+                              const char **detail);
+
+/* The same for a request: an object, PROTOCOL_MAX_DEPTH, PROTOCOL_MAX_VALUES. */
 enum problem json_scan(const char *s, size_t n, const char **detail);
 
 #endif

@@ -118,7 +118,8 @@ static bool scan_number(const char **at, const char *end)
     return true;
 }
 
-enum problem json_scan(const char *s, size_t n, const char **detail)
+enum problem json_scan_within(const char *s, size_t n, const struct json_bounds *bounds,
+                              const char **detail)
 {
     const char *p = s, *end = s + n;
     unsigned depth = 0, values = 0;
@@ -130,7 +131,7 @@ enum problem json_scan(const char *s, size_t n, const char **detail)
     }
     while (p < end && is_space(*p))
         p++;
-    if (p == end || *p != '{')
+    if (p == end || !*p || !strchr(bounds->openers, *p))
         return PROBLEM_BAD_JSON;
 
     do {
@@ -141,7 +142,7 @@ enum problem json_scan(const char *s, size_t n, const char **detail)
                 return problem;
         } else if (c == '{' || c == '[') {
             values++;
-            if (++depth > PROTOCOL_MAX_DEPTH)
+            if (++depth > bounds->depth)
                 return PROBLEM_TOO_DEEP;
         } else if (c == '}' || c == ']') {
             depth--;
@@ -164,9 +165,16 @@ enum problem json_scan(const char *s, size_t n, const char **detail)
         *detail = depth > 0 ? "the object does not end" : "there is something behind the object";
         return PROBLEM_BAD_JSON;
     }
-    if (values > PROTOCOL_MAX_VALUES) {
+    if (values > bounds->values) {
         *detail = "too many values";
         return PROBLEM_BAD_REQUEST;
     }
     return PROBLEM_NONE;
+}
+
+enum problem json_scan(const char *s, size_t n, const char **detail)
+{
+    static const struct json_bounds request = {"{", PROTOCOL_MAX_DEPTH, PROTOCOL_MAX_VALUES};
+
+    return json_scan_within(s, n, &request, detail);
 }

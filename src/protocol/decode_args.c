@@ -1,0 +1,324 @@
+/* Fields of the rarer requests: create and update, what moderators ask for, passwords, tokens. Which
+ * request takes and needs which is a table, and so is how each is read. Runs where decode.c does. */
+#include "decode.h"
+
+#include <hubbub/mem.h>
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum {
+    TOKEN_MAX = 8192,
+    LEDGER_MAX = 200, // lines of one reply
+};
+#define SEQ_MAX 9007199254740991.0 // 2^53 - 1: what every reader of JSON takes for itself
+
+/* One field on its way. */
+struct reading {
+    cJSON *value;
+    struct request_args *args;
+    struct request_error *error;
+};
+
+static void refuse(struct reading *r, const char *detail)
+{
+    decode_refuse(r->error, PROBLEM_BAD_REQUEST, detail);
+}
+
+/* The string, or NULL when it is none or longer than `most` bytes. */
+static char *string_of(struct reading *r, size_t most, const char *detail)
+{
+    char *s = cJSON_IsString(r->value) ? r->value->valuestring : NULL;
+
+    if (s && strlen(s) <= most)
+        return s;
+    refuse(r, detail);
+    return NULL;
+}
+
+/* Whether there are control characters, line and paragraph separators included, in UTF-8. */
+static bool has_controls(const char *s, const char *allowed)
+{
+    for (const unsigned char *p = (const unsigned char *)s; *p; p++) {
+        if ((*p < 0x20 && !strchr(allowed, *p)) || *p == 0x7F)
+            return true;
+        if (p[0] == 0xC2 && p[1] < 0xA0)
+            return true;
+        if (p[0] == 0xE2 && p[1] == 0x80 && (p[2] & 0xFE) == 0xA8)
+            return true;
+    }
+    return false;
+}
+
+/* Text for people: a copy, or NULL. */
+static char *prose_of(struct reading *r, size_t most, const char *allowed, const char *detail)
+{
+    const char *s = string_of(r, most, detail);
+
+    if (!s)
+        return NULL;
+    if (has_controls(s, allowed)) {
+        refuse(r, detail);
+        return NULL;
+    }
+    return xstrdup(s);
+}
+
+/* A copy; the original is wiped. */
+static char *secret_of(struct reading *r, size_t most, const char *detail)
+{
+    char *s = string_of(r, most, detail), *copy = NULL;
+
+    if (s) {
+        copy = xstrdup(s);
+        explicit_bzero(s, strlen(s));
+    }
+    return copy;
+}
+
+/* A whole number from least to most, or `least` with an error. */
+static uint64_t number_of(struct reading *r, double least, double most, const char *detail)
+{
+    double v = cJSON_IsNumber(r->value) ? r->value->valuedouble : NAN;
+
+    if (v >= least && v <= most && v == floor(v))
+        return (uint64_t)v;
+    refuse(r, detail);
+    return (uint64_t)least;
+}
+
+/* ---- one function for each field ---------------------------------------------------------------- */
+
+static void read_user(struct reading *r)
+{
+    static const char detail[] = "user is a userId or a user name, 1 to 64 bytes";
+    const char *s = string_of(r, NAME_MAX_BYTES, detail);
+
+    if (s && text_is_name(s, strlen(s)))
+        strcpy(r->args->user, s);
+    else
+        refuse(r, detail);
+}
+
+static void read_reason(struct reading *r)
+{
+    r->args->reason = prose_of(r, REASON_MAX, "\n\t", "reason is a text of at most 500 bytes");
+}
+
+static void read_seconds(struct reading *r)
+{
+    r->args->seconds =
+        (int64_t)number_of(r, 1, SECONDS_MAX, "seconds is a whole number from 1 to 315360000");
+}
+
+static void read_address(struct reading *r)
+{
+    if (!cJSON_IsBool(r->value))
+        refuse(r, "address must be true or false");
+    r->args->address = cJSON_IsTrue(r->value);
+}
+
+static void read_role(struct reading *r)
+{
+    static const char detail[] = "role is owner, admin, moderator or member";
+    const char *s = string_of(r, NAME_MAX_BYTES, detail);
+    int rank = s ? rank_from_name(s) : -1;
+
+    if (rank == RANK_GUEST)
+        refuse(r, "role is owner, admin, moderator or member; the request remove takes it away");
+    else if (rank < 0)
+        refuse(r, detail);
+    else
+        r->args->role = (enum rank)rank;
+}
+
+static void read_seq(struct reading *r)
+{
+    r->args->seq = number_of(r, 1, SEQ_MAX, "seq is the number of a message");
+}
+
+static void read_entry(struct reading *r)
+{
+    r->args->entry = number_of(r, 1, SEQ_MAX, "entry is the number of an entry of the ledger");
+}
+
+static void read_before(struct reading *r)
+{
+    r->args->entry = number_of(r, 1, SEQ_MAX, "before is the number of an entry of the ledger");
+}
+
+static void read_limit(struct reading *r)
+{
+    r->args->limit = (uint32_t)number_of(r, 1, LEDGER_MAX, "limit is a whole number from 1 to 200");
+}
+
+static void read_token(struct reading *r)
+{
+    r->args->token = secret_of(r, TOKEN_MAX, "token is a string of at most 8192 bytes");
+}
+
+static void read_invite(struct reading *r)
+{
+    static const char detail[] = "invite is 1 to 32 characters of 0-9, A-Z, a-z, _ and -";
+    static const char letters[] =
+        "0123456789_-abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ";
+    const char *s = string_of(r, INVITE_MAX, detail);
+
+    if (s && s[strspn(s, letters)] == '\0')
+        strcpy(r->args->invite, s);
+    else
+        refuse(r, detail);
+}
+
+static void read_password(struct reading *r)
+{
+    r->args->password = secret_of(r, PASSWORD_MAX, "password is a string of at most 128 bytes");
+    r->args->given |= ROOM_PASSWORD;
+}
+
+static void read_title(struct reading *r)
+{
+    r->args->title = prose_of(r, TITLE_MAX, "", "title is one line of at most 128 bytes");
+    r->args->given |= ROOM_TITLE;
+}
+
+static void read_topic(struct reading *r)
+{
+    r->args->topic = prose_of(r, TOPIC_MAX, "", "topic is one line of at most 512 bytes");
+    r->args->given |= ROOM_TOPIC;
+}
+
+static void read_visibility(struct reading *r)
+{
+    const char *s = cJSON_GetStringValue(r->value);
+    int visibility = s ? visibility_from_name(s) : -1;
+
+    if (visibility < 0)
+        refuse(r, "visibility is public, restricted or private");
+    else
+        r->args->visibility = (enum visibility)visibility;
+    r->args->given |= ROOM_VISIBILITY;
+}
+
+static void read_max_users(struct reading *r)
+{
+    r->args->max_users =
+        (uint32_t)number_of(r, 0, MAX_USERS_MAX, "maxUsers is a whole number from 0 to 1000000");
+    r->args->given |= ROOM_MAX_USERS;
+}
+
+static void read_slow_mode(struct reading *r)
+{
+    r->args->slow_mode =
+        (uint32_t)number_of(r, 0, SLOW_MODE_MAX, "slowMode is a whole number from 0 to 86400");
+    r->args->given |= ROOM_SLOW_MODE;
+}
+
+/* ---- tables --------------------------------------------------------------------------------------- */
+
+/* Key, name, how it is read, and whether "" counts as absent. (In a join it does for all.) */
+#define ARG_TABLE(X)                               \
+    X("user", USER, user, true)                    \
+    X("reason", REASON, reason, true)              \
+    X("seconds", SECONDS, seconds, false)          \
+    X("address", ADDRESS, address, false)          \
+    X("role", ROLE, role, true)                    \
+    X("seq", SEQ, seq, false)                      \
+    X("entry", ENTRY, entry, false)                \
+    X("before", BEFORE, before, false)             \
+    X("limit", LIMIT, limit, false)                \
+    X("token", TOKEN, token, true)                 \
+    X("invite", INVITE, invite, true)              \
+    X("password", PASSWORD, password, false)       \
+    X("title", TITLE, title, false)                \
+    X("topic", TOPIC, topic, false)                \
+    X("visibility", VISIBILITY, visibility, false) \
+    X("maxUsers", MAX_USERS, max_users, false)     \
+    X("slowMode", SLOW_MODE, slow_mode, false)
+
+enum arg_index {
+#define X(key, name, reader, empty) ARG_INDEX_##name,
+    ARG_TABLE(X)
+#undef X
+        ARG_COUNT
+};
+
+enum arg {
+#define X(key, name, reader, empty) ARG_##name = 1 << ARG_INDEX_##name,
+    ARG_TABLE(X)
+#undef X
+        ARG_ROOM = 1 << ARG_COUNT, // read already; only needed
+};
+
+static const struct {
+    const char *key, *missing;
+    void (*read)(struct reading *r);
+    bool empty;
+} ARGS[ARG_COUNT] = {
+#define X(key, name, reader, empty) {key, key " is missing", read_##reader, empty},
+    ARG_TABLE(X)
+#undef X
+};
+
+enum {
+    SETTINGS =
+        ARG_TITLE | ARG_TOPIC | ARG_VISIBILITY | ARG_MAX_USERS | ARG_PASSWORD | ARG_SLOW_MODE,
+};
+
+/* What a request must and may have. `args`: it has struct request_args in any case. */
+static const struct {
+    unsigned needs, takes;
+    bool args;
+} REQUESTS[REQUEST_COUNT] = {
+    [REQUEST_JOIN] = {ARG_ROOM, ARG_PASSWORD | ARG_INVITE, false},
+    [REQUEST_CREATE] = {ARG_ROOM, SETTINGS, true},
+    [REQUEST_UPDATE] = {ARG_ROOM, SETTINGS, true},
+    [REQUEST_DESTROY] = {ARG_ROOM, ARG_REASON, true},
+    [REQUEST_INVITE] = {ARG_ROOM, ARG_USER, true},
+    [REQUEST_ADD] = {ARG_ROOM | ARG_USER, 0, true},
+    [REQUEST_REMOVE] = {ARG_ROOM | ARG_USER, 0, true},
+    [REQUEST_KICK] = {ARG_ROOM | ARG_USER, ARG_REASON, true},
+    [REQUEST_BAN] = {ARG_USER, ARG_REASON | ARG_SECONDS | ARG_ADDRESS, true},
+    [REQUEST_UNBAN] = {ARG_USER, ARG_REASON, true},
+    [REQUEST_MUTE] = {ARG_ROOM | ARG_USER, ARG_REASON | ARG_SECONDS, true},
+    [REQUEST_UNMUTE] = {ARG_ROOM | ARG_USER, ARG_REASON, true},
+    [REQUEST_ROLE] = {ARG_ROOM | ARG_USER | ARG_ROLE, 0, true},
+    [REQUEST_DELETE] = {ARG_SEQ, ARG_REASON, true},
+    [REQUEST_LEDGER] = {0, ARG_LIMIT | ARG_BEFORE, true},
+    [REQUEST_UNDO] = {ARG_ROOM | ARG_ENTRY, 0, true},
+    [REQUEST_WHY] = {0, 0, true},
+    [REQUEST_NOTICE] = {0, 0, true},
+    [REQUEST_AUTH] = {ARG_TOKEN, 0, true},
+};
+
+static bool is_empty(const cJSON *v)
+{
+    return cJSON_IsString(v) && !*v->valuestring;
+}
+
+void decode_args(cJSON *json, struct request *r, struct request_error *e)
+{
+    unsigned needs = REQUESTS[r->type].needs, takes = needs | REQUESTS[r->type].takes;
+
+    if ((needs & ARG_ROOM) && !r->room[0])
+        decode_refuse(e, PROBLEM_INVALID_ROOM, "room is missing");
+    if (REQUESTS[r->type].args)
+        r->args = xcalloc(1, sizeof(*r->args));
+
+    for (unsigned i = 0; (takes & ~ARG_ROOM) >> i; i++) {
+        if (!(takes & 1U << i))
+            continue;
+        cJSON *v = cJSON_GetObjectItemCaseSensitive(json, ARGS[i].key);
+        bool absent = !v || (is_empty(v) && (ARGS[i].empty || r->type == REQUEST_JOIN));
+        if (absent) {
+            if (needs & 1U << i)
+                decode_refuse(e, PROBLEM_BAD_REQUEST, ARGS[i].missing);
+            continue;
+        }
+        if (!r->args)
+            r->args = xcalloc(1, sizeof(*r->args));
+        ARGS[i].read(&(struct reading){.value = v, .args = r->args, .error = e});
+    }
+    if (r->type == REQUEST_UPDATE && !r->args->given)
+        decode_refuse(e, PROBLEM_BAD_REQUEST, "there is nothing to change");
+}
