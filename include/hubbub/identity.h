@@ -37,15 +37,23 @@ struct identities;
 
 /* NULL with `why` when a key cannot be read or made, or does not fit the algorithm. */
 struct identities *identities_new(const struct identity_config *config, char *why, size_t space);
-/* New keys and settings (not a new `directory`), seen by all checks that begin afterwards; on failure the old
- * ones stay. */
-int identities_reload(struct identities *i, const struct identity_config *config, char *why,
-                      size_t space);
 void identities_free(struct identities *i);
 
-enum auth_mode identities_mode(const struct identities *i);
+/* A reload: everything but `directory` is read anew. NULL with `why`, and the old ring stays. */
+struct keyring;
+struct keyring *keyring_read(const struct identity_config *config, char *why, size_t space);
+/* Takes *ring and nulls it: all checks that begin from now on go by it. */
+void identities_use(struct identities *i, struct keyring **ring);
+void keyring_unref(struct keyring *ring);
 
-/* PROBLEM_NONE and *out filled in; or PROBLEM_NOT_AUTHENTICATED, PROBLEM_TOKEN_EXPIRED, and *detail (static). */
+/* Whether this build can check tokens of that algorithm. */
+bool identity_alg_known(const char *name);
+
+enum auth_mode identities_mode(struct identities *i);
+
+/* PROBLEM_NONE and *out filled in; or PROBLEM_NOT_AUTHENTICATED, PROBLEM_TOKEN_EXPIRED, and *detail, a static
+ * text or NULL for problem_text(). A token has at most 8 KiB. `exp` is exact, `nbf` has 5 s of leeway. The
+ * server's own tokens are known by `iss` and the header `kid`, both "hubbub"; only they may name guests. */
 enum problem identities_check(struct identities *i, const char *token, struct identity *out,
                               const char **detail);
 
@@ -56,8 +64,8 @@ bool identity_is_guest_id(const char *user_id);
 /* A token for a guest, to come back with; malloc'ed. */
 char *identities_guest_token(struct identities *i, const char *user_id, const char *username);
 
-/* `hubbub token`: a token signed with the server's own key. rooms_json NULL: all rooms. expires_s 0: never.
- * malloc'ed; NULL when it cannot be made. */
+/* `hubbub token`: a token signed with the server's own key. grants NULL: all rooms. expires_s 0: never.
+ * malloc'ed; NULL for the id of a guest, and when it would be too long. */
 char *identities_make_token(struct identities *i, const char *user_id, const char *username,
                             const struct grants *grants, int64_t expires_s);
 
