@@ -1,0 +1,1 @@
+static/hubbub.js
