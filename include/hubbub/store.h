@@ -7,7 +7,10 @@
  *
  * A disk that is full or read-only: what cannot be written is kept, in order, and tried again every second;
  * changes are handed back as failed meanwhile and still made when the disk is well. When more wait than
- * STORE_BACKLOG, new ones are refused. */
+ * STORE_BACKLOG, new ones are refused.
+ *
+ * What belongs to a room needs that room's ROOM before it; a change with a record of a room that isn't there
+ * is refused for good (an error in the log: it is a mistake of the program), and holds up nobody. */
 #ifndef HUBBUB_STORE_H
 #define HUBBUB_STORE_H
 
@@ -78,24 +81,26 @@ void change_free(struct change *c); /* with its records; the note must have been
 
 struct store;
 
-/* Owns the change from now on. err: 0, or ERR_SYSTEM when it is not on the disk (yet). Runs on the store's
- * thread, and in store_stop() for what could not be written at all. */
+/* Owns the change from now on, whole, and gets each one once. err: 0 when it is on the disk, ERR_SYSTEM when it
+ * is not (yet). Runs on the store's thread; the store waits for it. */
 typedef void store_done_fn(void *arg, struct change *c, int err);
 typedef void store_load_fn(void *arg, const struct record *r);
 
 /* Opens or makes the database in `directory`, which is made (0700) when it isn't there, and brings its schema up
- * to date. NULL with `why` when that fails: a newer schema than this program's, no permission, a second
- * server on the same directory, not a database. */
+ * to date. NULL with `why`, a whole line, when that fails: a newer schema than this program's, no permission,
+ * a second server on the same directory, not a database. */
 struct store *store_open(const char *directory, char *why, size_t space);
 
 /* Calls fn for all that is kept, rooms before what belongs to them: ROOM, RANK, SANCTION, ADDRESS, LEDGER (of each
- * room the newest `ledger` ones, oldest first), INVITE. What has ended is left out, and deleted. Before
- * store_start(). Returns 0 or ERR_SYSTEM, logged. */
+ * room the newest `ledger` ones, oldest first), INVITE. What has ended is left out, and deleted: sanctions,
+ * invitations, the addresses of users who are not banned from the server any more. The record is borrowed
+ * for the call. Before store_start(). Returns 0 or ERR_SYSTEM, logged. */
 int store_load(struct store *s, uint32_t ledger, store_load_fn *fn, void *arg);
 
+/* 0 or ERR_LIMIT: no room for a thread. */
 int store_start(struct store *s, store_done_fn *done, void *arg);
 
-/* Never waits. Takes *c and nulls it, or leaves it: ERR_FULL, ERR_CLOSED. */
+/* After store_start(); never waits. Takes *c and nulls it, or leaves it: ERR_FULL, ERR_CLOSED. */
 int store_post(struct store *s, struct change **c);
 
 /* Any thread: true while what is posted reaches the disk; else `why` has a short text. */
@@ -103,6 +108,7 @@ bool store_healthy(struct store *s, char *why, size_t space);
 
 /* Writes what waits (trying once more), hands all back, ends the thread. */
 void store_stop(struct store *s);
+/* After store_stop(), or when it was never started. Another server may have the directory then. */
 void store_free(struct store *s);
 
 #endif

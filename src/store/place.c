@@ -1,0 +1,99 @@
+/* Where the store lives: a directory of its own, used by one server at a time. Called by the main thread at
+ * the start. The lock is the kernel's, so it ends with the process, however that ends. */
+#include "store/store_private.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/file.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+enum { PATH_SPACE = 4096 };
+
+/* A directory is there after a power cut once the one above it is on the disk. */
+static void sync_above(const char *path)
+{
+    char above[PATH_SPACE + 4];
+    snprintf(above, sizeof above, "%s/..", path);
+    int fd = open(above, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    if (fd >= 0) {
+        fsync(fd);
+        close(fd);
+    }
+}
+
+static int make_one(const char *path)
+{
+    if (mkdir(path, 0700) == 0)
+        sync_above(path);
+    else if (errno != EEXIST)
+        return -1;
+    return 0;
+}
+
+/* With those above it; 0 or -1 and errno. */
+static int make_all(const char *directory)
+{
+    char path[PATH_SPACE];
+    if ((size_t)snprintf(path, sizeof path, "%s", directory) >= sizeof path) {
+        errno = ENAMETOOLONG;
+        return -1;
+    }
+    for (char *slash = path; slash[0] != '\0' && (slash = strchr(slash + 1, '/')) != NULL;) {
+        *slash = '\0';
+        int err = make_one(path);
+        *slash = '/';
+        if (err != 0)
+            return -1;
+    }
+    return make_one(path);
+}
+
+/* Who has the lock, for people: the holder's process id is in the file. */
+static void tell_holder(int fd, const char *directory, char *why, size_t space)
+{
+    char pid[16] = "";
+    ssize_t n = pread(fd, pid, sizeof pid - 1, 0);
+    if (n > 0)
+        pid[strcspn(pid, "\n")] = '\0';
+    snprintf(why, space, "data directory %s is in use by another server%s%s", directory,
+             n > 0 ? ", process " : "", pid);
+}
+
+static void write_pid(int fd)
+{
+    char pid[16];
+    int n = snprintf(pid, sizeof pid, "%d\n", (int)getpid());
+    /* Only for people, so a full disk is no reason to stop here. */
+    if (ftruncate(fd, 0) == 0 && pwrite(fd, pid, (size_t)n, 0) < n)
+        errno = 0;
+}
+
+int place_lock(const char *directory, char *why, size_t space)
+{
+    char path[PATH_SPACE + 16];
+    if (make_all(directory) != 0) {
+        snprintf(why, space, "cannot make the data directory %s: %s", directory, strerror(errno));
+        return -1;
+    }
+    snprintf(path, sizeof path, "%s/hubbub.lock", directory);
+    int fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+    if (fd < 0) {
+        snprintf(why, space, "cannot write to the data directory %s: %s", directory,
+                 strerror(errno));
+        return -1;
+    }
+    if (flock(fd, LOCK_EX | LOCK_NB) == 0) {
+        write_pid(fd);
+        return fd;
+    }
+    if (errno == EWOULDBLOCK)
+        tell_holder(fd, directory, why, space);
+    else
+        snprintf(why, space, "cannot lock %s: %s", path, strerror(errno));
+    close(fd);
+    return -1;
+}

@@ -1,0 +1,65 @@
+/* Changes and their records as plain data. Whoever has a change owns all of it; no locks. */
+#include "store/store_private.h"
+
+#include <hubbub/check.h>
+#include <hubbub/mem.h>
+#include <stdlib.h>
+
+struct change *change_new(void)
+{
+    return xcalloc(1, sizeof(struct change));
+}
+
+struct record *change_add(struct change *c, enum record_type type)
+{
+    REQUIRE(type < RECORD_COUNT);
+    struct record *r = xcalloc(1, sizeof *r);
+    r->type = type;
+    if (c->last != NULL)
+        c->last->next = r;
+    else
+        c->first = r;
+    c->last = r;
+    return r;
+}
+
+void record_clear(struct record *r)
+{
+    free(r->title);
+    free(r->topic);
+    free(r->password);
+    free(r->reason);
+    *r = (struct record){.type = r->type};
+}
+
+void change_free(struct change *c)
+{
+    REQUIRE(c->note == NULL);
+    while (c->first != NULL) {
+        struct record *r = c->first;
+        c->first = r->next;
+        record_clear(r);
+        free(r);
+    }
+    free(c);
+}
+
+static char *copy_text(const char *s)
+{
+    return s != NULL ? xstrdup(s) : NULL;
+}
+
+struct change *change_copy(const struct change *c)
+{
+    struct change *copy = change_new();
+    for (const struct record *r = c->first; r != NULL; r = r->next) {
+        struct record *to = change_add(copy, r->type);
+        *to = *r;
+        to->next = NULL;
+        to->title = copy_text(r->title);
+        to->topic = copy_text(r->topic);
+        to->password = copy_text(r->password);
+        to->reason = copy_text(r->reason);
+    }
+    return copy;
+}

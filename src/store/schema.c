@@ -1,0 +1,105 @@
+/* The schema, as the steps that led to it. A database remembers how many it has taken (PRAGMA user_version)
+ * and takes the rest when it is opened, each in a transaction of its own. Steps that were ever released
+ * are never changed: what shall be different is a new step at the end.
+ *
+ * All text is plain. A row of `rooms` with the empty name stands for the server itself, so that its sanctions
+ * and its ledger are like a room's. */
+#include "store/store_private.h"
+
+#include <hubbub/err.h>
+#include <sqlite3.h>
+#include <stdio.h>
+
+enum { APPLICATION_ID = 0x68756262 }; /* "hubb": see file(1) and PRAGMA application_id */
+
+#define OF_A_ROOM "room TEXT NOT NULL REFERENCES rooms (room) ON DELETE CASCADE, "
+
+static const char *const STEPS[] = {
+    /* 1 */
+    "CREATE TABLE rooms (room TEXT NOT NULL PRIMARY KEY, title TEXT NOT NULL, topic TEXT NOT NULL,"
+    "  password TEXT NOT NULL, visibility TEXT NOT NULL, max_users INTEGER NOT NULL,"
+    "  slow_mode INTEGER NOT NULL) STRICT, WITHOUT ROWID;"
+    "INSERT INTO rooms VALUES ('', '', '', '', 'private', 0, 0);"
+    "CREATE TABLE ranks (" OF_A_ROOM "user_id TEXT NOT NULL, username TEXT NOT NULL,"
+    "  rank TEXT NOT NULL, PRIMARY KEY (room, user_id)) STRICT, WITHOUT ROWID;"
+    "CREATE TABLE sanctions (" OF_A_ROOM "user_id TEXT NOT NULL, username TEXT NOT NULL,"
+    "  action TEXT NOT NULL, by_name TEXT NOT NULL, by_id TEXT NOT NULL, by_rank TEXT NOT NULL,"
+    "  reason TEXT NOT NULL, ts INTEGER NOT NULL, until INTEGER NOT NULL, entry INTEGER NOT NULL,"
+    "  PRIMARY KEY (room, user_id, action)) STRICT, WITHOUT ROWID;"
+    "CREATE TABLE ledger (" OF_A_ROOM "entry INTEGER NOT NULL, action TEXT NOT NULL,"
+    "  user_id TEXT NOT NULL, username TEXT NOT NULL, by_name TEXT NOT NULL, by_id TEXT NOT NULL,"
+    "  by_rank TEXT NOT NULL, reason TEXT NOT NULL, ts INTEGER NOT NULL, until INTEGER NOT NULL,"
+    "  undone INTEGER NOT NULL, PRIMARY KEY (room, entry)) STRICT, WITHOUT ROWID;"
+    "CREATE TABLE invites (" OF_A_ROOM "code TEXT NOT NULL, user_id TEXT NOT NULL,"
+    "  by_id TEXT NOT NULL, until INTEGER NOT NULL, PRIMARY KEY (room, code))"
+    "  STRICT, WITHOUT ROWID;",
+    /* 2: bans by address */
+    "CREATE TABLE addresses (user_id TEXT NOT NULL, address TEXT NOT NULL,"
+    "  PRIMARY KEY (user_id, address)) STRICT, WITHOUT ROWID;",
+};
+
+int schema_latest(void)
+{
+    return sizeof STEPS / sizeof STEPS[0];
+}
+
+/* The one number that a query gives; 0, or ERR_SYSTEM. */
+static int ask(sqlite3 *sql, const char *query, int *number)
+{
+    sqlite3_stmt *st = NULL;
+    int err = ERR_SYSTEM;
+    if (sqlite3_prepare_v2(sql, query, -1, &st, NULL) == SQLITE_OK &&
+        sqlite3_step(st) == SQLITE_ROW) {
+        *number = sqlite3_column_int(st, 0);
+        err = 0;
+    }
+    sqlite3_finalize(st);
+    return err;
+}
+
+static int run(sqlite3 *sql, const char *text)
+{
+    return sqlite3_exec(sql, text, NULL, NULL, NULL) == SQLITE_OK ? 0 : ERR_SYSTEM;
+}
+
+static int take_step(sqlite3 *sql, int version)
+{
+    char mark[96];
+    snprintf(mark, sizeof mark, "PRAGMA user_version = %d; PRAGMA application_id = %d; COMMIT",
+             version, APPLICATION_ID);
+    int err = run(sql, "BEGIN IMMEDIATE");
+    if (err == 0)
+        err = run(sql, STEPS[version - 1]);
+    return err != 0 ? err : run(sql, mark);
+}
+
+int schema_migrate(sqlite3 *sql, int to, char *why, size_t space)
+{
+    int application, version, tables, err;
+    if ((err = ask(sql, "PRAGMA application_id", &application)) != 0 ||
+        (err = ask(sql, "PRAGMA user_version", &version)) != 0 ||
+        (err = ask(sql, "SELECT count(*) FROM sqlite_schema", &tables)) != 0)
+        goto failed;
+    bool empty = application == 0 && version == 0 && tables == 0;
+    if (application != APPLICATION_ID && !empty) {
+        snprintf(why, space, "it is the database of another program");
+        return ERR_INVALID;
+    }
+    if (version > to) {
+        snprintf(why, space,
+                 "its schema has version %d, and this program (" HUBBUB_VERSION
+                 ") knows versions up to %d: a newer one has written it",
+                 version, to);
+        return ERR_INVALID;
+    }
+    while (version < to)
+        if ((err = take_step(sql, ++version)) != 0)
+            goto failed;
+    return 0;
+
+failed:
+    snprintf(why, space, "%s", sqlite3_errmsg(sql));
+    if (!sqlite3_get_autocommit(sql))
+        run(sql, "ROLLBACK");
+    return err;
+}

@@ -1,0 +1,259 @@
+/* The store's thread: takes what waits in its inbox, writes it in one transaction, tells whoever posted it. It
+ * blocks on the disk and on nothing else; nobody waits for it.
+ *
+ * What cannot be written stays in `waiting`, in order and in front of what comes, until it can. */
+#include "store/store_private.h"
+
+#include <hubbub/buf.h>
+#include <hubbub/channel.h>
+#include <hubbub/check.h>
+#include <hubbub/clock.h>
+#include <hubbub/err.h>
+#include <hubbub/log.h>
+#include <hubbub/mem.h>
+#include <hubbub/metrics.h>
+#include <hubbub/thread.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+enum {
+    STORE_STACK = 256 * 1024,
+    STUCK_S = 10, /* a disk that takes longer for one commit is not well */
+};
+
+struct store {
+    struct channel inbox;
+    uint32_t backlog;   /* atomic: changes posted and neither written nor refused */
+    int64_t busy_since; /* atomic: when the present commit began; 0: none */
+
+    pthread_mutex_t mu;
+    /* under mu */
+    bool unwell;
+    char why[256];
+
+    /* set before the thread starts */
+    int lock;
+    struct thread *thread;
+    store_done_fn *done;
+    void *arg;
+
+    /* the thread's */
+    struct db *db;
+    int64_t retry_at;
+    size_t n;    /* in waiting */
+    size_t told; /* the first of them: copies of what was handed back as failed */
+    struct change *waiting[STORE_BACKLOG + 1]; /* never full: there is always room to receive */
+};
+
+struct store *store_open(const char *directory, char *why, size_t space)
+{
+    int lock = place_lock(directory, why, space);
+    if (lock < 0)
+        return NULL;
+    struct buf path = BUF_INIT;
+    buf_printf(&path, "%s/hubbub.db", directory);
+    struct db *db = db_open(path.data, why, space);
+    buf_fini(&path);
+    if (db == NULL) {
+        close(lock);
+        return NULL;
+    }
+    struct store *s = xcalloc(1, sizeof *s);
+    s->lock = lock;
+    s->db = db;
+    pthread_mutex_init(&s->mu, NULL);
+    channel_init(&s->inbox, STORE_BACKLOG);
+    return s;
+}
+
+void store_free(struct store *s)
+{
+    REQUIRE(s->n == 0);
+    channel_fini(&s->inbox);
+    pthread_mutex_destroy(&s->mu);
+    db_close(s->db);
+    close(s->lock); /* last: now another server may have the directory */
+    free(s);
+}
+
+int store_load(struct store *s, uint32_t ledger, store_load_fn *fn, void *arg)
+{
+    REQUIRE(s->thread == NULL);
+    int err = db_load(s->db, ledger, clock_wall_ms(), fn, arg);
+    if (err != 0)
+        log_error("store: cannot be read", LOG_STR("error", db_error(s->db)));
+    return err;
+}
+
+int store_exec(struct store *s, const char *sql)
+{
+    return db_exec(s->db, sql);
+}
+
+/* ---- other threads ------------------------------------------------------------------------------- */
+
+static void count_backlog(struct store *s, int n)
+{
+    __atomic_fetch_add(&s->backlog, (uint32_t)n, __ATOMIC_RELAXED);
+    metric_add(METRIC_STORE_BACKLOG, n);
+}
+
+int store_post(struct store *s, struct change **c)
+{
+    REQUIRE(s->done != NULL);
+    if (__atomic_load_n(&s->backlog, __ATOMIC_RELAXED) >= STORE_BACKLOG)
+        return ERR_FULL;
+    count_backlog(s, 1); /* first: it may be written before channel_send() returns */
+    int err = channel_send(&s->inbox, *c, DEADLINE_NOW);
+    if (err == 0)
+        *c = NULL;
+    else
+        count_backlog(s, -1);
+    return err;
+}
+
+bool store_healthy(struct store *s, char *why, size_t space)
+{
+    pthread_mutex_lock(&s->mu);
+    bool well = !s->unwell;
+    if (!well)
+        snprintf(why, space, "%s", s->why);
+    pthread_mutex_unlock(&s->mu);
+
+    int64_t since = __atomic_load_n(&s->busy_since, __ATOMIC_RELAXED);
+    int64_t busy = since != 0 ? (clock_now() - since) / NS_PER_S : 0;
+    if (well && busy >= STUCK_S) {
+        snprintf(why, space, "the disk has not answered for %d s", (int)busy);
+        well = false;
+    }
+    return well;
+}
+
+/* ---- the thread ---------------------------------------------------------------------------------- */
+
+static void set_unwell(struct store *s)
+{
+    pthread_mutex_lock(&s->mu);
+    bool first = !s->unwell;
+    s->unwell = true;
+    snprintf(s->why, sizeof s->why, "%s", db_error(s->db));
+    pthread_mutex_unlock(&s->mu);
+    if (first)
+        log_error("store: changes cannot be written, trying on", LOG_STR("error", db_error(s->db)),
+                  LOG_INT("waiting", s->n));
+}
+
+static void set_well(struct store *s)
+{
+    if (s->unwell) { /* only this thread writes it */
+        pthread_mutex_lock(&s->mu);
+        s->unwell = false;
+        pthread_mutex_unlock(&s->mu);
+        log_info("store: changes are written again", LOG_INT("waited", s->told));
+    }
+}
+
+/* The first `told` have been handed back before. */
+static void on_written(struct store *s)
+{
+    size_t n = s->n, told = s->told;
+    set_well(s);
+    s->n = s->told = 0;
+    metric_add(METRIC_STORE_CHANGES, (int64_t)n);
+    count_backlog(s, -(int)n);
+    for (size_t i = 0; i < told; i++)
+        change_free(s->waiting[i]);
+    for (size_t i = told; i < n; i++)
+        s->done(s->arg, s->waiting[i], 0);
+}
+
+static void on_failed(struct store *s)
+{
+    metric_add(METRIC_STORE_FAILURES, 1);
+    set_unwell(s);
+    s->retry_at = clock_now() + NS_PER_S;
+    for (; s->told < s->n; s->told++) {
+        struct change *c = s->waiting[s->told];
+        s->waiting[s->told] = change_copy(c);
+        s->done(s->arg, c, ERR_SYSTEM);
+    }
+}
+
+/* The database will never take this one; it must not hold up the others. */
+static void on_refused(struct store *s, size_t at)
+{
+    struct change *c = s->waiting[at];
+    bool told = at < s->told;
+    log_error("store: a change makes no sense and is left out", LOG_STR("error", db_error(s->db)),
+              LOG_STR("room", c->first->room));
+    metric_add(METRIC_STORE_FAILURES, 1);
+    count_backlog(s, -1);
+    memmove(&s->waiting[at], &s->waiting[at + 1], (s->n - at - 1) * sizeof s->waiting[0]);
+    s->n--;
+    if (told) {
+        s->told--;
+        change_free(c);
+    } else {
+        s->done(s->arg, c, ERR_SYSTEM);
+    }
+}
+
+static void write_waiting(struct store *s)
+{
+    size_t at = 0;
+    int err;
+    __atomic_store_n(&s->busy_since, clock_now(), __ATOMIC_RELAXED);
+    while ((err = db_write(s->db, s->waiting, s->n, &at)) == ERR_INVALID)
+        on_refused(s, at);
+    __atomic_store_n(&s->busy_since, 0, __ATOMIC_RELAXED);
+    if (err == 0)
+        on_written(s);
+    else
+        on_failed(s);
+}
+
+/* At the end. All that is left has been handed back. */
+static void give_up(struct store *s)
+{
+    if (s->n > 0)
+        log_error("store: changes are lost", LOG_INT("changes", s->n),
+                  LOG_STR("error", db_error(s->db)));
+    count_backlog(s, -(int)s->n);
+    while (s->n > 0)
+        change_free(s->waiting[--s->n]);
+    s->told = 0;
+}
+
+static void store_main(void *arg)
+{
+    struct store *s = arg;
+    int got;
+    do {
+        got = channel_recv(&s->inbox, (void **)&s->waiting[s->n],
+                           (uint32_t)(STORE_BACKLOG + 1 - s->n),
+                           s->n > 0 ? s->retry_at : DEADLINE_NEVER);
+        if (got > 0)
+            s->n += (size_t)got;
+        if (s->n > 0)
+            write_waiting(s);
+    } while (got != ERR_CLOSED);
+    give_up(s);
+}
+
+int store_start(struct store *s, store_done_fn *done, void *arg)
+{
+    s->done = done;
+    s->arg = arg;
+    return thread_start(&s->thread, "store", STORE_STACK, store_main, s);
+}
+
+void store_stop(struct store *s)
+{
+    channel_close(&s->inbox);
+    if (s->thread != NULL) /* it never started */
+        thread_join(s->thread);
+    else if (s->done != NULL)
+        store_main(s);
+}

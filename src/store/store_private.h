@@ -1,0 +1,73 @@
+/* Inside the store: the directory and its lock, the database, its schema, records. */
+#ifndef HUBBUB_STORE_PRIVATE_H
+#define HUBBUB_STORE_PRIVATE_H
+
+#include <hubbub/store.h>
+#include <stddef.h>
+#include <stdint.h>
+
+struct sqlite3;
+
+/* ---- place.c: where it lives --------------------------------------------------------------------- */
+
+/* Makes the directory if need be and locks it. Returns the descriptor that holds the lock until it is
+ * closed, or -1 with `why`. */
+int place_lock(const char *directory, char *why, size_t space);
+
+/* ---- records.c ----------------------------------------------------------------------------------- */
+
+/* A change with the same records and no note. */
+struct change *change_copy(const struct change *c);
+/* Frees what the record owns, and empties it. */
+void record_clear(struct record *r);
+
+/* ---- fields.c: the members of a record by the names of their columns ----------------------------- */
+
+/* The field of this column, or -1. */
+int field_find(const char *column);
+
+enum field_kind { FIELD_TEXT, FIELD_NUMBER };
+
+struct field_value {
+    enum field_kind kind;
+    const char *text; /* borrowed */
+    int64_t number;
+};
+
+struct field_value field_get(const struct record *r, int field);
+/* False when the record cannot hold it: a word that is none, a name that is too long. */
+bool field_set(struct record *r, int field, const char *text, int64_t number);
+
+/* ---- schema.c ------------------------------------------------------------------------------------ */
+
+/* The version that this program reads and writes. */
+int schema_latest(void);
+/* Brings an open database to version `to`, a transaction a step. Refuses, having touched nothing, what is
+ * no database of this program, and one that is newer. 0, or ERR_INVALID, ERR_SYSTEM with `why`. */
+int schema_migrate(struct sqlite3 *sql, int to, char *why, size_t space);
+
+/* ---- sqlite.c ------------------------------------------------------------------------------------ */
+
+struct db;
+
+/* Opens or makes the file, and brings its schema up to date. NULL with `why`. */
+struct db *db_open(const char *path, char *why, size_t space);
+void db_close(struct db *db);
+
+/* All n changes in one transaction, which is on the disk when this returns 0. Else nothing is written:
+ * ERR_SYSTEM, which may pass, or ERR_INVALID: it refuses the change *at for what it says. */
+int db_write(struct db *db, struct change *const *changes, size_t n, size_t *at);
+
+/* See store_load(). Sanctions and invitations that ended before `now` do not count. */
+int db_load(struct db *db, uint32_t ledger, int64_t now, store_load_fn *fn, void *arg);
+
+/* What went wrong last. */
+const char *db_error(const struct db *db);
+
+/* ---- store.c, for tests -------------------------------------------------------------------------- */
+
+/* Runs SQL on the store's own connection, which is safe at any time. Returns SQLite's code. */
+int store_exec(struct store *s, const char *sql);
+int db_exec(struct db *db, const char *sql);
+
+#endif
