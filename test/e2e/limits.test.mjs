@@ -1,0 +1,215 @@
+/*
+ * What the server does about those who ask for too much, over the wire: every rate, abuse, too many
+ * connections; who is exempt, and that the metrics tell by which rule. Figures are chosen so that a slow
+ * machine does not matter: bursts that are used up at once, and rates that fill up within hours or at once.
+ */
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { connect, connectAgain, people, refusal, turnedAway } from './support/client.mjs';
+import { startServer } from './support/server.mjs';
+import { Issuer } from './support/tokens.mjs';
+import { until } from './support/wait.mjs';
+
+/* Asks until it is refused by a rate; how often it was not, and the refusal. */
+async function untilLimited(one, type, fields = () => ({}), most = 100) {
+    for (let done = 0; done < most; done++) {
+        const reply = await one.request(type, fields(done));
+        if (reply.code !== 'rate_limited') continue;
+        assert.ok(Number.isInteger(reply.retryAfter) && reply.retryAfter >= 1, JSON.stringify(reply));
+        return { done, reply };
+    }
+    throw new Error(`${type}: never limited`);
+}
+
+test('messages: a burst, then so many a second', async (t) => {
+    const server = await startServer(t, ['--message-burst', '3', '--message-rate', '1', '--messages-per-minute', '600']);
+    const { alice, bob } = await people(t, server, 'alice', 'bob');
+    await alice.join('lobby'); // it is alice's
+    await bob.join('lobby');
+    const { done, reply } = await untilLimited(bob, 'message', (i) => ({ room: 'lobby', content: `${i}` }));
+    assert.ok(done >= 3, `a burst of 3, not ${done}`);
+    assert.equal(reply.room, 'lobby');
+    const { reasons } = await bob.ok('why', { room: 'lobby' });
+    for (const reason of reasons) assert.equal(reason.rule, 'rate_limited'); // unless it is over already
+    await until(async () => (await bob.request('message', { content: 'slowly' })).type === 'ok', 'bob to be heard again');
+    const heard = (await alice.next({ type: 'message', content: 'slowly' })).seq;
+    assert.equal(heard, done + 1, 'what was refused has no number');
+    assert.ok(await server.metric('hubbub_limited_messages_total') >= 1);
+});
+
+test('messages: so many a minute, over all connections of a user', async (t) => {
+    const server = await startServer(t, ['--message-burst', '100', '--message-rate', '1000', '--messages-per-minute', '6']);
+    const { alice, bob, carol } = await people(t, server, 'alice', 'bob', 'carol');
+    for (const one of [alice, bob, carol]) await one.join('lobby');
+    const second = await connectAgain(t, server, bob);
+    await second.join('lobby');
+    for (let i = 0; i < 3; i++) {
+        for (const tab of [bob, second]) await tab.ok('message', { content: 'x' });
+    }
+    for (const tab of [second, bob]) {
+        const error = await tab.refused('rate_limited', 'message', { content: 'x' });
+        assert.ok(error.retryAfter >= 1 && error.retryAfter <= 60);
+    }
+    const [reason] = (await bob.ok('why')).reasons;
+    assert.equal(reason.rule, 'rate_limited');
+    assert.ok(reason.retryAfter >= 1 && reason.retryAfter <= 60);
+    await carol.ok('message', { content: 'each on their own' });
+    for (let i = 0; i < 20; i++) await alice.ok('message', { content: 'as who runs the room likes' });
+    assert.equal(await server.metric('hubbub_limited_messages_total'), 2);
+});
+
+for (const [rule, option, type, fields, prepare] of [
+    ['joins', '--joins-per-minute', 'join', (i) => ({ room: `room ${i}` })],
+    ['creates', '--creates-per-hour', 'create', (i) => ({ room: `room ${i}` })],
+    ['moderation', '--moderation-per-minute', 'invite', () => ({ room: 'own' }), (one) => one.ok('create', { room: 'own' })],
+]) {
+    test(`${rule}: ${option}`, async (t) => {
+        const server = await startServer(t, [option, '5']);
+        const { alice, bob } = await people(t, server, 'alice', 'bob');
+        await prepare?.(alice);
+        const { done } = await untilLimited(alice, type, fields);
+        assert.ok(done >= 5 && done <= 6, `${done} of 5`); // one may have come back meanwhile
+        assert.ok(await server.metric(`hubbub_limited_${rule}_total`) >= 1);
+        await prepare?.(bob).catch(() => {}); // each on their own
+        if (!prepare) await bob.ok(type, fields('of bob'));
+        await alice.ok('ping').catch((error) => assert.match(error.message, /pong/)); // other calls go on
+    });
+}
+
+test('all other requests have a rate as well', async (t) => {
+    const server = await startServer(t, ['--rate-limits']);
+    const alice = await connect(t, server, { username: 'alice' });
+    await untilLimited(alice, 'rooms', () => ({}), 5000);
+    assert.ok(await server.metric('hubbub_limited_requests_total') >= 1);
+});
+
+test('who goes on after being told is let go with 4029, and stays out for a while', async (t) => {
+    const server = await startServer(t, ['--trusted-proxy', '127.0.0.1', '--message-burst', '1', '--message-rate', '1',
+        '--messages-per-minute', '1']);
+    const from = (address) => ({ headers: { 'X-Forwarded-For': address } });
+    const alice = await connect(t, server, { username: 'alice', ...from('203.0.113.1') });
+    await alice.join('lobby');
+    const mallory = await connect(t, server, { username: 'mallory', ...from('203.0.113.7') });
+    await mallory.join('lobby');
+    const flood = setInterval(() => {
+        for (let i = 0; i < 50; i++) mallory.send({ type: 'message', room: 'lobby', content: 'spam' });
+    }, 20);
+    t.after(() => clearInterval(flood));
+    const end = await mallory.expectClose(4029);
+    clearInterval(flood);
+    assert.equal(end.reason, 'flooding');
+    const errors = mallory.take({ type: 'error' });
+    assert.ok(errors.length >= 1);
+    for (const error of errors) assert.equal(error.code, 'rate_limited');
+    await alice.next({ type: 'leave', username: 'mallory' });
+    await server.metricUntil('hubbub_flooding_clients_closed_total', (n) => n === 1, 'one');
+
+    const kept = await refusal(t, server, { username: 'mallory', ...from('203.0.113.7') });
+    assert.equal(kept.status, 429);
+    const wait = Number(kept.headers['retry-after']);
+    assert.ok(wait >= 1 && wait <= 10, `${wait}`);
+    await connect(t, server, { username: 'bob', ...from('203.0.113.8') }); // not from next door
+    await connect(t, server, { username: 'carol', ...from('203.0.113.7, 203.0.113.9') }); // the hop before is hearsay
+});
+
+test('too many connections of one user: 4010', async (t) => {
+    const server = await startServer(t, ['--connections-per-user', '3']);
+    const alice = await connect(t, server, { username: 'alice' });
+    const tabs = [];
+    for (let i = 0; i < 2; i++) tabs.push(await connectAgain(t, server, alice));
+    await turnedAway(t, server, 4010, 'rate_limited', { username: 'alice', token: alice.token });
+    await turnedAway(t, server, 4010, 'rate_limited', { username: 'alice', token: alice.token, full: false });
+    await server.metricUntil('hubbub_limited_user_total', (n) => n === 2, 'two');
+    await connect(t, server, { username: 'bob' });
+    await tabs[0].close();
+    await until(async () => {
+        const tab = await connect(t, server, { token: alice.token, welcomed: false });
+        return (await tab.next(() => true)).type === 'welcome';
+    }, 'the place to be free again');
+});
+
+test('too many connections of one address: 4010, but not of this machine', async (t) => {
+    const server = await startServer(t, ['--trusted-proxy', '127.0.0.1', '--connections-per-address', '2']);
+    const from = { headers: { 'X-Forwarded-For': '203.0.113.7' } };
+    const alice = await connect(t, server, { username: 'alice', ...from });
+    await connect(t, server, { username: 'bob', ...from });
+    await turnedAway(t, server, 4010, 'rate_limited', { username: 'carol', ...from });
+    await server.metricUntil('hubbub_limited_address_total', (n) => n === 1, 'one');
+    await connect(t, server, { username: 'carol', headers: { 'X-Forwarded-For': '203.0.113.8' } });
+    for (let i = 0; i < 5; i++) await connect(t, server);
+    await alice.close();
+    await until(async () => {
+        const next = await connect(t, server, { ...from, welcomed: false });
+        return (await next.next(() => true)).type === 'welcome';
+    }, 'the place to be free again');
+});
+
+test('X-Forwarded-For counts only from a trusted proxy', async (t) => {
+    const server = await startServer(t, ['--connections-per-address', '2']);
+    for (let i = 0; i < 5; i++) { // this machine is exempt, whatever it says it speaks for
+        await connect(t, server, { headers: { 'X-Forwarded-For': '203.0.113.7' } });
+    }
+    const nets = await startServer(t, ['--connections-per-address', '1', '--trusted-proxy', '127.0.0.0/8',
+        '--trusted-proxy', '203.0.113.0/24']);
+    await connect(t, nets, { headers: { 'X-Forwarded-For': '198.51.100.1, 203.0.113.7' } });
+    await turnedAway(t, nets, 4010, 'rate_limited', {
+        headers: { 'X-Forwarded-For': '9.9.9.9, 198.51.100.1, 203.0.113.9, 203.0.113.200' },
+    });
+    await connect(t, nets, { headers: { 'X-Forwarded-For': '2001:db8::1' } });
+    await turnedAway(t, nets, 4010, 'rate_limited', { headers: { 'X-Forwarded-For': '2001:db8:0::1' } });
+});
+
+test('moderators are exempt from the rate of messages in their room, operators from all', async (t) => {
+    const issuer = new Issuer();
+    const server = await startServer(t, [...issuer.args, '--admin', 'root', '--message-burst', '2', '--messages-per-minute', '2',
+        '--joins-per-minute', '2', '--creates-per-hour', '1']);
+    const { alice, bob } = await people(t, server, 'alice', 'bob');
+    const root = await connect(t, server, { token: issuer.token('root') });
+    await alice.ok('create', { room: 'hall' });
+    for (const one of [alice, bob]) await one.join('hall');
+    await alice.ok('role', { room: 'hall', user: 'bob', role: 'moderator' });
+    for (let i = 0; i < 20; i++) {
+        for (const one of [alice, bob]) await one.ok('message', { room: 'hall', content: 'x' });
+    }
+    await alice.ok('role', { room: 'hall', user: 'bob', role: 'member' });
+    await untilLimited(bob, 'message', () => ({ room: 'hall', content: 'x' }));
+    await alice.refused('rate_limited', 'create', { room: 'another' });
+
+    await root.join('hall');
+    for (let i = 0; i < 20; i++) {
+        await root.ok('create', { room: `of root ${i}` });
+        await root.join(`of root ${i}`);
+        await root.ok('message', { room: 'hall', content: 'x' });
+    }
+});
+
+test('--no-rate-limits switches all of it off', async (t) => {
+    const server = await startServer(t, ['--no-rate-limits', '--trusted-proxy', '127.0.0.1', '--message-burst', '1',
+        '--message-rate', '1', '--messages-per-minute', '1', '--joins-per-minute', '1', '--creates-per-hour', '1',
+        '--connections-per-user', '1', '--connections-per-address', '1']);
+    const from = { headers: { 'X-Forwarded-For': '203.0.113.7' } };
+    const { alice } = await people(t, server, 'alice');
+    await alice.join('lobby');
+    const tabs = [await connect(t, server, { username: 'bob', ...from })];
+    for (let i = 0; i < 4; i++) tabs.push(await connectAgain(t, server, tabs[0], from));
+    for (const tab of tabs) await tab.join('lobby');
+    for (let i = 0; i < 500; i++) tabs[i % 5].send({ type: 'message', content: `${i}` });
+    await alice.next({ type: 'message', seq: 500 });
+    for (let i = 0; i < 30; i++) await tabs[0].ok('create', { room: `room ${i}` });
+    const metrics = await server.metrics();
+    for (const [name, value] of metrics) if (/^hubbub_limited_/.test(name)) assert.equal(value, 0, name);
+});
+
+test('the classic dialect is told in words it knows', async (t) => {
+    const server = await startServer(t, ['--messages-per-minute', '1', '--message-burst', '1']);
+    const alice = await connect(t, server, { username: 'alice', room: 'lobby' });
+    await alice.next({ type: 'join' });
+    const small = await connect(t, server, { username: 'bob', room: 'lobby', full: false });
+    await small.next({ type: 'join', username: 'bob' });
+    for (let i = 0; i < 2; i++) small.send({ type: 'message', content: 'x' });
+    const error = await small.next({ type: 'error' });
+    assert.equal(error.code, 'rate_limited');
+    assert.equal(error.username, 'server');
+    assert.equal(error.content, error.message);
+    assert.ok(error.retryAfter >= 1);
+});
