@@ -180,6 +180,7 @@ struct moderation {
     const char *reason; /* NULL, "": absent */
     enum action action;
     int rank;       /* -1: absent */
+    int undone;     /* of an `undo`: the enum action that it took back; -1: absent */
     int64_t until;  /* 0: absent */
     uint64_t entry; /* 0: absent */
 };

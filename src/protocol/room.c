@@ -164,6 +164,8 @@ void encode_moderation(struct buf *to, const struct moderation *m)
     STR_IF(to, ",\"reason\":", m->reason);
     if (m->rank >= 0)
         STR(to, ",\"role\":", rank_name((enum rank)m->rank));
+    if (m->undone >= 0)
+        STR(to, ",\"undone\":", action_name((enum action)m->undone));
     INT_IF(to, ",\"until\":", m->until);
     INT_IF(to, ",\"entry\":", m->entry);
     LIT(to, "}");

@@ -1,41 +1,7 @@
-/* Every encoder, byte for byte, and parsed again as one JSON object with no key twice. */
+/* Every encoder, byte for byte; those of rooms and of what is done to people are in encode_room_test.c. */
 #include <support/test_main.h>
 
-#include <cjson/cJSON.h>
-#include <hubbub/protocol.h>
-#include <stdbool.h>
-#include <stdlib.h>
-#include <string.h>
-
-/* A name with all that must be escaped in names, as text and as JSON. */
-#define NASTY "al\"i\\ce"
-#define NASTY_JSON "al\\\"i\\\\ce"
-
-static cJSON *parse_whole(const struct buf *b)
-{
-    const char *end;
-    cJSON *json = cJSON_ParseWithLengthOpts(b->data, b->len, &end, false);
-    assert_non_null(json);
-    assert_ptr_equal(end, b->data + b->len);
-    assert_true(cJSON_IsObject(json));
-
-    const cJSON *v;
-    cJSON_ArrayForEach(v, json)
-    {
-        for (const cJSON *w = v->next; w; w = w->next)
-            assert_string_not_equal(v->string, w->string);
-    }
-    return json;
-}
-
-/* Encoders append: what is there stays, and nothing else comes behind the object. */
-static void assert_encoded(struct buf *b, const char *want)
-{
-    assert_string_equal(b->data, want);
-    assert_int_equal(b->len, strlen(want));
-    cJSON_Delete(parse_whole(b));
-    buf_clear(b);
-}
+#include "encoded.h"
 
 static void appends(void **state)
 {
@@ -51,21 +17,32 @@ static void welcome(void **state)
 {
     (void)state;
     struct buf b = BUF_INIT;
-    const struct welcome w = {.session = "s1",
-                              .user_id = "u1",
-                              .username = NASTY,
-                              .node = "n1",
-                              .version = "0.1.0",
-                              .max_message = 16384,
-                              .max_rooms = 64,
-                              .max_per_room = 100,
-                              .send_queue = 256,
-                              .ping_interval_ms = 54000};
+    struct welcome w = {.session = "s1",
+                        .user_id = "g0123456789abcdef",
+                        .username = NASTY,
+                        .node = "n1",
+                        .version = "0.1.0",
+                        .max_message = 16384,
+                        .max_rooms = 64,
+                        .max_per_room = 100,
+                        .send_queue = 256,
+                        .ping_interval_ms = 54000,
+                        .token = "h.p.s",
+                        .guest = true};
     encode_welcome(&b, &w);
-    assert_encoded(&b, "{\"type\":\"welcome\",\"session\":\"s1\",\"userId\":\"u1\",\"username\":"
-                       "\"" NASTY_JSON "\",\"node\":\"n1\",\"version\":\"0.1.0\",\"limits\":{"
+    assert_encoded(&b, "{\"type\":\"welcome\",\"session\":\"s1\",\"userId\":"
+                       "\"g0123456789abcdef\",\"username\":\"" NASTY_JSON "\",\"node\":\"n1\","
+                       "\"version\":\"0.1.0\",\"limits\":{"
                        "\"maxMessage\":16384,\"maxRooms\":64,\"maxPerRoom\":100,\"sendQueue\":256},"
-                       "\"pingInterval\":54000}");
+                       "\"pingInterval\":54000,\"auth\":\"guest\",\"token\":\"h.p.s\"}");
+    w.token = NULL;
+    w.guest = false;
+    w.is_operator = true;
+    w.token_expires_ms = 1700000000123;
+    encode_welcome(&b, &w);
+    assert_non_null(strstr(b.data, "\"pingInterval\":54000,\"auth\":\"token\","
+                                   "\"tokenExpires\":1700000000123,\"operator\":true}"));
+    cJSON_Delete(parse_whole(&b));
     buf_fini(&b);
 }
 
@@ -77,12 +54,52 @@ static void ok(void **state)
     assert_encoded(&b, "{\"type\":\"ok\",\"id\":\"1\",\"room\":\"a\"}");
     encode_ok(&b, "\"\n", NULL);
     assert_encoded(&b, "{\"type\":\"ok\",\"id\":\"\\\"\\n\"}");
-    encode_ok_join(&b, "1", "a", 7, "e1", 3);
-    assert_encoded(&b, "{\"type\":\"ok\",\"id\":\"1\",\"room\":\"a\",\"seq\":7,\"epoch\":\"e1\","
-                       "\"members\":3}");
     encode_ok_message(&b, "1", "a", 8, 1700000000123);
     assert_encoded(&b, "{\"type\":\"ok\",\"id\":\"1\",\"room\":\"a\",\"seq\":8,"
                        "\"ts\":1700000000123,\"durable\":false}");
+    encode_ok_seq(&b, "1", "a", 9007199254740991);
+    assert_encoded(&b, "{\"type\":\"ok\",\"id\":\"1\",\"room\":\"a\",\"seq\":9007199254740991}");
+    encode_ok_entry(&b, "1", "a", 4);
+    assert_encoded(&b, "{\"type\":\"ok\",\"id\":\"1\",\"room\":\"a\",\"entry\":4}");
+    encode_ok_invite(&b, "1", "a", "x-1", 1700000000123);
+    assert_encoded(&b, "{\"type\":\"ok\",\"id\":\"1\",\"room\":\"a\",\"invite\":\"x-1\","
+                       "\"expires\":1700000000123}");
+    encode_ok_auth(&b, "1", "u1", 1700000000123);
+    assert_encoded(&b, "{\"type\":\"ok\",\"id\":\"1\",\"userId\":\"u1\","
+                       "\"expires\":1700000000123}");
+    encode_ok_auth(&b, "1", NASTY, 0);
+    assert_encoded(&b, "{\"type\":\"ok\",\"id\":\"1\",\"userId\":\"" NASTY_JSON "\"}");
+    buf_fini(&b);
+}
+
+static void ok_with_a_user(void **state)
+{
+    (void)state;
+    struct buf b = BUF_INIT;
+    encode_ok_user(&b, "1", "a", "u2", NASTY, 0, 0, -1);
+    assert_encoded(&b, "{\"type\":\"ok\",\"id\":\"1\",\"room\":\"a\",\"userId\":\"u2\","
+                       "\"username\":\"" NASTY_JSON "\"}");
+    encode_ok_user(&b, "1", "a", "u2", "bob", 0, 0, RANK_GUEST);
+    assert_encoded(&b, "{\"type\":\"ok\",\"id\":\"1\",\"room\":\"a\",\"userId\":\"u2\","
+                       "\"username\":\"bob\",\"role\":\"guest\"}");
+    encode_ok_user(&b, "1", "", "u2", "bob", 7, 1700000000123, -1);
+    assert_encoded(&b, "{\"type\":\"ok\",\"id\":\"1\",\"userId\":\"u2\",\"username\":\"bob\","
+                       "\"entry\":7,\"until\":1700000000123}");
+    buf_fini(&b);
+}
+
+static void why(void **state)
+{
+    (void)state;
+    struct buf b = BUF_INIT;
+    const struct reason_row rows[] = {
+        {"banned", 1700000000123, 60}, {"muted", 0, 0}, {"rate_limited", 0, 3}};
+    encode_ok_why(&b, "1", "a", rows, 3);
+    assert_encoded(&b, "{\"type\":\"ok\",\"id\":\"1\",\"room\":\"a\",\"reasons\":["
+                       "{\"rule\":\"banned\",\"until\":1700000000123,\"retryAfter\":60},"
+                       "{\"rule\":\"muted\"},{\"rule\":\"rate_limited\",\"retryAfter\":3}]}");
+    encode_ok_why(&b, "1", "", NULL, 0);
+    assert_encoded(&b, "{\"type\":\"ok\",\"id\":\"1\",\"reasons\":[]}");
     buf_fini(&b);
 }
 
@@ -165,13 +182,17 @@ static void join_and_leave(void **state)
 {
     (void)state;
     struct buf b = BUF_INIT;
-    encode_join(&b, "a", "alice", "u1", 3);
+    encode_join(&b, "a", "alice", "u1", RANK_OWNER, 3);
     assert_encoded(&b, "{\"type\":\"join\",\"room\":\"a\",\"username\":\"alice\","
-                       "\"content\":\"alice joined the room\",\"userId\":\"u1\",\"count\":3}");
+                       "\"content\":\"alice joined the room\",\"userId\":\"u1\",\"count\":3,"
+                       "\"role\":\"owner\"}");
     encode_leave(&b, "r\"m", NASTY, "u1", 0);
     assert_encoded(&b,
                    "{\"type\":\"leave\",\"room\":\"r\\\"m\",\"username\":\"" NASTY_JSON "\","
                    "\"content\":\"" NASTY_JSON " left the room\",\"userId\":\"u1\",\"count\":0}");
+    encode_leave_how(&b, "a", "bob", "u2", " was banned", 2);
+    assert_encoded(&b, "{\"type\":\"leave\",\"room\":\"a\",\"username\":\"bob\","
+                       "\"content\":\"bob was banned\",\"userId\":\"u2\",\"count\":2}");
     buf_fini(&b);
 }
 
@@ -220,38 +241,23 @@ static void pong_and_goaway(void **state)
     buf_fini(&b);
 }
 
-static void members(void **state)
+static void notice_and_auth(void **state)
 {
     (void)state;
     struct buf b = BUF_INIT;
-    const struct member_row rows[] = {{"u1", "alice"}, {"u2", NASTY}};
-
-    encode_members(&b, false, NULL, "a", rows, 2);
-    assert_encoded(&b,
-                   "{\"room\":\"a\",\"members\":[{\"userId\":\"u1\",\"username\":\"alice\","
-                   "\"role\":\"member\",\"status\":\"online\"},{\"userId\":\"u2\","
-                   "\"username\":\"" NASTY_JSON "\",\"role\":\"member\",\"status\":\"online\"}]}");
-    encode_members(&b, true, "7", "a", rows, 0);
-    assert_encoded(&b, "{\"type\":\"ok\",\"id\":\"7\",\"room\":\"a\",\"members\":[]}");
-    encode_members(&b, true, "", "a", rows, 1);
-    assert_encoded(&b, "{\"type\":\"ok\",\"room\":\"a\",\"members\":[{\"userId\":\"u1\","
-                       "\"username\":\"alice\",\"role\":\"member\",\"status\":\"online\"}]}");
-    buf_fini(&b);
-}
-
-static void rooms(void **state)
-{
-    (void)state;
-    struct buf b = BUF_INIT;
-    const struct room_row rows[] = {{"a", 3, 100}, {"b\\", 0, 0}};
-
-    encode_rooms(&b, false, NULL, rows, 2, NULL);
-    assert_encoded(&b, "{\"rooms\":[{\"room\":\"a\",\"title\":\"\",\"topic\":\"\","
-                       "\"visibility\":\"public\",\"members\":3,\"maxUsers\":100},"
-                       "{\"room\":\"b\\\\\",\"title\":\"\",\"topic\":\"\","
-                       "\"visibility\":\"public\",\"members\":0,\"maxUsers\":0}]}");
-    encode_rooms(&b, true, "7", rows, 0, "b\"");
-    assert_encoded(&b, "{\"type\":\"ok\",\"id\":\"7\",\"rooms\":[],\"cursor\":\"b\\\"\"}");
+    encode_notice(&b, DIALECT_FULL, "", NASTY, "\"at \\\"six\\\"\"");
+    assert_encoded(&b, "{\"type\":\"notice\",\"by\":\"" NASTY_JSON "\","
+                       "\"content\":\"at \\\"six\\\"\"}");
+    encode_notice(&b, DIALECT_FULL, "a", "alice", "\"x\"");
+    assert_encoded(&b, "{\"type\":\"notice\",\"room\":\"a\",\"by\":\"alice\",\"content\":\"x\"}");
+    encode_notice(&b, DIALECT_CLASSIC, "a", "alice", "\"x\"");
+    assert_encoded(&b, "{\"type\":\"message\",\"room\":\"a\",\"username\":\"server\","
+                       "\"content\":\"x\"}");
+    encode_notice(&b, DIALECT_CLASSIC, NULL, "alice", "\"x\"");
+    assert_encoded(&b, "{\"type\":\"message\",\"room\":\"\",\"username\":\"server\","
+                       "\"content\":\"x\"}");
+    encode_auth(&b, 1700000000123, 30);
+    assert_encoded(&b, "{\"type\":\"auth\",\"expires\":1700000000123,\"in\":30}");
     buf_fini(&b);
 }
 
@@ -259,15 +265,16 @@ static void rooms(void **state)
 static void classic_events_have_room_username_content(void **state)
 {
     (void)state;
-    struct buf b[4] = {BUF_INIT, BUF_INIT, BUF_INIT, BUF_INIT};
-    encode_join(&b[0], "a", "alice", "u1", 1);
+    struct buf b[5] = {BUF_INIT, BUF_INIT, BUF_INIT, BUF_INIT, BUF_INIT};
+    encode_join(&b[0], "a", "alice", "u1", RANK_GUEST, 1);
     encode_leave(&b[1], "a", "alice", "u1", 0);
     encode_message_open(&b[2], "a", "alice", "u1");
     protocol_quote(&b[2], "hi", 2);
     encode_message_close(&b[2], 1, 2);
     encode_error(&b[3], DIALECT_CLASSIC, PROBLEM_INTERNAL, NULL, NULL, NULL, 0);
+    encode_notice(&b[4], DIALECT_CLASSIC, "", "alice", "\"bye\"");
 
-    for (size_t i = 0; i < 4; i++) {
+    for (size_t i = 0; i < 5; i++) {
         cJSON *json = parse_whole(&b[i]);
         assert_true(cJSON_IsString(cJSON_GetObjectItemCaseSensitive(json, "type")));
         assert_true(cJSON_IsString(cJSON_GetObjectItemCaseSensitive(json, "room")));
@@ -284,6 +291,8 @@ int main(int argc, char **argv)
         cmocka_unit_test(appends),
         cmocka_unit_test(welcome),
         cmocka_unit_test(ok),
+        cmocka_unit_test(ok_with_a_user),
+        cmocka_unit_test(why),
         cmocka_unit_test(errors_in_both_dialects),
         cmocka_unit_test(every_problem),
         cmocka_unit_test(a_message_in_three_parts),
@@ -291,8 +300,7 @@ int main(int argc, char **argv)
         cmocka_unit_test(presence),
         cmocka_unit_test(typing),
         cmocka_unit_test(pong_and_goaway),
-        cmocka_unit_test(members),
-        cmocka_unit_test(rooms),
+        cmocka_unit_test(notice_and_auth),
         cmocka_unit_test(classic_events_have_room_username_content),
     };
     return RUN_TESTS(argc, argv, "encode", tests);
