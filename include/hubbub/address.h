@@ -14,7 +14,7 @@ struct address {
 
 struct network {
     struct address address;
-    unsigned bits; /* of the 128 */
+    unsigned bits;     /* of the 128 */
     bool local_socket; /* "unix": peers that come by a Unix socket */
 };
 

@@ -49,10 +49,12 @@ void clients_reload_limits(struct clients *cs, const struct limits_config *limit
 struct limits *clients_limits(struct clients *cs);
 
 /* On the way to the hub, on the thread of whoever asks: hashes the password that `create` and `update`
- * set, and lets `join` prove that it knows the room's. `own`: the rank in the room of who asks. A wrong
- * password proves nothing, and the hub says what that means. Plain ones are wiped. Takes a tenth of a
- * second when there is one. PROBLEM_NONE, or PROBLEM_UNAVAILABLE: no memory for it. */
-enum problem clients_seal_password(struct hub *hub, enum rank own, struct request *r);
+ * set, and lets `join` prove that it knows the room's. A wrong one proves nothing, and the hub says what
+ * that means. Plain ones are wiped. A tenth of a second when there is one.
+ * PROBLEM_NONE; PROBLEM_RATE_LIMITED, with *wait ns until another may be tried; PROBLEM_UNAVAILABLE: no
+ * memory for it. */
+enum problem clients_seal_password(struct hub *hub, struct limits *limits, const struct visit *v,
+                                   struct request *r, int64_t *wait);
 
 /* A listener_accept_fn: takes over an accepted socket. */
 void clients_accept(void *clients, int fd, const char *peer);

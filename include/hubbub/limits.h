@@ -30,7 +30,7 @@ const char *rate_name(enum rate r);
 
 /* 0: no such limit. */
 struct limits_config {
-    bool enabled; /* false: nothing is ever refused */
+    bool enabled;                         /* false: nothing is ever refused */
     uint32_t message_burst, message_rate; /* at once, and a second */
     uint32_t messages_per_minute;         /* as well */
     uint32_t joins_per_minute, creates_per_hour, moderation_per_minute, history_per_minute;
@@ -81,14 +81,18 @@ bool limits_refuses(struct limits *l, const char *address, int64_t now);
  * NULL: not counted. */
 enum admission limits_enter(struct limits *l, const char *user_id, const char *address, int64_t now,
                             struct visit *out);
+/* The same whatever the limits are: for operators, and for a web request on behalf of a user. */
+void limits_let_in(struct limits *l, const char *user_id, const char *address, int64_t now,
+                   struct visit *out);
 void limits_leave(struct limits *l, struct visit *v);
 
 /* Charges the user for a request: 0, or not: ns until the rate allows it. */
 int64_t limits_charge(struct limits *l, const struct visit *v, enum rate rate, int64_t now);
 /* The same answer, and nothing charged. */
 int64_t limits_wait(struct limits *l, const struct visit *v, enum rate rate, int64_t now);
-/* For whoever is not connected here, as a web request: the same by name. */
-int64_t limits_charge_user(struct limits *l, const char *user_id, enum rate rate, int64_t now);
+/* The same for hashing a password, which costs a tenth of a second: 10 at once and 6 a minute, of the user
+ * as of the address. */
+int64_t limits_charge_password(struct limits *l, const struct visit *v, int64_t now);
 
 /* A request was refused. False: that was once too often (20, and one a second), and user and address are
  * turned away from now on. */

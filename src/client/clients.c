@@ -20,10 +20,20 @@ enum {
     WEB_SLACK = 64,
 };
 
+static const char REFUSAL_S[] = "10"; /* LIMITS_REFUSAL_S as a header's value */
+
 struct clients *clients_new(const struct clients_config *config)
 {
     struct clients *cs = xcalloc(1, sizeof *cs);
     cs->config = *config;
+    cs->limits = limits_new(&config->limits);
+    cs->trusted = xcalloc(config->ntrusted_proxies + 1, sizeof *cs->trusted);
+    for (size_t i = 0; i < config->ntrusted_proxies; i++)
+        if (network_parse(config->trusted_proxies[i], &cs->trusted[cs->ntrusted]))
+            cs->ntrusted++;
+        else
+            log_error("not an address of a proxy",
+                      LOG_STR("trusted_proxy", config->trusted_proxies[i]));
     pthread_mutex_init(&cs->mu, NULL);
     pthread_condattr_t attr;
     pthread_condattr_init(&attr);
@@ -36,9 +46,21 @@ struct clients *clients_new(const struct clients_config *config)
 void clients_free(struct clients *cs)
 {
     REQUIRE(cs->count == 0);
+    limits_free(cs->limits);
+    free(cs->trusted);
     pthread_cond_destroy(&cs->changed);
     pthread_mutex_destroy(&cs->mu);
     free(cs);
+}
+
+void clients_reload_limits(struct clients *cs, const struct limits_config *limits)
+{
+    limits_configure(cs->limits, limits);
+}
+
+struct limits *clients_limits(struct clients *cs)
+{
+    return cs->limits;
 }
 
 /* ---- accepting ----------------------------------------------------------------------------------- */
@@ -68,6 +90,7 @@ void client_unref(void *client)
     if (c->has_outbox)
         outbox_fini(&c->outbox);
     c->magic = 0;
+    free(c->token); /* of an upgrade that was not finished */
     free(c);
 }
 
@@ -144,6 +167,8 @@ static bool refuse(struct http_response *r, int status, enum problem problem, co
     r->body_len = r->owned.len;
     if (status == 503)
         http_response_header(r, "Retry-After", "5");
+    if (status == 429)
+        http_response_header(r, "Retry-After", REFUSAL_S);
     return false;
 }
 
@@ -165,6 +190,15 @@ static const char *arg_or(const struct http_request *request, const char *name,
     return value == NULL || value[0] == '\0' ? otherwise : value;
 }
 
+/* The peer, or who is behind it when it is a trusted proxy. */
+static void find_address(struct client *c, const struct http_request *request)
+{
+    const struct clients *cs = c->all;
+    struct address a;
+    address_of_client(c->peer, request->forwarded_for, cs->trusted, cs->ntrusted, c->address);
+    c->local = !address_parse(c->address, &a) || address_is_loopback(&a);
+}
+
 bool clients_upgrade(void *client, const struct http_request *request,
                      struct http_response *refusal)
 {
@@ -176,20 +210,25 @@ bool clients_upgrade(void *client, const struct http_request *request,
     c->echo = config->echo && strcmp(request->path, "/echo") == 0;
     if (!c->echo && strcmp(request->path, "/ws") != 0)
         return refuse(refusal, 404, PROBLEM_BAD_REQUEST, "there is no WebSocket here, use /ws");
-    if (!config->admit(config->arg, request, conn_peer_is_local(c->conn), refusal)) {
+    find_address(c, request);
+    if (!c->local && limits_refuses(cs->limits, c->address, clock_now()))
+        return refuse(refusal, 429, PROBLEM_RATE_LIMITED, "turned away for flooding");
+    if (!config->admit(config->arg, request, c->local, refusal)) {
         metric_add(METRIC_REFUSED, 1);
         return false;
     }
-    const char *username = arg_or(request, "username", "anonymous");
+    const char *username = arg_or(request, "username", NULL);
     const char *room = arg_or(request, "room", NULL);
-    if (request->malformed || !text_is_name(username, strlen(username)))
+    if (request->malformed || (username != NULL && !text_is_name(username, strlen(username))))
         return refuse(refusal, 400, PROBLEM_INVALID_USERNAME, NULL);
     if (__atomic_load_n(&cs->refusing, __ATOMIC_RELAXED))
         return refuse(refusal, 503, PROBLEM_UNAVAILABLE, "the server is stopping");
     if (!c->admitted && !take_session(cs))
         return refuse(refusal, 503, PROBLEM_UNAVAILABLE, "the server is full");
     c->admitted = true;
-    strcpy(c->username, username);
+    strcpy(c->username, username == NULL ? "" : username);
+    free(c->token);
+    c->token = c->echo ? NULL : http_request_token(request);
     c->bad_room = room != NULL && !text_is_name(room, strlen(room));
     if (room != NULL && !c->bad_room)
         strcpy(c->room, room);

@@ -11,14 +11,11 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-enum {
-    WRITER_STACK = 64 * 1024,
-    TRY_AGAIN_LATER = 1013, /* IANA WebSocket close codes */
-};
+enum { WRITER_STACK = 64 * 1024 };
 
 /* ---- HTTP ---------------------------------------------------------------------------------------- */
 
-static void answer(struct client *c)
+static void serve(struct client *c)
 {
     const struct clients_config *config = &c->all->config;
     const struct http_request *request = conn_request(c->conn);
@@ -49,7 +46,7 @@ static bool serve_until_upgrade(struct client *c)
         if (got & CONN_UPGRADED)
             return true;
         if (got & CONN_REQUEST) {
-            answer(c);
+            serve(c);
             deadline = clock_now() + config->idle_wait;
         }
     }
@@ -64,35 +61,13 @@ static void converse(struct client *c)
         struct conn_message m;
         while (conn_next_message(c->conn, &m)) {
             metric_add(METRIC_RECEIVED, 1);
-            handle_message(c, &m);
+            if (!is_thrown_out(c))
+                handle_message(c, &m);
         }
         if (got > 0 && got & CONN_CLOSING)
             return; /* answered at the very end: who sees the answer finds its name free again */
         got = conn_wait(c->conn, DEADLINE_NEVER);
     } while (got >= 0);
-}
-
-static void enter(struct client *c)
-{
-    enum dialect dialect =
-        strcmp(conn_subprotocol(c->conn), "hubbub.v1") == 0 ? DIALECT_FULL : DIALECT_CLASSIC;
-    c->session = session_new(dialect, c->username, &c->outbox);
-    c->session->released = client_unref;
-    c->session->owner = c;
-    __atomic_fetch_add(&c->refs, 1, __ATOMIC_RELAXED);
-    struct event *e = event_new(EVENT_REGISTER);
-    e->session = c->session;
-    hub_post(c->all->config.hub, &e, DEADLINE_NEVER);
-    enter_first_room(c);
-}
-
-/* The hub lets go of the session and closes the outbox, if nobody has yet, and with that the writer ends. */
-static void leave(struct client *c)
-{
-    struct event *e = event_new(EVENT_UNREGISTER);
-    e->session = c->session;
-    c->session = NULL;
-    hub_post(c->all->config.hub, &e, DEADLINE_NEVER);
 }
 
 static void chat(struct client *c)

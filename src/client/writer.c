@@ -1,8 +1,8 @@
 /* The writer thread: sleeps until the relay or a deadline wakes it.
  *
  * With a place among the carriers it writes what waits, for its own client and for others. What it does
- * for its own client alone: pings, the pong deadline, waiting for a full socket with the write deadline,
- * and the close frame with its own. */
+ * for its own client alone: pings, the deadlines of pong and token, waiting for a full socket with the write
+ * deadline, and the close frame with its own. */
 #include "client/client_private.h"
 
 #include <hubbub/clock.h>
@@ -14,10 +14,8 @@ enum {
     GATHER = 64, /* frames handed over at once */
     ROUNDS = 4,  /* times in a row for the same client */
     MAX_WAITS = 10,
-    /* Close codes: PROTOCOL.md. */
-    GOING_NOWHERE = 1001,
-    PONG_TIMEOUT = 4008,
-    SLOW_PEER = 4013,
+    TOKEN_WARNING_MS = 30000, /* before it expires */
+    LOOK_AGAIN_MS = 3600000,  /* at the wall clock, which may have been set */
 };
 
 /* Not empty: libwebsockets 4.1 does not tell of a pong without payload. */
@@ -118,8 +116,46 @@ static bool go_on_alone(struct client *c)
 }
 
 struct deadlines {
-    int64_t ping; /* when the next one is due */
+    int64_t ping;      /* when the next one is due */
+    int64_t warned_of; /* the end of a token that the client was told of, ms since 1970 */
 };
+
+static int64_t earlier(int64_t a, int64_t b)
+{
+    return a < b ? a : b;
+}
+
+static void warn_of_expiry(struct client *c, int64_t expires_ms, int64_t left_ms)
+{
+    struct buf text = BUF_INIT;
+    if (c->dialect != DIALECT_FULL)
+        return;
+    encode_auth(&text, expires_ms, (left_ms + 999) / 1000);
+    outbox_offer(&c->outbox, frame_new(FRAME_TEXT, text.data, text.len));
+    relay_kick(c->all->config.relay);
+    buf_fini(&text);
+}
+
+/* Tells the client that its token is about to expire, closes when it has; returns the next deadline. */
+static int64_t watch_token(struct client *c, struct deadlines *d, int64_t now)
+{
+    int64_t expires_ms = __atomic_load_n(&c->expires_ms, __ATOMIC_RELAXED);
+    if (expires_ms == 0)
+        return DEADLINE_NEVER;
+    int64_t left_ms = expires_ms - clock_wall_ms();
+    if (left_ms <= 0) {
+        metric_add(METRIC_AUTH_FAILED, 1);
+        outbox_close(&c->outbox, UNAUTHENTICATED, problem_code(PROBLEM_TOKEN_EXPIRED));
+        relay_kick(c->all->config.relay);
+        return DEADLINE_NEVER;
+    }
+    if (left_ms > TOKEN_WARNING_MS)
+        return now + earlier(left_ms - TOKEN_WARNING_MS, LOOK_AGAIN_MS) * NS_PER_MS;
+    if (d->warned_of != expires_ms)
+        warn_of_expiry(c, expires_ms, left_ms);
+    d->warned_of = expires_ms;
+    return now + left_ms * NS_PER_MS;
+}
 
 /* Sends a ping that is due, closes when no pong came; returns the next deadline. */
 static int64_t keep_alive(struct client *c, struct deadlines *d)
@@ -129,6 +165,7 @@ static int64_t keep_alive(struct client *c, struct deadlines *d)
     int64_t pong_by = conn_last_pong(c->conn) + config->pong_wait;
     if (outbox_close_code(&c->outbox) != 0)
         return DEADLINE_NEVER;
+    int64_t token_by = watch_token(c, d, now);
     if (now >= pong_by) {
         metric_add(METRIC_PONG_CLOSED, 1);
         outbox_close(&c->outbox, PONG_TIMEOUT, "no pong in time");
@@ -140,7 +177,7 @@ static int64_t keep_alive(struct client *c, struct deadlines *d)
         outbox_offer(&c->outbox, frame_new(FRAME_PING, PING_PAYLOAD, sizeof PING_PAYLOAD - 1));
         relay_kick(config->relay);
     }
-    return d->ping < pong_by ? d->ping : pong_by;
+    return earlier(token_by, earlier(d->ping, pong_by));
 }
 
 void writer_main(void *client)
@@ -157,7 +194,7 @@ void writer_main(void *client)
          * place may have been given to it, which it must not take along to where it waits. */
         if (why & WAKE_OWNER && !go_on_alone(c))
             break;
-        if (clock_now() >= deadline || why == 0)
+        if (clock_now() >= deadline || why == 0 || why & WAKE_STOP)
             deadline = keep_alive(c, &d);
     }
     relay_retire(relay, &c->outbox.task);

@@ -80,6 +80,9 @@ void http_request_read(struct http_request *r, struct lws *wsi)
     r->accept_encoding = copy_token(r, wsi, WSI_TOKEN_HTTP_ACCEPT_ENCODING, -1);
     r->if_none_match = copy_token(r, wsi, WSI_TOKEN_HTTP_IF_NONE_MATCH, -1);
     r->connection = copy_token(r, wsi, WSI_TOKEN_CONNECTION, -1);
+    r->authorization = copy_token(r, wsi, WSI_TOKEN_HTTP_AUTHORIZATION, -1);
+    r->cookie = copy_token(r, wsi, WSI_TOKEN_HTTP_COOKIE, -1);
+    r->forwarded_for = copy_token(r, wsi, WSI_TOKEN_X_FORWARDED_FOR, -1);
 }
 
 /* ---- writing ------------------------------------------------------------------------------------- */
