@@ -9,31 +9,36 @@
  *
  * It keeps a connection (comes back by itself, as the same user, into the same rooms), matches replies
  * to requests, keeps what was said until the server has it, and knows the rooms it is in. It touches
- * nothing of the page. web/README.md has the reference.
+ * nothing of the page. web/README.md is the reference.
  */
 (function (global) {
     'use strict';
 
     const PROTOCOL = 'hubbub.v1';
+    const DEFAULTS = {
+        autoReconnect: true,
+        backoff: { min: 500, max: 15000 },
+        timeout: 15000, // for a reply, and for the welcome
+        ping: 25000, // after so long a silence the line is tested
+        pingTimeout: 10000,
+    };
     const STABLE = 10000; // a connection that lived this long (ms) starts the backoff afresh
-    const PROBE = 10000; // how long the answer to a ping may take
     const REJOIN = { rate_limited: 1, unavailable: 5, timeout: 1 }; // seconds, unless the server names them
 
-    // Close codes that do not mean "come back by the usual backoff". `least`: seconds, unless the server
-    // names them; `blame`: what the request that caused it fails with.
+    // Close codes that mean more than "come back by the usual backoff". `least`: seconds to wait, unless
+    // the server names them; `blame`: what the request that caused it fails with.
     const CLOSES = {
         1003: { blame: 'bad_request' },
         1007: { blame: 'bad_request' },
         1009: { blame: 'too_large' },
-        1013: { least: 1 },
         4001: { auth: true },
         4003: { stop: true },
         4010: { least: 15 },
         4029: { least: 10 },
     };
 
-    // Methods that are no more than a request: their arguments by position. An object among the
-    // arguments brings further fields: ban('lobby', 'mallory', { seconds: 600, reason: 'spam' }).
+    // Methods that are no more than a request: its type, then the fields that are given by position.
+    // An object among the arguments brings further fields: ban('lobby', 'mallory', { seconds: 600 }).
     const REQUESTS = {
         list: ['rooms', 'query', 'cursor'],
         members: ['members', 'room'],
@@ -57,8 +62,10 @@
         notice: ['notice', 'content', 'room'],
     };
 
-    /* `code` is one of the protocol's, or: offline (`sent` tells whether it was under way already),
-     * timeout, cancelled, invalid_url. */
+    const SETTINGS = ['title', 'topic', 'visibility', 'maxUsers', 'slowMode', 'hasPassword', 'kept'];
+
+    /* `code` is one of the protocol's, or offline, timeout, cancelled, invalid_url. `sent` tells of the
+     * first two whether the server may have heard the request. */
     class HubbubError extends Error {
         constructor(code, message, more) {
             super(message || code);
@@ -68,30 +75,25 @@
         }
     }
 
-    /* Something said. Await it for {seq, ts, …}; one who does not care for failures may ignore it.
-     *   queued     waits for the connection, the room, its turn, or until `retryAt`
+    /* Something said. Await it for the reply; a failure that nobody awaits is not an uncaught one.
+     *   queued     waits for the connection, the room, its turn, or for `retryAt`
      *   sent       the server has not answered yet
-     *   unsure     the line broke before the answer, and nobody can tell: resend() or cancel() it
+     *   unsure     the line broke before the answer: it is found out, or resend() or cancel() it
      *   confirmed  has `seq` and `ts`
      *   failed     has `error`; also what was cancelled */
     class Outgoing {
-        #hub;
         #done;
+        #control;
 
-        constructor(hub, id, room, text) {
-            this.#hub = hub;
-            this.id = id;
-            this.room = room;
-            this.text = text;
-            this.state = 'queued';
-            this.since = Date.now();
-            this.#done = new Promise((resolve, reject) => { this.settle = { resolve, reject }; });
+        constructor(id, room, text, control) {
+            Object.assign(this, { id, room, text, state: 'queued', since: Date.now() });
+            this.#control = control;
+            this.#done = new Promise((resolve, reject) => Object.assign(control, { resolve, reject }));
             this.#done.catch(() => {});
-            Object.defineProperty(this, 'settle', { enumerable: false });
         }
 
-        cancel() { return this.#hub._cancel(this); }
-        resend() { return this.#hub._resend(this); }
+        cancel() { return this.#control.cancel(this); }
+        resend() { return this.#control.resend(this); }
         then(good, bad) { return this.#done.then(good, bad); }
         catch(bad) { return this.#done.catch(bad); }
         finally(act) { return this.#done.finally(act); }
@@ -101,30 +103,30 @@
         #options;
         #handlers = new Map(); // type -> Set of functions
         #socket = null;
-        #pending = new Map(); // request id -> {resolve, reject, timer, size}
-        #ids = Math.random().toString(36).slice(2, 10);
+        #pending = new Map(); // request id -> {done, timer, size}
+        #prefix = Math.random().toString(36).slice(2, 10);
         #count = 0;
         #token; // as given; a guest's own is in #guest
         #guest = null;
         #presented = null; // the token that the present connection was opened with
-        #keys = new Map(); // room -> password, for entering it again
-        #joining = new Map(); // room -> promise of the reply
-        #banished = new Map(); // room -> the moderation event that throws us out
-        #outbox = new Set(); // everything said that is not settled
-        #queues = new Map(); // room -> those in line, the first may be under way
-        #holds = new Map(); // room, or '' for all -> timer: nothing is sent until it ends
+        #first = null; // {promise, resolve, reject} of connect()
+        #outbox = new Map(); // Outgoing, not settled -> its control
+        #sides = new Map(); // room -> what only we need to know of it, see #side()
+        #hold = 0; // timer: nothing is sent to any room until it ends
         #failures = 0;
         #onlineAt = 0;
-        #notBefore = 0;
-        #goaway = 0; // the moment it told us to come back
+        #heardAt = 0;
+        #notBefore = 0; // the server does not want to see us earlier
+        #goaway = 0;
         #complaint = null; // the last error that answers no request: says why a close follows
-        #first = null; // {promise, resolve, reject} of connect()
         #timers = {};
         #nudge = null;
 
         constructor(options = {}) {
-            this.#options = Object.assign({ autoReconnect: true, timeout: 15000, ping: 25000 }, options);
-            this.#options.backoff = Object.assign({ min: 500, max: 15000 }, options.backoff);
+            this.#options = Object.assign({}, DEFAULTS, options);
+            this.#options.backoff = Object.assign({}, DEFAULTS.backoff, options.backoff);
+            this.#options.WebSocket = options.WebSocket || global.WebSocket;
+            if (!this.#options.WebSocket) throw new TypeError('Hubbub: there is no WebSocket, pass one as an option');
             if (options.storage === undefined) this.#options.storage = ownStorage();
             this.#token = options.token || null;
             this.url = address(options.url);
@@ -136,7 +138,6 @@
             this.operator = false;
             this.welcome = null;
             this.rooms = new Map();
-            this.#guest = this.#stored('getItem') || null;
         }
 
         /* Events */
@@ -160,7 +161,7 @@
             return off;
         }
 
-        /* A handler that throws is reported as uncaught, and harms nobody else. */
+        /* A handler that throws is reported as uncaught, and does no harm to the others. */
         #emit(type, fields) {
             const event = Object.assign({}, fields, { type });
             for (const key of [type, '*']) {
@@ -176,10 +177,9 @@
         connect() {
             if (this.state === 'online') return Promise.resolve(this.welcome);
             if (!this.#first) {
-                const first = {};
+                const first = this.#first = {};
                 first.promise = new Promise((resolve, reject) => Object.assign(first, { resolve, reject }));
                 first.promise.catch(() => {});
-                this.#first = first;
             }
             const { promise } = this.#first;
             if (this.state !== 'connecting') {
@@ -192,47 +192,44 @@
 
         /* For good: rooms are forgotten, what was not sent is cancelled. */
         close() {
-            this.#drop(new HubbubError('offline', 'Closed.'), 1000);
+            const idle = this.state === 'closed' || this.state === 'idle';
+            this.#drop('Closed.', 1000);
             this.rooms.clear();
-            this.#keys.clear();
-            for (const message of this.outbox) this._cancel(message, true);
-            for (const timer of this.#holds.values()) clearTimeout(timer);
-            this.#holds.clear();
-            if (this.state !== 'closed' && this.state !== 'idle') this.#end({ code: 1000, reason: '' });
+            for (const message of this.outbox) this.#fail(message, new HubbubError('cancelled', 'Closed.'));
+            for (const side of this.#sides.values()) clearTimeout(side.hold);
+            this.#sides.clear();
+            clearTimeout(this.#hold);
+            this.#hold = 0;
+            if (!idle) this.#end({ code: 1000, reason: '' });
         }
 
         /* Now, instead of when the backoff says so; a connection that seems to be there is tested. */
         retry() {
             if (this.state === 'online') this.#probe();
-            else if (this.state !== 'connecting') this.connect();
+            else this.connect();
         }
 
-        /* Another token, when the server is about to want one, or did (event auth-needed). */
+        /* Another token: when the server is about to want one (event `auth`), or did (`auth-needed`). */
         async auth(token) {
-            if (this.state !== 'online') {
-                this.#token = token;
-                return this.connect();
-            }
-            const reply = await this.request('auth', { token });
+            const online = this.state === 'online';
+            const reply = online && await this.request('auth', { token });
             this.#token = token;
-            return reply;
+            return online ? reply : this.connect();
         }
 
-        /* What the next connection will show: keep it where there is no storage. */
+        /* What the next connection will show: for those who have no storage. */
         get token() { return this.#token || this.#guest; }
-
-        get outbox() { return Array.from(this.#outbox); }
 
         #open() {
             clearTimeout(this.#timers.retry);
             let socket;
             try {
                 const url = new URL(this.url);
+                this.#guest = this.#stored('getItem') || this.#guest; // another tab may have a newer one
                 this.#presented = this.token;
                 if (this.username) url.searchParams.set('username', this.username);
                 if (this.#presented) url.searchParams.set('token', this.#presented);
-                const WebSocket = this.#options.WebSocket || global.WebSocket;
-                socket = new WebSocket(url.href, PROTOCOL);
+                socket = new this.#options.WebSocket(url.href, PROTOCOL);
             } catch (error) {
                 this.#end({ code: 'invalid_url', reason: error.message });
                 return;
@@ -244,50 +241,49 @@
             this.#timers.open = setTimeout(() => this.#lost(socket, 1006, 'no welcome'), this.#options.timeout);
             socket.onmessage = (event) => { if (socket === this.#socket) this.#receive(event.data); };
             socket.onclose = (event) => this.#lost(socket, event.code, event.reason);
-            socket.onerror = () => {}; // the close that follows says it
+            socket.onerror = () => {}; // the close that follows tells
             this.#setState('connecting');
         }
 
-        /* Lets go of the socket; its own close event will be ignored. `culprit` caused it. */
-        #drop(error, code, culprit) {
+        /* Lets go of the socket; its own close event will be ignored. `culprit` is the request that the
+         * server closed over, if any. */
+        #drop(why, code, culprit) {
             const socket = this.#socket;
-            this.#socket = null;
-            for (const timer of ['open', 'ping', 'probe', 'retry']) clearTimeout(this.#timers[timer]);
-            this.#timers.probe = null;
-            for (const room of this.rooms.values()) room.joined = false;
-            this.#joining.clear();
             const pending = Array.from(this.#pending.values());
+            this.#socket = null;
             this.#pending.clear();
+            if (this.state === 'online') this.state = 'waiting';
+            for (const timer of ['open', 'ping', 'probe', 'retry']) clearTimeout(this.#timers[timer]);
+            this.#timers = {};
+            for (const room of this.rooms.values()) room.joined = false;
             for (const one of pending) {
                 clearTimeout(one.timer);
-                one.reject(one === culprit ? culprit.error : error);
+                one.done(one === culprit ? culprit.error : new HubbubError('offline', why, { sent: true }));
             }
-            if (socket) try { socket.close(code); } catch (odd) { /* closing already */ }
+            if (!socket) return;
+            try { socket.close(code); } catch (odd) { /* it is closing already */ }
         }
 
         #lost(socket, code, reason) {
             if (!socket || socket !== this.#socket) return;
             const meaning = CLOSES[code] || {};
             const complaint = this.#complaint || {};
-            const detail = { code, reason: reason || complaint.code || '' };
+            const detail = { code, reason: reason || (CLOSES[code] && complaint.code) || '' };
             if (this.state === 'online' && Date.now() - this.#onlineAt > STABLE) this.#failures = 0;
-            this.#drop(new HubbubError('offline', 'The connection was lost.', { sent: true }), undefined,
-                meaning.blame && this.#culprit(code, meaning.blame));
-
-            if (meaning.auth && this.#presented && this.#presented === this.#guest && !this.#token) {
+            this.#drop('The connection was lost.', undefined, meaning.blame && this.#culprit(code, meaning.blame));
+            if (meaning.auth && this.#guest && this.#presented === this.#guest) {
                 this.#guest = null; // our own, of another life of the server: begin as somebody new
-                this.#stored('removeItem');
+                if (this.#stored('getItem') === this.#presented) this.#stored('removeItem');
                 this.#open();
                 return;
             }
+            if (complaint.retryAfter && CLOSES[code]) detail.retryAfter = complaint.retryAfter;
             if (meaning.auth || meaning.stop || !this.#options.autoReconnect) {
-                if (complaint.retryAfter) detail.retryAfter = complaint.retryAfter;
                 this.#end(detail);
-                if (meaning.auth) this.#emit('auth-needed', { code: detail.reason, reason: complaint.message || '' });
+                if (meaning.auth) this.#emit('auth-needed', { code: detail.reason, message: complaint.message });
                 return;
             }
-            const named = code === 1013 || code >= 4000 ? complaint.retryAfter : 0;
-            const least = Math.max((named || meaning.least || 0) * 1000, this.#goaway - Date.now(), 0);
+            const least = Math.max((detail.retryAfter || meaning.least || 0) * 1000, this.#goaway - Date.now(), 0);
             const { min, max } = this.#options.backoff;
             const delay = least + Math.random() * Math.min(max, min * Math.pow(2, this.#failures++));
             this.#notBefore = Date.now() + least;
@@ -295,21 +291,22 @@
             this.#setState('waiting', Object.assign(detail, { retryAt: Date.now() + delay }));
         }
 
-        /* The request that the server closed over: the longest, or else the last. */
+        /* Of those without an answer the longest, or else the last. */
         #culprit(code, blame) {
             const all = Array.from(this.#pending.values());
-            const found = code === 1009 ? all.sort((a, b) => a.size - b.size).pop() : all.pop();
+            if (code === 1009) all.sort((a, b) => a.size - b.size);
+            const found = all.pop();
             if (found) found.error = new HubbubError(blame, 'The server closed the connection over this.');
             return found;
         }
 
         #end(detail) {
+            const first = this.#first;
+            this.#first = null;
             this.#watch(false);
             this.#setState('closed', detail);
-            if (!this.#first) return;
-            this.#first.reject(new HubbubError(detail.code === 'invalid_url' ? detail.code : 'offline',
-                String(detail.reason || 'The connection was closed.'), detail.retryAfter && { retryAfter: detail.retryAfter }));
-            this.#first = null;
+            const code = detail.code === 'invalid_url' ? detail.code : 'offline';
+            if (first) first.reject(new HubbubError(code, detail.reason || 'The connection was closed.'));
         }
 
         #setState(state, detail) {
@@ -317,12 +314,12 @@
             this.#emit('state', Object.assign({ state }, detail));
         }
 
-        /* When the network or the tab is back: not before the moment that the server asked for. */
+        /* When the network or the tab is back: but not before the moment that the server asked for. */
         #watch(on) {
             if (typeof global.addEventListener !== 'function' || on === Boolean(this.#nudge)) return;
             const verb = on ? 'addEventListener' : 'removeEventListener';
-            this.#nudge = this.#nudge || (() => {
-                if (global.document && global.document.visibilityState === 'hidden') return;
+            this.#nudge = this.#nudge || ((event) => {
+                if (event.type === 'visibilitychange' && global.document.visibilityState === 'hidden') return;
                 if (this.state === 'online' || (this.state === 'waiting' && Date.now() >= this.#notBefore)) this.retry();
             });
             global[verb]('online', this.#nudge);
@@ -332,15 +329,18 @@
 
         /* A page cannot see WebSocket pings: after a silence it asks, and when nothing at all comes the
          * line is taken for dead (a laptop that slept, a network that changed). */
-        #listen() {
-            clearTimeout(this.#timers.ping);
-            this.#timers.ping = setTimeout(() => this.#probe(), this.#options.ping);
+        #listen(wait = this.#options.ping) {
+            this.#timers.ping = setTimeout(() => {
+                const left = this.#heardAt + this.#options.ping - Date.now();
+                if (left <= 0) this.#probe();
+                this.#listen(left > 0 ? left : undefined);
+            }, wait);
         }
 
         #probe() {
             if (this.#timers.probe) return;
             const socket = this.#socket;
-            this.#timers.probe = setTimeout(() => this.#lost(socket, 4008, 'no answer'), PROBE);
+            this.#timers.probe = setTimeout(() => this.#lost(socket, 4008, 'no answer'), this.#options.pingTimeout);
             socket.send(JSON.stringify({ type: 'ping', t: Date.now() }));
         }
 
@@ -354,172 +354,260 @@
 
         /* Requests */
 
-        /* Promises the reply. options: timeout in ms (0: none). */
-        request(type, fields, options = {}) {
-            const id = options.id || this.#newId();
+        /* Promises the reply. options: timeout in ms (0: wait as long as the connection lives). */
+        request(type, fields, options) {
+            return new Promise((resolve, reject) => {
+                this.#ask(type, fields, options, (error, reply) => (error ? reject(error) : resolve(reply)));
+            });
+        }
+
+        /* The same with a callback, for what has to be done before the next frame is looked at. */
+        #ask(type, fields, { id = this.#newId(), timeout = this.#options.timeout } = {}, done) {
             const text = JSON.stringify(Object.assign({}, fields, { type, id }));
             const size = new TextEncoder().encode(text).length;
             const room = fields && fields.room;
             if (this.state !== 'online') {
-                return Promise.reject(new HubbubError('offline', 'Not connected.', { room, sent: false }));
-            }
-            if (size > this.limits.maxMessage) {
-                return Promise.reject(new HubbubError('too_large', 'This is too long to be sent.', { room }));
-            }
-            return new Promise((resolve, reject) => {
-                const patience = options.timeout === undefined ? this.#options.timeout : options.timeout;
-                const timer = patience && setTimeout(() => {
+                done(new HubbubError('offline', 'Not connected.', { room, sent: false }));
+            } else if (size > this.limits.maxMessage) {
+                done(new HubbubError('too_large', 'This is too long to be sent.', { room }));
+            } else {
+                const timer = timeout && setTimeout(() => {
                     this.#pending.delete(id);
-                    reject(new HubbubError('timeout', 'The server did not answer.', { room, sent: true }));
-                }, patience);
-                this.#pending.set(id, { resolve, reject, timer, size });
+                    done(new HubbubError('timeout', 'The server did not answer.', { room, sent: true }));
+                }, timeout);
+                this.#pending.set(id, { done, timer, size });
                 this.#socket.send(text);
-            });
+            }
         }
 
-        #newId() { return this.#ids + '-' + ++this.#count; }
+        #newId() { return this.#prefix + '-' + ++this.#count; }
+
+        /* Fire and forget: nobody waits for a typing notice. `state`: active (true) or paused (false). */
+        typing(room, state = 'active') {
+            if (this.state !== 'online') return;
+            const word = typeof state === 'string' ? state : state ? 'active' : 'paused';
+            this.#socket.send(JSON.stringify({ type: 'typing', room, state: word }));
+        }
+
+        /* Rooms */
+
+        /* What only we need to know of a room. */
+        #side(name) {
+            if (!this.#sides.has(name)) {
+                this.#sides.set(name, {
+                    joining: null, // promise of the reply
+                    password: undefined, // for entering it again
+                    queue: [], // said, in order; the first may be under way
+                    hold: 0, // timer: nothing is sent until it ends
+                    echo: null, // the first of the queue as the room heard it, before the reply came
+                    last: null, // the last that was confirmed
+                    thrown: null, // the moderation event that puts us out
+                });
+            }
+            return this.#sides.get(name);
+        }
 
         /* Enters a room, and again after every reconnect until it is left. */
-        join(room, options = {}) {
-            if (this.#joining.has(room)) return this.#joining.get(room);
-            const { password, invite } = options || {};
-            const entering = this.request('join', { room, stay: true, password, invite });
-            const promise = entering.then((reply) => {
-                this.#joining.delete(room);
-                if (password !== undefined) this.#keys.set(room, password);
-                this.#entered(room, reply);
-                return reply;
+        join(name, { password, invite } = {}) {
+            const side = this.#side(name);
+            if (side.joining) return side.joining;
+            let answered = false;
+            const promise = new Promise((resolve, reject) => {
+                this.#ask('join', { room: name, stay: true, password, invite }, {}, (error, reply) => {
+                    answered = true;
+                    side.joining = null;
+                    if (error) {
+                        reject(error);
+                        this.#flush(name); // what was said meanwhile gets its own refusal
+                        return;
+                    }
+                    side.password = password;
+                    this.#entered(name, reply);
+                    resolve(reply);
+                });
             });
-            if (this.state === 'online') this.#joining.set(room, promise);
-            promise.catch(() => {
-                if (this.#joining.get(room) === promise) this.#joining.delete(room);
-                this.#flush(room);
-            });
+            if (!answered) side.joining = promise;
             return promise;
         }
 
         /* Works offline, too: the room is then simply not entered again. */
-        leave(room) {
-            const here = this.rooms.has(room);
-            const reply = this.state === 'online' ? this.request('leave', { room }) : Promise.resolve({ room });
-            if (here) this.#part(room, { why: 'left' }, new HubbubError('cancelled', 'The room was left.', { room }));
+        leave(name) {
+            const { joining } = this.#side(name);
+            if (joining) return joining.then(() => this.leave(name), () => ({ room: name }));
+            const online = this.state === 'online';
+            const reply = online ? this.request('leave', { room: name }) : Promise.resolve({ room: name });
+            this.#part(name, { why: 'left' }, new HubbubError('cancelled', 'The room was left.', { room: name }));
             return reply;
         }
 
-        /* Fire and forget: nobody waits for a typing notice. */
-        typing(room, state = 'active') {
-            if (this.state !== 'online') return;
-            this.#socket.send(JSON.stringify({ type: 'typing', room, state: state === true ? 'active' : state || 'paused' }));
+        #entered(name, reply) {
+            const side = this.#side(name);
+            const room = this.rooms.get(name) || { name };
+            const again = this.rooms.has(name);
+            const missed = again && room.epoch === reply.epoch ? reply.seq - room.seq : undefined;
+            const { title = '', topic = '', visibility = 'public', slowMode = 0, kept = false, role = 'guest' } = reply;
+            Object.assign(room, { title, topic, visibility, slowMode, kept, role, mutedUntil: reply.mutedUntil });
+            Object.assign(room, { seq: reply.seq, epoch: reply.epoch, count: reply.members, joined: true });
+            if (missed === undefined) side.last = null;
+            side.thrown = null;
+            this.rooms.set(name, room);
+            this.#settle(name, missed === 0);
+            this.#emit('joined', Object.assign({}, reply, { room: name, again, missed }));
+            this.#flush(name);
+        }
+
+        async #reenter(name) {
+            const socket = this.#socket;
+            try {
+                await this.join(name, this.#side(name));
+            } catch (error) {
+                if (error.code === 'offline' || !this.rooms.has(name)) return; // the next connection tries again
+                if (!(error.code in REJOIN)) {
+                    const { code: why, message: reason, retryAfter } = error;
+                    this.#part(name, { why, reason, retryAfter }, error);
+                    return;
+                }
+                setTimeout(() => {
+                    if (socket === this.#socket && this.rooms.has(name)) this.#reenter(name);
+                }, (error.retryAfter || REJOIN[error.code]) * 1000);
+            }
+        }
+
+        /* Out of a room, however it came: what was said and not sent cannot be sent any more. */
+        #part(name, why, error) {
+            const side = this.#side(name);
+            const here = this.rooms.delete(name);
+            this.#settle(name, false);
+            for (const message of side.queue.slice()) if (message.state !== 'sent') this.#fail(message, error);
+            side.password = undefined;
+            if (side.queue.length === 0 && !side.hold && !side.joining) this.#sides.delete(name);
+            if (here) this.#emit('parted', Object.assign({ room: name }, why));
         }
 
         /* Saying something */
 
+        get outbox() { return Array.from(this.#outbox.keys()); }
+
         say(room, text) {
-            const message = new Outgoing(this, this.#newId(), room, text);
-            this.#outbox.add(message);
+            const control = {
+                cancel: (message) => this.#cancel(message),
+                resend: (message) => this.#resend(message),
+            };
+            const message = new Outgoing(this.#newId(), room, text, control);
+            this.#outbox.set(message, control);
             this.#enqueue(message);
             return message;
         }
 
         #enqueue(message) {
-            if (!this.#queues.has(message.room)) this.#queues.set(message.room, []);
-            this.#queues.get(message.room).push(message);
+            this.#side(message.room).queue.push(message);
             this.#mark(message, 'queued');
             this.#flush(message.room);
         }
 
+        #dequeue(message) {
+            const { queue } = this.#side(message.room);
+            const at = queue.indexOf(message);
+            if (at >= 0) queue.splice(at, 1);
+            return at >= 0;
+        }
+
         #mark(message, state, more) {
             Object.assign(message, { state, retryAt: undefined }, more);
-            if (state === 'confirmed' || state === 'failed') this.#outbox.delete(message);
             this.#emit('outbox', { room: message.room, message });
         }
 
-        #fail(message, error) {
-            this.#dequeue(message);
-            this.#mark(message, 'failed', { error });
-            message.settle.reject(error);
-        }
-
         #confirm(message, reply) {
-            this.#dequeue(message);
+            const side = this.#side(message.room);
             const room = this.rooms.get(message.room);
-            if (room) {
-                room.mine = reply.seq;
-                if (reply.seq === room.seq + 1) room.seq = reply.seq;
-            }
+            const { resolve } = this.#outbox.get(message);
+            this.#dequeue(message);
+            this.#outbox.delete(message);
+            side.last = message;
+            if (room && reply.seq === room.seq + 1) room.seq = reply.seq;
             this.#mark(message, 'confirmed', { seq: reply.seq, ts: reply.ts });
-            message.settle.resolve(reply);
+            resolve(reply);
         }
 
-        #dequeue(message) {
-            const queue = this.#queues.get(message.room) || [];
-            const at = queue.indexOf(message);
-            if (at >= 0) queue.splice(at, 1);
-            if (queue.length === 0) this.#queues.delete(message.room);
+        #fail(message, error) {
+            const { reject } = this.#outbox.get(message);
+            this.#dequeue(message);
+            this.#outbox.delete(message);
+            this.#mark(message, 'failed', { error });
+            reject(error);
         }
 
-        /* Sends the next to each room, one at a time: only so the order holds when the server refuses
-         * one for now. */
-        #flush(only) {
-            if (this.state !== 'online' || this.#holds.has('')) return;
-            for (const name of only === undefined ? Array.from(this.#queues.keys()) : [only]) {
-                const [message] = this.#queues.get(name) || [];
-                const room = this.rooms.get(name);
-                const ready = room ? room.joined : !this.#joining.has(name);
-                if (message && message.state === 'queued' && ready && !this.#holds.has(name)) this.#transmit(message);
-            }
-        }
-
-        #transmit(message) {
-            this.#mark(message, 'sent', { echo: undefined });
-            this.request('message', { room: message.room, content: message.text }, { id: message.id }).then((reply) => {
-                if (message.state === 'sent') this.#confirm(message, reply);
-                this.#flush(message.room);
-            }, (error) => {
-                if (error.sent) {
-                    // Decided when we are back in the room: #settle().
-                    if (message.echo) this.#confirm(message, message.echo);
-                    else this.#mark(message, 'unsure');
-                    if (error.code === 'timeout') this.#lost(this.#socket, 4008, 'no answer');
-                } else if (error.retryAfter && (error.code === 'rate_limited' || error.code === 'slow_mode')) {
-                    const wait = error.retryAfter * 1000;
-                    this.#mark(message, 'queued', { retryAt: Date.now() + wait });
-                    this.#hold(error.code === 'slow_mode' ? message.room : '', wait);
-                } else {
-                    this.#fail(message, error);
-                    this.#flush(message.room);
-                }
-            });
-        }
-
-        #hold(key, wait) {
-            clearTimeout(this.#holds.get(key));
-            this.#holds.set(key, setTimeout(() => {
-                this.#holds.delete(key);
-                this.#flush(key || undefined);
-            }, wait));
-        }
-
-        /* The line broke over a message, and now we know where its room is. When we have seen every
-         * message up to the room's last and ours was not among them, it cannot have arrived: it is
-         * sent again, under its id. Otherwise only people can decide. */
-        #settle(name, unseen) {
-            const [message] = this.#queues.get(name) || [];
-            if (!message || message.state !== 'unsure') return;
-            if (unseen) this.#mark(message, 'queued');
-            else this.#dequeue(message);
-        }
-
-        _cancel(message, always) {
-            if (!this.#outbox.has(message) || (message.state === 'sent' && !always)) return false;
+        /* False when it is too late. */
+        #cancel(message) {
+            if (!this.#outbox.has(message) || message.state === 'sent') return false;
             this.#fail(message, new HubbubError('cancelled', 'Cancelled.', { room: message.room }));
             return true;
         }
 
-        _resend(message) {
-            if (message.state !== 'unsure' || (this.#queues.get(message.room) || []).includes(message)) return false;
+        /* For those that stayed unsure: puts it in line again. */
+        #resend(message) {
+            if (message.state !== 'unsure') return false;
+            this.#dequeue(message);
             this.#enqueue(message);
             return true;
+        }
+
+        /* Sends the next to each room, or to one. One at a time: only so the order holds when the server
+         * refuses one for now. */
+        #flush(only) {
+            for (const name of only === undefined ? Array.from(this.#sides.keys()) : [only]) {
+                const side = this.#side(name);
+                const room = this.rooms.get(name);
+                const ready = room ? room.joined : !side.joining;
+                const [message] = side.queue;
+                if (this.state !== 'online' || this.#hold || side.hold || !ready) continue;
+                if (message && message.state === 'queued') this.#transmit(message, side);
+            }
+        }
+
+        #transmit(message, side) {
+            side.echo = null;
+            this.#mark(message, 'sent');
+            this.#ask('message', { room: message.room, content: message.text }, { id: message.id }, (error, reply) => {
+                if (!this.#outbox.has(message)) return; // closed meanwhile
+                if (!error) {
+                    this.#confirm(message, reply);
+                } else if (error.sent) {
+                    if (side.echo) this.#confirm(message, side.echo);
+                    else this.#mark(message, 'unsure'); // see #settle()
+                    if (error.code === 'timeout') this.#lost(this.#socket, 4008, 'no answer');
+                } else if (error.code === 'offline') {
+                    this.#mark(message, 'queued');
+                } else if (error.retryAfter && (error.code === 'rate_limited' || error.code === 'slow_mode')) {
+                    this.#pause(message, error.code === 'slow_mode' ? side : null, error.retryAfter * 1000);
+                } else {
+                    this.#fail(message, error);
+                }
+                this.#flush(message.room);
+            });
+        }
+
+        /* Slow mode is about one room, the rate about all. */
+        #pause(message, side, wait) {
+            const timer = setTimeout(() => {
+                if (side) side.hold = 0;
+                else this.#hold = 0;
+                this.#flush(side ? message.room : undefined);
+            }, wait);
+            clearTimeout(side ? side.hold : this.#hold);
+            if (side) side.hold = timer;
+            else this.#hold = timer;
+            this.#mark(message, 'queued', { retryAt: Date.now() + wait });
+        }
+
+        /* A line broke over a message, and now we know where its room is. When we have seen every message
+         * up to the room's last and ours was not among them, it cannot have arrived: it is sent again,
+         * under its id. Otherwise it stays unsure, and out of the others' way. */
+        #settle(name, unheard) {
+            const [message] = this.#side(name).queue;
+            if (!message || message.state !== 'unsure') return;
+            if (!unheard) this.#dequeue(message);
+            this.#mark(message, unheard ? 'queued' : 'unsure');
         }
 
         /* Frames */
@@ -527,190 +615,133 @@
         #receive(text) {
             let frame;
             try { frame = JSON.parse(text); } catch (odd) { return; }
+            this.#heardAt = Date.now();
             clearTimeout(this.#timers.probe);
-            this.#timers.probe = null;
-            this.#listen();
-            const waiting = this.#pending.get(frame.id);
-            if (waiting && ['ok', 'error', 'pong'].includes(frame.type)) {
-                this.#pending.delete(frame.id);
+            this.#timers.probe = 0;
+            const { type, id } = frame;
+            const waiting = this.#pending.get(id);
+            if (waiting && (type === 'ok' || type === 'error' || type === 'pong')) {
+                const { code, message, room, retryAfter } = frame;
+                this.#pending.delete(id);
                 clearTimeout(waiting.timer);
-                if (frame.type === 'error') {
-                    const { code, message, room, retryAfter } = frame;
-                    waiting.reject(new HubbubError(code, message, { room, retryAfter }));
-                } else {
-                    waiting.resolve(frame);
-                }
-                return;
-            }
-            if (frame.type === 'pong') return;
-            if (frame.type === 'welcome') {
+                if (type === 'error') waiting.done(new HubbubError(code, message, { room, retryAfter }));
+                else waiting.done(null, frame);
+            } else if (type === 'welcome') {
                 this.#online(frame);
-                return;
+            } else if (type !== 'pong' && type !== 'ok') {
+                const after = this.#follow(frame, this.rooms.get(frame.room), frame.userId === this.userId);
+                this.#emit(type, frame);
+                if (after) after();
             }
-            const follow = FOLLOW[frame.type];
-            const after = follow && follow.call(this, frame, this.rooms.get(frame.room), frame.userId === this.userId);
-            this.#emit(frame.type, frame);
-            if (after) after();
         }
 
         #online(welcome) {
+            const { userId, username, session, limits = {}, operator = false, token } = welcome;
             clearTimeout(this.#timers.open);
-            this.welcome = welcome;
-            const { userId, username, session } = welcome;
             // From now on the name that was given is asked for: people do not swap names when all come back.
-            Object.assign(this, { userId, username, session });
-            this.limits = welcome.limits || {};
-            this.operator = Boolean(welcome.operator);
-            if (welcome.token && !this.#token) {
-                this.#guest = welcome.token;
-                this.#stored('setItem', welcome.token);
+            Object.assign(this, { welcome, userId, username, session, limits, operator });
+            if (token && this.#token) {
+                this.#token = token;
+            } else if (token) {
+                this.#guest = token;
+                this.#stored('setItem', token);
             }
             this.#onlineAt = Date.now();
+            this.#listen();
+            const first = this.#first;
+            this.#first = null;
             this.#setState('online');
             this.#emit('welcome', welcome);
-            if (this.#first) this.#first.resolve(welcome);
-            this.#first = null;
+            if (first) first.resolve(welcome);
             for (const name of this.rooms.keys()) this.#reenter(name);
-            for (const name of Array.from(this.#queues.keys())) {
+            for (const name of Array.from(this.#sides.keys())) {
                 if (!this.rooms.has(name)) this.#settle(name, false);
             }
             this.#flush();
         }
 
-        async #reenter(name) {
-            const socket = this.#socket;
-            try {
-                await this.join(name, { password: this.#keys.get(name) });
-            } catch (error) {
-                if (error.code === 'offline' || !this.rooms.has(name)) return; // the next connection tries again
-                if (error.code in REJOIN) {
-                    setTimeout(() => {
-                        if (socket === this.#socket && this.rooms.has(name)) this.#reenter(name);
-                    }, (error.retryAfter || REJOIN[error.code]) * 1000);
-                    return;
-                }
-                this.#part(name, { why: error.code, reason: error.message, retryAfter: error.retryAfter }, error);
+        /* Keeps the rooms current, before the handlers see the event. What is returned is to be done after
+         * they saw it. `mine`: it is about this user. */
+        #follow(frame, room, mine) {
+            const name = frame.room;
+            switch (frame.type) {
+            case 'message':
+                if (!room) break;
+                if (mine) this.#heard(name, frame);
+                room.seq = Math.max(room.seq, frame.seq);
+                break;
+            case 'join':
+                if (room) room.count = frame.count;
+                else if (mine && !this.#side(name).joining) this.join(name).catch(() => {}); // let in by HTTP
+                break;
+            case 'leave':
+            case 'presence':
+                if (room) room.count = frame.count;
+                if (room && mine) return () => this.#thrown(name, this.#side(name).thrown || { action: 'left' });
+                break;
+            case 'room':
+                for (const key of SETTINGS) if (room && key in frame) room[key] = frame[key];
+                if (frame.destroyed) return () => this.#thrown(name, Object.assign({ action: 'destroyed' }, frame));
+                break;
+            case 'moderation':
+                if (room && mine) this.#moderated(name, room, frame);
+                break;
+            case 'goaway':
+                this.#goaway = Date.now() + (frame.retryAfterMs || 0);
+                break;
+            case 'error':
+                this.#complaint = frame;
             }
+            return undefined;
         }
 
-        #entered(name, reply) {
-            const before = this.rooms.get(name);
-            const again = Boolean(before);
-            const same = again && before.epoch === reply.epoch;
-            const room = before || { name };
-            const missed = same ? reply.seq - room.seq : undefined;
-            const { title = '', topic = '', visibility = 'public', slowMode = 0, kept = false, role = 'guest' } = reply;
-            Object.assign(room, { title, topic, visibility, slowMode, kept, role, mutedUntil: reply.mutedUntil });
-            Object.assign(room, { seq: reply.seq, epoch: reply.epoch, count: reply.members, joined: true });
-            if (!same) room.mine = 0;
-            Object.defineProperty(room, 'mine', { enumerable: false, writable: true });
-            this.rooms.set(name, room);
-            this.#settle(name, missed === 0);
-            this.#emit('joined', Object.assign({}, reply, { id: undefined, room: name, again, missed }));
-            this.#flush(name);
+        #thrown(name, { action, by, reason, until }) {
+            if (!this.rooms.has(name)) return;
+            const error = new HubbubError('not_in_room', 'Not in this room any more.', { room: name });
+            this.#part(name, { why: action, by, reason, until }, error);
         }
 
-        /* Out of a room, for whatever reason: what was said and not sent cannot be sent any more. */
-        #part(name, why, error) {
-            this.rooms.delete(name);
-            this.#keys.delete(name);
-            this.#banished.delete(name);
-            this.#settle(name, false);
-            for (const message of Array.from(this.#queues.get(name) || [])) {
-                if (message.state === 'queued') this.#fail(message, error);
-            }
-            this.#emit('parted', Object.assign({ room: name }, why));
-        }
-
-        _thrown(name, why) {
-            if (this.rooms.has(name)) this.#part(name, why, new HubbubError('not_in_room', 'Not in this room any more.', { room: name }));
-        }
-
-        _heard(name, frame) {
-            const [message] = this.#queues.get(name) || [];
-            const room = this.rooms.get(name);
-            if (message && message.state === 'sent' && message.text === frame.content && frame.seq > room.mine) {
-                message.echo = frame;
+        /* Is this what was said here? Then a page need not show it twice. When it comes before the reply
+         * and the line breaks between them, it leaves no doubt. */
+        #heard(name, frame) {
+            const side = this.#side(name);
+            const [message] = side.queue;
+            if (side.last && frame.seq <= side.last.seq) {
+                if (frame.seq === side.last.seq) frame.outgoing = side.last;
+            } else if (message && message.state === 'sent' && message.text === frame.content && !side.echo) {
+                side.echo = frame;
                 frame.outgoing = message;
             }
         }
 
-        _moderated(frame) {
-            if (['kick', 'ban', 'remove'].includes(frame.action)) this.#banished.set(frame.room, frame);
-        }
-
-        _why(name) {
-            const { action = 'left', by, reason, until } = this.#banished.get(name) || {};
-            return { why: action, by, reason, until };
-        }
-
-        _hurried(frame) { this.#goaway = Date.now() + (frame.retryAfterMs || 0); }
-        _complained(frame) { this.#complaint = frame; }
-        _invited(name) { if (!this.#joining.has(name)) this.join(name).catch(() => {}); }
-    }
-
-    /* How events change what is known of the rooms; before the handlers see them. What is returned is
-     * called after the handlers. */
-    const SETTINGS = ['title', 'topic', 'visibility', 'maxUsers', 'slowMode', 'hasPassword', 'kept'];
-    const FOLLOW = {
-        message(frame, room, mine) {
-            if (!room) return;
-            if (mine) this._heard(frame.room, frame);
-            room.seq = Math.max(room.seq, frame.seq);
-        },
-        join(frame, room, mine) {
-            if (room) room.count = frame.count;
-            else if (mine) this._invited(frame.room); // somebody let us in by HTTP: ask what room it is
-        },
-        leave(frame, room, mine) {
-            if (!room) return undefined;
-            room.count = frame.count;
-            return mine ? () => this._thrown(frame.room, this._why(frame.room)) : undefined;
-        },
-        presence(frame, room) {
-            if (room) room.count = frame.count;
-        },
-        room(frame, room) {
-            if (frame.destroyed) {
-                const { by, reason } = frame;
-                return () => this._thrown(frame.room, { why: 'destroyed', by, reason });
-            }
-            for (const key of SETTINGS) if (room && key in frame) room[key] = frame[key];
-            return undefined;
-        },
-        moderation(frame, room, mine) {
-            if (!mine || !room) return;
-            this._moderated(frame);
+        #moderated(name, room, frame) {
             switch (frame.action) {
             case 'mute': room.mutedUntil = frame.until || 0; break;
-            case 'unmute': delete room.mutedUntil; break;
+            case 'unmute': room.mutedUntil = undefined; break;
             case 'add': room.role = frame.role || 'member'; break;
-            case 'remove': room.role = 'guest'; break;
             case 'role': room.role = frame.role; break;
-            case 'undo': // of which sanction, it does not say
-                this.why(frame.room).then(({ reasons }) => {
+            case 'remove': room.role = 'guest'; // and perhaps thrown out
+            // fall through
+            case 'kick':
+            case 'ban': this.#side(name).thrown = frame; break;
+            case 'undo': // of which sanction it does not say
+                this.why(name).then(({ reasons }) => {
                     const muted = reasons.find((one) => one.rule === 'muted');
                     room.mutedUntil = muted && (muted.until || 0);
                 }, () => {});
             }
-        },
-        goaway(frame) { this._hurried(frame); },
-        error(frame) { this._complained(frame); },
-    };
+        }
+    }
 
-    for (const [name, [type, ...names]] of Object.entries(REQUESTS)) {
+    for (const [name, [type, ...fields]] of Object.entries(REQUESTS)) {
         Hubbub.prototype[name] = function (...values) {
-            const fields = {};
-            values.forEach((value, at) => {
-                if (typeof value === 'object') Object.assign(fields, value);
-                else fields[names[at]] = value;
-            });
-            return this.request(type, fields);
+            const given = values.map((value, at) => (typeof value === 'object' ? value : { [fields[at]]: value }));
+            return this.request(type, Object.assign({}, ...given));
         };
     }
 
-    /* As people write it: localhost:8080, http://localhost:8080 and ws://localhost:8080/ws are one.
-     * A page that was served by hubbub needs none. */
+    /* As people write it: localhost:8080, http://localhost:8080 and ws://localhost:8080/ws are one. A page
+     * that hubbub serves needs none. */
     function address(given) {
         const page = global.location && /^http/.test(global.location.protocol) ? global.location.href : undefined;
         if (!given && !page) throw new TypeError('Hubbub: options.url is missing');
@@ -718,6 +749,7 @@
         try {
             const url = new URL(/^[a-z]+:\/\//i.test(text) ? text.replace(/^http/i, 'ws') : 'ws://' + text);
             if (url.pathname === '/') url.pathname = '/ws';
+            url.hash = '';
             return url.href;
         } catch (malformed) {
             return text; // connect() says what is wrong with it
@@ -727,6 +759,10 @@
     function ownStorage() {
         try { return global.localStorage || null; } catch (forbidden) { return null; }
     }
+
+    Hubbub.Error = HubbubError;
+    if (typeof module === 'object' && module.exports) module.exports = Hubbub;
+    else global.Hubbub = Hubbub;
 
     /* For the page until it is built on Hubbub itself. */
     class HubbubClient {
@@ -752,9 +788,4 @@
         }
     }
     if (typeof module !== 'object') global.HubbubClient = HubbubClient;
-
-    Hubbub.Error = HubbubError;
-    Hubbub.REQUESTS = Object.keys(REQUESTS);
-    if (typeof module === 'object' && module.exports) module.exports = Hubbub;
-    else global.Hubbub = Hubbub;
 })(typeof globalThis === 'object' ? globalThis : this);
