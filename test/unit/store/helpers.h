@@ -1,0 +1,349 @@
+/*
+ * What tests of the store share: a directory that goes away, a store whose answers are tallied, and all
+ * that it has kept as text, one line a record. The store's thread only tallies; the test asserts.
+ */
+#ifndef HUBBUB_TEST_STORE_HELPERS_H
+#define HUBBUB_TEST_STORE_HELPERS_H
+
+#include <support/test_main.h>
+
+#include "store/store_private.h"
+
+#include <ftw.h>
+#include <hubbub/buf.h>
+#include <hubbub/check.h>
+#include <hubbub/clock.h>
+#include <hubbub/err.h>
+#include <hubbub/mem.h>
+#include <pthread.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+enum { TEST_ANSWERS = 3 * STORE_BACKLOG, TEST_SECONDS = 60 };
+
+struct shop {
+    char parent[64], directory[96], file[128];
+    struct store *store;
+
+    pthread_mutex_t mu;
+    pthread_cond_t cond;
+    /* under mu */
+    bool held;    /* answers wait until it is false */
+    bool waiting; /* an answer does */
+    size_t n;
+    int err[TEST_ANSWERS];
+    uintptr_t note[TEST_ANSWERS];
+};
+
+static inline void shop_done(void *arg, struct change *c, int err)
+{
+    struct shop *s = arg;
+    pthread_mutex_lock(&s->mu);
+    while (s->held) {
+        s->waiting = true;
+        pthread_cond_broadcast(&s->cond);
+        pthread_cond_wait(&s->cond, &s->mu);
+    }
+    s->waiting = false;
+    INSIST(s->n < TEST_ANSWERS);
+    s->err[s->n] = err;
+    s->note[s->n++] = (uintptr_t)c->note;
+    pthread_cond_broadcast(&s->cond);
+    pthread_mutex_unlock(&s->mu);
+    c->note = NULL;
+    change_free(c);
+}
+
+/* A directory for the store that isn't there yet, in one that is. */
+static inline struct shop *shop_new(void)
+{
+    struct shop *s = xcalloc(1, sizeof *s);
+    pthread_condattr_t monotonic;
+    pthread_condattr_init(&monotonic);
+    pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC);
+    pthread_mutex_init(&s->mu, NULL);
+    pthread_cond_init(&s->cond, &monotonic);
+    pthread_condattr_destroy(&monotonic);
+
+    const char *tmp = getenv("TMPDIR");
+    snprintf(s->parent, sizeof s->parent, "%s/hubbub-XXXXXX", tmp != NULL ? tmp : "/tmp");
+    assert_non_null(mkdtemp(s->parent));
+    snprintf(s->directory, sizeof s->directory, "%s/data", s->parent);
+    snprintf(s->file, sizeof s->file, "%s/hubbub.db", s->directory);
+    return s;
+}
+
+static inline int shop_remove(const char *path, const struct stat *st, int what, struct FTW *at)
+{
+    (void)st;
+    (void)what;
+    (void)at;
+    return remove(path);
+}
+
+static inline void shop_close(struct shop *s)
+{
+    if (s->store != NULL) {
+        store_stop(s->store);
+        store_free(s->store);
+        s->store = NULL;
+    }
+}
+
+static inline void shop_free(struct shop *s)
+{
+    shop_close(s);
+    nftw(s->parent, shop_remove, 8, FTW_DEPTH | FTW_PHYS);
+    pthread_cond_destroy(&s->cond);
+    pthread_mutex_destroy(&s->mu);
+    free(s);
+}
+
+/* Opens it without its thread. */
+static inline void shop_open(struct shop *s)
+{
+    char why[512] = "";
+    s->store = store_open(s->directory, why, sizeof why);
+    assert_string_equal(why, "");
+    assert_non_null(s->store);
+}
+
+static inline void shop_start(struct shop *s)
+{
+    if (s->store == NULL)
+        shop_open(s);
+    s->n = 0;
+    assert_int_equal(store_start(s->store, shop_done, s), 0);
+}
+
+static inline struct shop *shop_started(void)
+{
+    struct shop *s = shop_new();
+    shop_start(s);
+    return s;
+}
+
+/* It is refused; what the line says. */
+static inline void shop_refused(struct shop *s, const char *words)
+{
+    char why[512] = "";
+    assert_null(store_open(s->directory, why, sizeof why));
+    if (strstr(why, words) == NULL)
+        fail_msg("want '%s' in '%s'", words, why);
+    assert_null(strchr(why, '\n'));
+}
+
+static inline void shop_exec(struct shop *s, const char *sql)
+{
+    assert_int_equal(store_exec(s->store, sql), 0);
+}
+
+/* The next answers wait, in the store's thread, until they are let go. */
+static inline void shop_hold(struct shop *s, bool held)
+{
+    pthread_mutex_lock(&s->mu);
+    s->held = held;
+    pthread_cond_broadcast(&s->cond);
+    pthread_mutex_unlock(&s->mu);
+}
+
+static inline struct timespec shop_deadline(void)
+{
+    return clock_timespec(clock_now() + TEST_SECONDS * NS_PER_S);
+}
+
+static inline void shop_wait_held(struct shop *s)
+{
+    struct timespec end = shop_deadline();
+    int err = 0;
+    pthread_mutex_lock(&s->mu);
+    while (!s->waiting && err == 0)
+        err = pthread_cond_timedwait(&s->cond, &s->mu, &end);
+    pthread_mutex_unlock(&s->mu);
+    assert_int_equal(err, 0);
+}
+
+/* Until n answers have come since the start. */
+static inline void shop_wait(struct shop *s, size_t n)
+{
+    struct timespec end = shop_deadline();
+    int err = 0;
+    pthread_mutex_lock(&s->mu);
+    while (s->n < n && err == 0)
+        err = pthread_cond_timedwait(&s->cond, &s->mu, &end);
+    size_t got = s->n;
+    pthread_mutex_unlock(&s->mu);
+    assert_int_equal(got, n);
+}
+
+/* Answers from..to-1 were this, and came in the order their changes were posted in. */
+static inline void shop_answers(struct shop *s, size_t from, size_t to, int err)
+{
+    pthread_mutex_lock(&s->mu);
+    bool right = s->n >= to;
+    for (size_t i = from; i < to && right; i++)
+        right = s->err[i] == err && (i == from || s->note[i] == s->note[i - 1] + 1);
+    pthread_mutex_unlock(&s->mu);
+    assert_true(right);
+}
+
+static inline void shop_post(struct shop *s, struct change *c)
+{
+    assert_int_equal(store_post(s->store, &c), 0);
+    assert_null(c);
+}
+
+/* Posts it and waits for its answer, which must be this. */
+static inline void shop_put(struct shop *s, struct change *c, int err)
+{
+    size_t n = s->n;
+    c->note = (void *)(n + 1);
+    shop_post(s, c);
+    shop_wait(s, n + 1);
+    assert_int_equal(s->err[n], err);
+    assert_int_equal(s->note[n], n + 1);
+}
+
+static inline bool shop_is_well(struct shop *s)
+{
+    char why[256];
+    return store_healthy(s->store, why, sizeof why);
+}
+
+/* A condition that some other thread will make true. */
+#define SHOP_UNTIL(condition)                                        \
+    do {                                                             \
+        int64_t end_ = clock_now() + TEST_SECONDS * NS_PER_S;        \
+        while (!(condition)) {                                       \
+            if (clock_now() > end_)                                  \
+                fail_msg("not within a minute: %s", #condition);     \
+            nanosleep(&(struct timespec){.tv_nsec = 1000000}, NULL); \
+        }                                                            \
+    } while (0)
+
+/* ---- records -------------------------------------------------------------------------------------- */
+
+static inline void name(char *to, const char *from)
+{
+    strcpy(to, from);
+}
+
+static inline struct record *add_room(struct change *c, const char *room, const char *title)
+{
+    struct record *r = change_add(c, RECORD_ROOM);
+    name(r->room, room);
+    r->title = xstrdup(title);
+    return r;
+}
+
+static inline struct record *add_user(struct change *c, enum record_type type, const char *room,
+                                      const char *user_id)
+{
+    struct record *r = change_add(c, type);
+    name(r->room, room);
+    name(r->user_id, user_id);
+    return r;
+}
+
+static inline struct record *add_sanction(struct change *c, const char *room, const char *user_id,
+                                          enum action action, int64_t until)
+{
+    struct record *r = add_user(c, RECORD_SANCTION, room, user_id);
+    r->action = action;
+    r->until = until;
+    return r;
+}
+
+static inline struct record *add_ledger(struct change *c, const char *room, uint64_t entry)
+{
+    struct record *r = add_user(c, RECORD_LEDGER, room, "u1");
+    r->entry = entry;
+    return r;
+}
+
+static inline struct record *add_invite(struct change *c, const char *room, const char *code,
+                                        int64_t until)
+{
+    struct record *r = add_user(c, RECORD_INVITE, room, "");
+    name(r->code, code);
+    r->until = until;
+    return r;
+}
+
+static inline struct record *add_address(struct change *c, const char *user_id, const char *address)
+{
+    struct record *r = add_user(c, RECORD_ADDRESS, "", user_id);
+    name(r->address, address);
+    return r;
+}
+
+/* A change of one room. */
+static inline struct change *a_room(const char *room, const char *title)
+{
+    struct change *c = change_new();
+    add_room(c, room, title);
+    return c;
+}
+
+/* ---- what is kept --------------------------------------------------------------------------------- */
+
+static inline const char *shown(const char *text)
+{
+    return text != NULL ? text : "NULL";
+}
+
+static inline void show(void *arg, const struct record *r)
+{
+    struct buf *b = arg;
+    switch (r->type) {
+    case RECORD_ROOM:
+        buf_printf(b, "room %s: %s, %s, %s, %s, %u users, %u s\n", r->room, shown(r->title),
+                   shown(r->topic), shown(r->password), visibility_name(r->visibility),
+                   r->max_users, r->slow_mode);
+        break;
+    case RECORD_RANK:
+        buf_printf(b, "rank %s: %s %s %s\n", r->room, r->user_id, r->username, rank_name(r->rank));
+        break;
+    case RECORD_SANCTION:
+        buf_printf(b, "sanction %s: %s %s %s by %s %s %s, %s, %lld to %lld, entry %llu\n", r->room,
+                   action_name(r->action), r->user_id, r->username, r->by, r->by_id,
+                   rank_name(r->by_rank), shown(r->reason), (long long)r->ts, (long long)r->until,
+                   (unsigned long long)r->entry);
+        break;
+    case RECORD_ADDRESS: buf_printf(b, "address: %s %s\n", r->user_id, r->address); break;
+    case RECORD_LEDGER:
+        buf_printf(b, "ledger %s %llu: %s %s %s by %s %s %s, %s, %lld to %lld%s\n", r->room,
+                   (unsigned long long)r->entry, action_name(r->action), r->user_id, r->username,
+                   r->by, r->by_id, rank_name(r->by_rank), shown(r->reason), (long long)r->ts,
+                   (long long)r->until, r->undone ? ", undone" : "");
+        break;
+    case RECORD_INVITE:
+        buf_printf(b, "invite %s: %s for %s by %s to %lld\n", r->room, r->code, r->user_id,
+                   r->by_id, (long long)r->until);
+        break;
+    default: buf_printf(b, "record %d\n", (int)r->type);
+    }
+}
+
+/* Ends the store's thread, if it has one, and opens it again: what another life of the server would see. */
+static inline void shop_kept_newest(struct shop *s, uint32_t ledger, const char *expected)
+{
+    struct buf b = BUF_INIT;
+    shop_close(s);
+    shop_open(s);
+    buf_add_str(&b, "");
+    assert_int_equal(store_load(s->store, ledger, show, &b), 0);
+    char *text = buf_take(&b, &(size_t){0});
+    assert_string_equal(text, expected);
+    free(text);
+}
+
+static inline void shop_kept(struct shop *s, const char *expected)
+{
+    shop_kept_newest(s, 1000, expected);
+}
+
+#endif
