@@ -85,13 +85,14 @@ test('join is answered and told to the whole room, the joiner too', async (t) =>
     const own = await alice.next({ type: 'join' });
     assert.deepEqual(own, {
         type: 'join', room: 'lobby', username: 'alice', content: 'alice joined the room',
-        userId: alice.welcome.userId, count: 1,
+        userId: alice.welcome.userId, role: 'owner', count: 1,
     });
     const bob = await member(t, server, 'bob', 'lobby');
     assert.equal(bob.joined.members, 2);
     assert.equal(bob.joined.epoch, reply.epoch);
     const seen = await alice.next({ type: 'join' });
     assert.equal(seen.username, 'bob');
+    assert.equal(seen.role, 'guest');
     assert.equal(seen.count, 2);
 });
 
@@ -334,8 +335,8 @@ test('members and rooms tell who is where', async (t) => {
     await bob.join('b');
     const { members } = await alice.ok('members', { room: 'a' });
     assert.deepEqual(members.sort((x, y) => x.username.localeCompare(y.username)), [
-        { userId: alice.welcome.userId, username: 'alice', role: 'member', status: 'online' },
-        { userId: bob.welcome.userId, username: 'bob', role: 'member', status: 'online' },
+        { userId: alice.welcome.userId, username: 'alice', role: 'owner', status: 'online' },
+        { userId: bob.welcome.userId, username: 'bob', role: 'guest', status: 'online' },
     ]);
     const { rooms } = await alice.ok('rooms');
     const byName = new Map(rooms.map((row) => [row.room, row]));

@@ -177,7 +177,7 @@ test('/rooms and /members show who is where', async (t) => {
     assert.equal(members.status, 200);
     assert.deepEqual(members.json(), {
         room: 'a & b/ü',
-        members: [{ userId: alice.welcome.userId, username: 'alice', role: 'member', status: 'online' }],
+        members: [{ userId: alice.welcome.userId, username: 'alice', role: 'owner', status: 'online' }],
     });
     assert.doesNotMatch(members.text, new RegExp(alice.welcome.session), 'the session is nobody else’s business');
 
@@ -352,6 +352,21 @@ test('* lets everybody in, once asked for', async (t) => {
     const server = await startServer(t, ['--origin', '*']);
     await upgradeFrom(t, server, 'https://anything.example');
     await upgradeFrom(t, server, 'null');
+});
+
+test('an upgrade that is refused says why in the body', async (t) => {
+    const server = await startServer(t, ['--max-connections', '2']);
+    const upgrade = async (target, headers = {}) => {
+        const peer = await rawPeer(t, server);
+        await assert.rejects(peer.handshake(target, headers), /no upgrade/);
+        await peer.over();
+        return JSON.parse(peer.bytes.toString()).error.code;
+    };
+    assert.equal(await upgrade(`/ws?username=${'x'.repeat(65)}`), 'invalid_username');
+    assert.equal(await upgrade('/ws', { Origin: 'http://evil.example' }), 'forbidden');
+    await connect(t, server, { username: 'alice' });
+    await connect(t, server, { username: 'bob' });
+    assert.equal(await upgrade('/ws'), 'unavailable');
 });
 
 test('a full server says 503 and when to come back', async (t) => {

@@ -139,7 +139,7 @@ test('a taken port is one clear line and exit 1', async (t) => {
     t.after(() => squatter.close());
     await new Promise((resolve) => squatter.once('listening', resolve));
     const { port } = squatter.address();
-    const end = await runToEnd(['--listen', `127.0.0.1:${port}`]);
+    const end = await runToEnd(['--store', 'memory', '--listen', `127.0.0.1:${port}`]);
     assert.equal(end.code, 1, end.stderr);
     const errors = lines(end.stderr).filter((line) => new RegExp(`${port}`).test(line));
     assert.equal(errors.length, 1, end.stderr);
@@ -152,6 +152,8 @@ for (const args of [
     ['--pong-wait', '10s', '--ping-period', '10s'], ['--log-level', 'loud'], ['--log', 'xml'],
     ['--origin', 'chat.example.org'], ['--listen', 'nonsense'], ['--web', '/nowhere/at/all'],
     ['--config', '/nowhere/at/all.ini'], ['stray'], ['--'],
+    ['--store', 'paper'], ['--auth', 'nobody'], ['--trusted-proxy', 'nonsense'], ['--trusted-proxy', '10.0.0.0/33'],
+    ['--message-rate', '-1'], ['--connections-per-user', '0'],
 ]) {
     test(`hubbub ${args.join(' ')}: one clear line and exit 2`, async () => {
         const end = await runToEnd(args);
@@ -177,7 +179,11 @@ test('--help tells every option, its default and its unit', async () => {
     assert.equal(end.stderr, '');
     for (const option of ['port', 'listen', 'max-per-room', 'max-connections', 'max-rooms-per-client', 'notice-limit',
         'pong-wait', 'ping-period', 'write-wait', 'handshake-wait', 'close-wait', 'send-queue', 'max-message', 'drain',
-        'origin', 'echo', 'log', 'log-level', 'web', 'config', 'socket-buffer', 'check', 'version', 'help']) {
+        'origin', 'echo', 'log', 'log-level', 'web', 'config', 'socket-buffer', 'data', 'store',
+        'auth', 'auth-key', 'auth-alg', 'auth-jwks', 'auth-issuer', 'auth-audience', 'admin', 'trusted-proxy', 'open-rooms',
+        'rate-limits', 'message-burst', 'message-rate', 'messages-per-minute', 'joins-per-minute', 'creates-per-hour',
+        'moderation-per-minute', 'history-per-minute', 'connections-per-address', 'connections-per-user',
+        'check', 'version', 'help']) {
         assert.match(end.stdout, new RegExp(`--(\\[no-\\])?${option}\\b`), option);
     }
     assert.match(end.stdout, /8080/);
@@ -274,7 +280,7 @@ test('a Unix socket left behind by a crash is taken over, one in use is not', as
     const port = await freePort();
     const args = [`--listen=unix:${socket}`, `--listen=127.0.0.1:${port}`];
     const first = await startServer(t, args, { port });
-    const rival = await runToEnd([`--listen=unix:${socket}`]);
+    const rival = await runToEnd(['--store', 'memory', `--listen=unix:${socket}`]);
     assert.equal(rival.code, 1, rival.stderr);
     first.stopped = true;
     first.signal('SIGKILL');
@@ -285,7 +291,7 @@ test('a Unix socket left behind by a crash is taken over, one in use is not', as
 });
 
 test('--port 0 takes a free port and says which', async (t) => {
-    const run = launch(['--port', '0', '--drain', '0']);
+    const run = launch(['--port', '0', '--drain', '0', '--store', 'memory']);
     t.after(() => run.child.kill('SIGKILL'));
     const found = await until(() => /(?:port=|:)(\d{4,5})\b/.exec(run.stderr.replace(/ts=\S+|time=\S+/g, '')), () => `a port in: ${run.stderr}`);
     assert.equal((await httpRequest({ host: '127.0.0.1', port: Number(found[1]) }, { path: '/readyz' })).status, 200);
