@@ -24,7 +24,7 @@ enum {
 
 struct clients {
     /* set once */
-    struct clients_config config;
+    struct clients_config config; /* but its limits, which may be reloaded */
     struct limits *limits;
     struct network *trusted; /* proxies */
     size_t ntrusted;

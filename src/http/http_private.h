@@ -30,8 +30,11 @@ struct site {
 struct http {
     struct hub *hub;
     struct relay *relay;
-    struct site *site; /* (rcu) */
-    bool draining;     /* atomic */
+    struct identities *identities;
+    struct store *store;   /* NULL: nothing is kept */
+    struct limits *limits; /* NULL: none */
+    struct site *site;     /* (rcu) */
+    bool draining;         /* atomic */
 };
 
 /* site.c */
@@ -44,8 +47,14 @@ bool origin_allowed(const struct site *s, const char *origin, const char *host, 
 
 /* respond.c */
 void respond_json(struct http_response *r, int status); /* with the JSON in r->owned */
-void respond_text(struct http_response *r, int status, const char *text); /* static text */
+void respond_text(struct http_response *r, int status, const char *text); /* static, or owned */
 void respond_problem(struct http_response *r, enum problem problem, const char *detail);
+
+/* calls.c */
+void get_rooms(struct http *h, const struct http_request *q, struct http_response *r);
+void get_members(struct http *h, const struct http_request *q, struct http_response *r);
+void post_join(struct http *h, const struct http_request *q, struct http_response *r);
+void post_leave(struct http *h, const struct http_request *q, struct http_response *r);
 
 /* metrics.c */
 void respond_metrics(struct http *h, struct http_response *r);

@@ -2,80 +2,15 @@
 #include "http/http_private.h"
 
 #include <hubbub/err.h>
-#include <hubbub/listing.h>
 #include <hubbub/mem.h>
 #include <stdlib.h>
 #include <string.h>
 
-static const char CSP[] = "default-src 'self'; connect-src 'self' ws: wss:; img-src 'self' data:; "
+/* Nothing inline, nothing from elsewhere, no page around it; and connections only, to any chat server. */
+static const char CSP[] = "default-src 'self'; script-src 'self'; style-src 'self'; "
+                          "connect-src 'self' ws: wss:; img-src 'self' data:; object-src 'none'; "
                           "base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
-
-/* ---- lists --------------------------------------------------------------------------------------- */
-
-static void get_rooms(struct http *h, const struct http_request *q, struct http_response *r)
-{
-    listing_rooms(hub_directory(h->hub), &r->owned, false, NULL, http_request_arg(q, "query"),
-                  http_request_arg(q, "cursor"), hub_max_per_room(h->hub));
-    respond_json(r, 200);
-}
-
-static void get_members(struct http *h, const struct http_request *q, struct http_response *r)
-{
-    const char *room = http_request_arg(q, "room");
-    if (room == NULL || !text_is_name(room, strlen(room)))
-        respond_problem(r, PROBLEM_INVALID_ROOM, NULL);
-    else if (listing_members(hub_directory(h->hub), &r->owned, false, NULL, room) != 0)
-        respond_problem(r, PROBLEM_NO_SUCH_ROOM, NULL);
-    else
-        respond_json(r, 200);
-}
-
-/* ---- acting on a live connection ----------------------------------------------------------------- */
-
-/* The hub answers {"type":"ok",…} or {"error":{"code":…}}: the status is the code's. */
-static int status_of(const struct buf *answer)
-{
-    static const char error[] = "{\"error\":{\"code\":\"";
-    if (answer->len < sizeof error || strncmp(answer->data, error, sizeof error - 1) != 0)
-        return 200;
-    const char *code = answer->data + sizeof error - 1;
-    for (enum problem p = 1; p < PROBLEM_COUNT; p++) {
-        size_t n = strlen(problem_code(p));
-        if (strncmp(code, problem_code(p), n) == 0 && code[n] == '"')
-            return problem_status(p);
-    }
-    return 500;
-}
-
-static void call(struct http *h, enum request_type type, const struct http_request *q,
-                 struct http_response *r)
-{
-    char session[SESSION_ID_MAX + 1];
-    struct request request;
-    struct request_error error;
-    if (q->body_too_large)
-        respond_problem(r, PROBLEM_TOO_LARGE, NULL);
-    else if (protocol_decode_room_call(q->body.len > 0 ? q->body.data : "", q->body.len, session,
-                                       sizeof session, &request, &error) != 0)
-        respond_problem(r, error.problem, error.detail);
-    else {
-        request.type = type;
-        if (hub_call(h->hub, session, &request, &r->owned) != 0)
-            respond_problem(r, PROBLEM_UNAVAILABLE, NULL);
-        else
-            respond_json(r, status_of(&r->owned));
-    }
-}
-
-static void post_join(struct http *h, const struct http_request *q, struct http_response *r)
-{
-    call(h, REQUEST_JOIN, q, r);
-}
-
-static void post_leave(struct http *h, const struct http_request *q, struct http_response *r)
-{
-    call(h, REQUEST_LEAVE, q, r);
-}
+static const char PERMISSIONS[] = "camera=(), geolocation=(), microphone=(), payment=(), usb=()";
 
 /* ---- health -------------------------------------------------------------------------------------- */
 
@@ -88,12 +23,18 @@ static void get_healthz(struct http *h, const struct http_request *q, struct htt
 static void get_readyz(struct http *h, const struct http_request *q, struct http_response *r)
 {
     (void)q;
-    if (__atomic_load_n(&h->draining, __ATOMIC_RELAXED)) {
-        respond_text(r, 503, "stopping\n");
-        http_response_header(r, "Retry-After", "5");
-    } else {
+    char why[128];
+    bool draining = __atomic_load_n(&h->draining, __ATOMIC_RELAXED);
+    if (!draining && (h->store == NULL || store_healthy(h->store, why, sizeof why))) {
         respond_text(r, 200, "ready\n");
+        return;
     }
+    if (draining)
+        buf_add_str(&r->owned, "stopping\n");
+    else
+        buf_printf(&r->owned, "store: %s\n", why);
+    respond_text(r, 503, r->owned.data);
+    http_response_header(r, "Retry-After", "5");
 }
 
 static void get_metrics(struct http *h, const struct http_request *q, struct http_response *r)
@@ -143,6 +84,7 @@ static void serve_asset(const struct asset *a, const struct http_request *q,
     http_response_header(r, "X-Content-Type-Options", "nosniff");
     http_response_header(r, "Content-Security-Policy", CSP);
     http_response_header(r, "Referrer-Policy", "no-referrer");
+    http_response_header(r, "Permissions-Policy", PERMISSIONS);
     if (zipped)
         http_response_header(r, "Content-Encoding", "gzip");
     if (q->if_none_match != NULL &&
@@ -217,8 +159,9 @@ void http_serve(void *arg, const struct http_request *request, struct http_respo
 
 /* ---- life ---------------------------------------------------------------------------------------- */
 
-struct http *http_new(struct hub *hub, struct relay *relay, const struct http_settings *settings,
-                      char *why, size_t space)
+struct http *http_new(struct hub *hub, struct relay *relay, struct identities *identities,
+                      struct store *store, const struct http_settings *settings, char *why,
+                      size_t space)
 {
     struct site *site = site_new(settings, why, space);
     if (site == NULL)
@@ -226,8 +169,15 @@ struct http *http_new(struct hub *hub, struct relay *relay, const struct http_se
     struct http *h = xcalloc(1, sizeof *h);
     h->hub = hub;
     h->relay = relay;
+    h->identities = identities;
+    h->store = store;
     h->site = site;
     return h;
+}
+
+void http_use_limits(struct http *h, struct limits *limits)
+{
+    h->limits = limits;
 }
 
 void http_free(struct http *h)

@@ -25,6 +25,8 @@ void http_request_fini(struct http_request *r)
     free_secret(r->authorization);
     free_secret(r->cookie);
     free(r->forwarded_for);
+    if (r->body.data != NULL)
+        explicit_bzero(r->body.data, r->body.len); /* it may hold a password */
     buf_fini(&r->body);
     memset(r, 0, sizeof *r);
 }

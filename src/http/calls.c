@@ -1,0 +1,184 @@
+/* What web requests ask of the rooms: the lists, as somebody who shows a token or as nobody in particular,
+ * and joining and leaving on behalf of a live connection, whose id is the secret that allows it. */
+#include "http/http_private.h"
+
+#include <hubbub/client.h>
+#include <hubbub/clock.h>
+#include <hubbub/listing.h>
+#include <hubbub/metrics.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* ---- who asks ------------------------------------------------------------------------------------ */
+
+static void refuse_token(struct http_response *r, enum problem problem, const char *detail)
+{
+    metric_add(METRIC_AUTH_FAILED, 1);
+    respond_problem(r, problem, detail);
+    http_response_header(r, "WWW-Authenticate", "Bearer");
+}
+
+/* Fills in who asks: with an empty user id when it is nobody in particular, who may look where guests may
+ * come in. False: answered with 401. */
+static bool identify(struct http *h, const struct http_request *q, struct http_response *r,
+                     struct identity *who)
+{
+    char *token = http_request_token(q);
+    const char *detail = NULL;
+    enum problem problem = PROBLEM_NONE;
+    *who = (struct identity){.guest = true};
+    if (token != NULL)
+        problem = identities_check(h->identities, token, who, &detail);
+    else if (identities_mode(h->identities) == AUTH_TOKEN)
+        problem = PROBLEM_NOT_AUTHENTICATED;
+    if (token != NULL)
+        explicit_bzero(token, strlen(token));
+    free(token);
+    if (problem != PROBLEM_NONE)
+        refuse_token(r, problem, detail);
+    return problem == PROBLEM_NONE;
+}
+
+static struct asker asker(const struct identity *who)
+{
+    return (struct asker){.user_id = who->user_id[0] == '\0' ? NULL : who->user_id,
+                          .grants = who->grants};
+}
+
+/* ---- lists --------------------------------------------------------------------------------------- */
+
+void get_rooms(struct http *h, const struct http_request *q, struct http_response *r)
+{
+    struct identity who;
+    if (!identify(h, q, r, &who))
+        return;
+    const struct asker a = asker(&who);
+    listing_rooms(hub_directory(h->hub), &r->owned, false, NULL, &a, http_request_arg(q, "query"),
+                  http_request_arg(q, "cursor"), hub_max_per_room(h->hub));
+    respond_json(r, 200);
+    free(who.grants);
+}
+
+void get_members(struct http *h, const struct http_request *q, struct http_response *r)
+{
+    struct identity who;
+    const char *room = http_request_arg(q, "room");
+    if (room == NULL || !text_is_name(room, strlen(room))) {
+        respond_problem(r, PROBLEM_INVALID_ROOM, NULL);
+        return;
+    }
+    if (!identify(h, q, r, &who))
+        return;
+    const struct asker a = asker(&who);
+    if (listing_members(hub_directory(h->hub), &r->owned, false, NULL, &a, room) != 0)
+        respond_problem(r, PROBLEM_NO_SUCH_ROOM, NULL);
+    else
+        respond_json(r, 200);
+    free(who.grants);
+}
+
+/* ---- acting on a live connection ----------------------------------------------------------------- */
+
+/* The hub answers {"type":"ok",…} or {"error":{"code":…}}: the status is the code's. */
+static int status_of(const struct buf *answer)
+{
+    static const char error[] = "{\"error\":{\"code\":\"";
+    if (answer->len < sizeof error || strncmp(answer->data, error, sizeof error - 1) != 0)
+        return 200;
+    const char *code = answer->data + sizeof error - 1;
+    for (enum problem p = 1; p < PROBLEM_COUNT; p++) {
+        size_t n = strlen(problem_code(p));
+        if (strncmp(code, problem_code(p), n) == 0 && code[n] == '"')
+            return problem_status(p);
+    }
+    return 500;
+}
+
+static void respond_too_fast(struct http_response *r, int64_t wait)
+{
+    respond_problem(r, PROBLEM_RATE_LIMITED, NULL);
+    size_t body_len = r->owned.len;
+    buf_add_char(&r->owned, '\0');
+    buf_add_int(&r->owned, (wait + NS_PER_S - 1) / NS_PER_S);
+    r->body = r->owned.data; /* it may have moved */
+    r->body_len = body_len;
+    http_response_header(r, "Retry-After", r->owned.data + body_len + 1);
+}
+
+/* The user whose connection it is pays for it, as for what that connection asks itself. False: there is no
+ * such connection, which is for the hub to say. */
+static bool find_payer(struct http *h, const char *session, struct visit *v)
+{
+    char user_id[USER_ID_MAX + 1], address[PEER_ADDRESS_MAX + 1];
+    bool local = true;
+    rcu_read_lock();
+    const struct session *s = directory_find_session(hub_directory(h->hub), session);
+    if (s != NULL) {
+        strcpy(user_id, s->user_id);
+        strcpy(address, s->address);
+        local = s->local;
+    }
+    rcu_read_unlock();
+    if (s == NULL || h->limits == NULL)
+        return false;
+    limits_let_in(h->limits, user_id, local ? NULL : address, clock_now(), v);
+    return true;
+}
+
+/* PROBLEM_NONE when it was paid for, and a password is as the hub wants it. */
+static enum problem prepare(struct http *h, const char *session, struct request *r, int64_t *wait)
+{
+    struct visit v;
+    bool pays = find_payer(h, session, &v);
+    enum rate rate = r->type == REQUEST_JOIN ? RATE_JOINS : RATE_REQUESTS;
+    enum problem problem = PROBLEM_RATE_LIMITED;
+    *wait = pays ? limits_charge(h->limits, &v, rate, clock_now()) : 0;
+    if (*wait == 0)
+        problem = clients_seal_password(h->hub, pays ? h->limits : NULL, &v, r, wait);
+    if (problem == PROBLEM_RATE_LIMITED) {
+        metric_add(rate == RATE_JOINS ? METRIC_LIMITED_JOINS : METRIC_LIMITED_REQUESTS, 1);
+        limits_strike(h->limits, &v, clock_now());
+    }
+    if (pays)
+        limits_leave(h->limits, &v);
+    return problem;
+}
+
+static void call(struct http *h, enum request_type type, const struct http_request *q,
+                 struct http_response *r)
+{
+    char session[SESSION_ID_MAX + 1];
+    struct request request;
+    struct request_error error;
+    int64_t wait;
+    if (q->body_too_large) {
+        respond_problem(r, PROBLEM_TOO_LARGE, NULL);
+        return;
+    }
+    if (protocol_decode_room_call(q->body.len > 0 ? q->body.data : "", q->body.len, session,
+                                  sizeof session, &request, &error) != 0) {
+        respond_problem(r, error.problem, error.detail);
+        return;
+    }
+    request.type = type;
+    enum problem problem = prepare(h, session, &request, &wait);
+    if (problem == PROBLEM_RATE_LIMITED)
+        respond_too_fast(r, wait);
+    else if (problem != PROBLEM_NONE)
+        respond_problem(r, problem, NULL);
+    else if (hub_call(h->hub, session, &request, &r->owned) != 0)
+        respond_problem(r, PROBLEM_UNAVAILABLE, NULL);
+    else
+        respond_json(r, status_of(&r->owned));
+    request_fini(&request);
+}
+
+void post_join(struct http *h, const struct http_request *q, struct http_response *r)
+{
+    call(h, REQUEST_JOIN, q, r);
+}
+
+void post_leave(struct http *h, const struct http_request *q, struct http_response *r)
+{
+    call(h, REQUEST_LEAVE, q, r);
+}
