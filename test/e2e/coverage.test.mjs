@@ -34,7 +34,6 @@ test('every request is made', () => {
 /* What cannot be brought about from outside, and where it is tested instead. */
 const INSIDE = {
     internal: 'a defect of the server',
-    too_late: 'ten minutes after a sanction: a unit test of the hub, by its clock',
 };
 
 test('every error code is expected', () => {

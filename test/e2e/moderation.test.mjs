@@ -190,6 +190,8 @@ test('kick: out of the room with every connection, and free to come back', async
     await talks(bob, 'other');
     assert.equal((await bob.join('hall')).role, 'member', 'a kick takes no rank');
     await alice.refused('unknown_user', 'kick', { room: 'hall', user: 'nobody at all' });
+    await bob.ok('leave', { room: 'hall' });
+    await alice.refused('unknown_user', 'kick', { room: 'hall', user: 'bob' });
     await alice.refused('bad_request', 'kick', { room: 'hall' });
     await alice.refused('no_such_room', 'kick', { room: 'nowhere', user: 'bob' });
     await alice.refused('bad_request', 'kick', { room: 'hall', user: 'bob', reason: 'x'.repeat(501) });
@@ -221,7 +223,7 @@ test('ban: out with every connection, also those to come', async (t) => {
 });
 
 test('ban: a user who is not there', async (t) => {
-    const { server, alice, carol } = await hall(t, { carol: 'guest' });
+    const { server, alice, carol, enter } = await hall(t, { carol: 'guest' });
     const guest = await connect(t, server, { username: 'dave' });
     await guest.close();
     await server.metricUntil('hubbub_sessions', (n) => n === 3, 'dave to be gone');
@@ -229,6 +231,9 @@ test('ban: a user who is not there', async (t) => {
     const again = await connectAgain(t, server, guest);
     await again.refused('banned', 'join', { room: 'hall' });
     await (await connect(t, server, { username: 'erin' })).join('hall');
+    await alice.ok('ban', { room: 'hall', user: 'id:mallory' }); // of another system, and never seen
+    await (await enter('mallory')).refused('banned', 'join', { room: 'hall' });
+    await alice.ok('unban', { room: 'hall', user: 'mallory' });
     // Nor does a ban open a way to guess: carol is in the room and sees no names of those banned.
     await carol.refused('forbidden', 'settings', { room: 'hall' });
     const { sanctions } = await alice.ok('settings', { room: 'hall' });
@@ -452,6 +457,8 @@ test('undo takes a ban or a mute back, and the ledger says so', async (t) => {
     await carol.join('hall');
     const { entries } = await alice.ok('ledger', { room: 'hall' });
     for (const entry of [mute, ban]) assert.equal(entries.find((row) => row.entry === entry).undone, true);
+
+    await bob.refused('too_late', 'undo', { room: 'hall', entry: mute });
 
     const kick = (await bob.ok('kick', { room: 'hall', user: 'carol' })).entry;
     await bob.refused('bad_request', 'undo', { room: 'hall', entry: kick });
