@@ -33,6 +33,55 @@ static void check_error(int rc, const struct request_error *e)
     buf_fini(&b);
 }
 
+static void check_text(const char *s, size_t most)
+{
+    INSIST(!s || (strlen(s) <= most && text_is_utf8(s, strlen(s))));
+}
+
+/* Which types have struct request_args in any case: all that are not of the everyday. */
+static bool has_args(enum request_type type)
+{
+    switch (type) {
+    case REQUEST_JOIN:
+    case REQUEST_LEAVE:
+    case REQUEST_MESSAGE:
+    case REQUEST_TYPING:
+    case REQUEST_MEMBERS:
+    case REQUEST_ROOMS:
+    case REQUEST_SETTINGS:
+    case REQUEST_PING: return false;
+    default: return true;
+    }
+}
+
+static void check_args(enum request_type type, const struct request_args *a)
+{
+    INSIST(!a->user[0] || text_is_name(a->user, strlen(a->user)));
+    INSIST(a->seconds >= 0 && a->seconds <= SECONDS_MAX);
+    INSIST(a->role < RANK_OPERATOR && a->visibility < VISIBILITY_COUNT);
+    INSIST(a->seq >> 53 == 0 && a->entry >> 53 == 0 && a->limit <= 200);
+    INSIST(a->max_users <= MAX_USERS_MAX && a->slow_mode <= SLOW_MODE_MAX);
+    INSIST(strlen(a->invite) == strspn(a->invite, "0123456789_-abcdefghijklmnopqrstuvwxyz"
+                                                  "ABCDEFGHIJKLMNOPQRSTUVWXYZ"));
+    check_text(a->reason, REASON_MAX);
+    check_text(a->title, TITLE_MAX);
+    check_text(a->topic, TOPIC_MAX);
+    check_text(a->password, PASSWORD_MAX);
+    check_text(a->token, 8192);
+    INSIST(!a->reason || a->reason[0]);
+    INSIST(!(a->given & ROOM_TITLE) == !a->title && !(a->given & ROOM_TOPIC) == !a->topic);
+    INSIST(!(a->given & ROOM_PASSWORD) == !a->password);
+    INSIST(!a->password_hash && a->retry_after == 0);
+    INSIST(!a->given || type == REQUEST_CREATE || type == REQUEST_UPDATE || type == REQUEST_JOIN);
+
+    INSIST(type != REQUEST_AUTH || a->token[0]);
+    INSIST(type != REQUEST_DELETE || a->seq > 0);
+    INSIST(type != REQUEST_UNDO || a->entry > 0);
+    INSIST(type != REQUEST_ROLE || a->role > RANK_GUEST);
+    INSIST(type != REQUEST_UPDATE || a->given);
+    INSIST((type != REQUEST_BAN && type != REQUEST_KICK && type != REQUEST_ADD) || a->user[0]);
+}
+
 static void check_request(const struct request *r)
 {
     INSIST(r->type < REQUEST_COUNT);
@@ -42,6 +91,10 @@ static void check_request(const struct request *r)
     INSIST(r->type != REQUEST_JOIN || r->room[0]);
     INSIST(!r->text ? r->text_len == 0 : strlen(r->text) == r->text_len);
     INSIST(!r->text || text_is_utf8(r->text, r->text_len));
+    INSIST(r->args || !has_args(r->type));
+    INSIST(!r->args || has_args(r->type) || r->type == REQUEST_JOIN);
+    if (r->args)
+        check_args(r->type, r->args);
 }
 
 /* Says the same again: as a message in the room, or as a ping with the same t. */
@@ -77,7 +130,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     int rc = protocol_decode((const char *)data, size, &r, &e);
     if (rc == 0) {
         check_request(&r);
-        INSIST(r.type != REQUEST_MESSAGE || r.text_len > 2);
+        INSIST((r.type != REQUEST_MESSAGE && r.type != REQUEST_NOTICE) || r.text_len > 2);
         if (r.type == REQUEST_MESSAGE || (r.type == REQUEST_PING && r.text))
             check_again(&r);
         request_fini(&r);
