@@ -31,7 +31,7 @@ test('every request is made', () => {
     assert.deepEqual(missing, []);
 });
 
-/* What cannot be brought about from outside, and where it is tested instead. */
+/* What cannot be brought about from outside. */
 const INSIDE = {
     internal: 'a defect of the server',
 };

@@ -378,10 +378,7 @@ test('delete: by the author or a moderator, told to all, once', async (t) => {
     await carol.refused('forbidden', 'delete', { room: 'hall', seq: three.seq });
     await bob.refused('forbidden', 'delete', { room: 'hall', seq: three.seq });
     for (const seq of [three.seq + 1, 2 ** 40]) await bob.refused('unknown_message', 'delete', { room: 'hall', seq });
-    for (const seq of [0, -1, 1.5, '1', undefined]) {
-        const { code } = await bob.request('delete', { room: 'hall', seq });
-        assert.ok(['bad_request', 'unknown_message'].includes(code), `${seq}: ${code}`);
-    }
+    for (const seq of [0, -1, 1.5, '1']) await bob.refused('bad_request', 'delete', { room: 'hall', seq });
     await bob.refused('bad_request', 'delete', { room: 'hall' });
     const stranger = await enter('erin');
     await stranger.refused('not_in_room', 'delete', { room: 'hall', seq: one.seq });
@@ -433,10 +430,7 @@ test('the ledger tells who, whom, what, when, why and until, newest first', asyn
     }
     assert.deepEqual(paged, ledger);
     await carol.refused('forbidden', 'ledger', { room: 'hall' });
-    for (const limit of [0, -1, 201, 'all']) {
-        const reply = await bob.request('ledger', { room: 'hall', limit });
-        assert.ok(reply.code === 'bad_request' || reply.entries.length > 0, `${limit}: ${JSON.stringify(reply)}`);
-    }
+    for (const limit of [0, -1, 201, 'all']) await bob.refused('bad_request', 'ledger', { room: 'hall', limit });
     await alice.refused('no_such_room', 'ledger', { room: 'nowhere' });
 });
 

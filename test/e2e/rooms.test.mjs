@@ -83,7 +83,7 @@ test('fields of a room have limits', async (t) => {
     await alice.ok('create', { room: 'garden' });
     for (const [field, good, bad] of [
         ['title', ['', 'x', 'é'.repeat(64)], ['x'.repeat(129), 7, null]],
-        ['topic', ['', 'two\nlines', 'x'.repeat(512)], ['x'.repeat(513), []]],
+        ['topic', ['', 'Tea & "cakes" ☕', 'x'.repeat(512)], ['x'.repeat(513), 'two\nlines', []]],
         ['visibility', ['public', 'restricted', 'private', 'public'], ['secret', '', 0]],
         ['maxUsers', [0, 1, 1_000_000, 0], [-1, 1_000_001, 1.5, '5']],
         ['slowMode', [0, 1, 86400, 0], [-1, 86401, 0.5, '1']],
@@ -95,6 +95,7 @@ test('fields of a room have limits', async (t) => {
             await alice.refused('bad_request', 'create', { room: 'other', [field]: value });
         }
     }
+    await alice.refused('bad_request', 'update', { room: 'garden' });
     await alice.refused('invalid_room', 'create', {});
     await alice.refused('invalid_room', 'create', { room: ' ' });
     assert.deepEqual(await namesOf(alice), ['garden']);
