@@ -63,8 +63,8 @@ enum {
     PROTOCOL_MAX_VALUES = 256, /* in all of a request: bounds what parsing allocates */
 };
 
-/* Why a request was refused. `id` and `room` are filled in as far as they could be read, so that the
- * reply finds its request; `detail` is a static text, or NULL for problem_text(). */
+/* Why a request was refused. `id` and `room` are filled in as far as they could be read, so that
+ * the reply finds its request; `detail` is a static text, or NULL for problem_text(). */
 struct request_error {
     enum problem problem;
     const char *detail;
@@ -72,33 +72,35 @@ struct request_error {
     char room[NAME_MAX_BYTES + 1];
 };
 
-/* Decodes one text frame. Returns 0 and fills `out` (release with request_fini()), or ERR_INVALID and
- * fills `error`; the other one is untouched. `chat` with `text` is `message` with `content`.
+/* Decodes one text frame. Returns 0 and fills `out` (release with request_fini()), or
+ * ERR_INVALID and fills `error`; the other one is untouched. `chat` with `text` is `message`
+ * with `content`.
  *
- * Checked here: what json_scan() checks (UTF-8, one object, depth, number of values, no NUL), no key
- * twice, types of all known fields, id length, and of what the request needs that it is there and within
- * the bounds of request.h. A room that is no name, or missing where the request needs one, is
- * invalid_room ("" counts as absent); all else is bad_request with a detail. Errors that are seen before
- * parsing (all of json_scan()) have no id and no room. */
+ * Checked here: what json_scan() checks (UTF-8, one object, depth, number of values, no NUL), no
+ * key twice, id length, and that what the request takes is of its type, within the bounds of
+ * request.h, and there when it is needed. A room that is no name, or missing where the request
+ * needs one, is invalid_room ("" counts as absent); all else is bad_request with a detail.
+ * Errors that are seen before parsing (all of json_scan()) have no id and no room. */
 int protocol_decode(const char *bytes, size_t len, struct request *out,
                     struct request_error *error);
 
-/* POST /join-room and /leave-room: {"session":…,"room":…,"stay":…?,"password":…?,"invite":…?}. Fills
- * `out` as for a join (for /leave-room the caller sets the type) and `session`, which has `space` bytes;
- * a longer one is unknown_session. */
+/* POST /join-room and /leave-room: {"session":…,"room":…,"stay":…?,"password":…?,"invite":…?}.
+ * Fills `out` as for a join (for /leave-room the caller sets the type) and `session`, which has
+ * `space` bytes; a longer one is unknown_session. */
 int protocol_decode_room_call(const char *bytes, size_t len, char *session, size_t space,
                               struct request *out, struct request_error *error);
 
-/* Of outside tokens: the claim `rooms`, ["a","b"] or {"a":"moderator"}. NULL when it is neither, a room
- * is no name or appears twice, a role is none, or there are more than GRANTS_MAX. Owners by token are
- * admins; a list gives guests. The caller frees it. */
+/* Of outside tokens: the claim `rooms`, ["a","b"] or {"a":"moderator"}. NULL when it is neither,
+ * a room is no name or has two roles, a role is none, or there are more than GRANTS_MAX. Owners by
+ * token are admins; a list gives guests. The caller frees it. */
 enum { GRANTS_MAX = 1000 };
 struct grants *protocol_decode_grants(const char *json);
 /* The other way, as an object. The caller frees it. */
 char *protocol_encode_grants(const struct grants *g);
 
-/* A JWK set (RFC 7517): calls fn for every key of it that has a `kty`; strings are borrowed, NULL when
- * absent, and still base64url. ERR_INVALID when it is not a set, and then fn was not called. */
+/* A JWK set (RFC 7517): calls fn for every key of it that has a `kty`; strings are borrowed,
+ * NULL when absent, and still base64url. ERR_INVALID when it is not a set, and then fn was not
+ * called. */
 struct jwk {
     const char *kty, *kid, *alg, *use, *crv, *n, *e, *x, *y, *k;
 };
@@ -109,8 +111,8 @@ int protocol_decode_jwks(const char *json, size_t len, protocol_jwk_fn *fn, void
 void protocol_quote(struct buf *to, const char *s, size_t n);
 
 /* ---- what encoders are told -----------------------------------------------------------------
- * Strings are borrowed. Times are ms since 1970. An `id` that is NULL or "" is absent, and so is a `room`,
- * which is "" where the server as a whole is meant. */
+ * Strings are borrowed. Times are ms since 1970. An `id` that is NULL or "" is absent, and so is a
+ * `room`, which is "" where the server as a whole is meant. */
 
 struct welcome {
     const char *session, *user_id, *username, *node, *version;
@@ -185,7 +187,7 @@ struct moderation {
     uint64_t entry; /* 0: absent */
 };
 
-/* ---- replies ---------------------------------------------------------------------------------- */
+/* ---- replies -------------------------------------------------------------------------------- */
 
 void encode_ok(struct buf *to, const char *id, const char *room);
 void encode_ok_join(struct buf *to, const char *id, const struct room_look *look,
@@ -212,8 +214,8 @@ void encode_ok_why(struct buf *to, const char *id, const char *room, const struc
                    size_t n);
 void encode_pong(struct buf *to, const char *id, const char *t_json); /* t_json "", NULL: absent */
 
-/* detail NULL: problem_text(). retry_after_s 0: absent. Classic adds username "server" and content equal
- * to message, and has always a room, if need be "". */
+/* detail NULL: problem_text(). retry_after_s 0: absent. Classic adds username "server" and
+ * content equal to message, and has always a room, if need be "". */
 void encode_error(struct buf *to, enum dialect dialect, enum problem problem, const char *detail,
                   const char *id, const char *room, unsigned retry_after_s);
 
@@ -224,7 +226,7 @@ void encode_members(struct buf *to, bool reply, const char *id, const char *room
 void encode_rooms(struct buf *to, bool reply, const char *id, const struct room_row *rows, size_t n,
                   const char *cursor);
 
-/* ---- events ----------------------------------------------------------------------------------- */
+/* ---- events --------------------------------------------------------------------------------- */
 
 void encode_welcome(struct buf *to, const struct welcome *w);
 

@@ -14,8 +14,8 @@ static inline void decode_refuse(struct request_error *e, enum problem problem, 
     e->detail = detail;
 }
 
-/* Reads what this type of request has besides the fields of the everyday ones: r->args, and that there is a
- * room where one is needed. Secrets are wiped in `json`. */
+/* Reads what this type of request has besides the fields of the everyday ones: r->args, and that
+ * there is a room where one is needed. Secrets are wiped in `json`. */
 void decode_args(cJSON *json, struct request *r, struct request_error *e);
 
 #endif

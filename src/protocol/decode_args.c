@@ -1,5 +1,6 @@
-/* Fields of the rarer requests: create and update, what moderators ask for, passwords, tokens. Which
- * request takes and needs which is a table, and so is how each is read. Runs where decode.c does. */
+/* Fields of the rarer requests: create and update, what moderators ask for, passwords, tokens.
+ * Which request takes and needs which is a table, and so is how each is read. Runs where
+ * decode.c does. */
 #include "decode.h"
 
 #include <hubbub/mem.h>
@@ -87,7 +88,7 @@ static uint64_t number_of(struct reading *r, double least, double most, const ch
     return (uint64_t)least;
 }
 
-/* ---- one function for each field ---------------------------------------------------------------- */
+/* ---- one function for each field ------------------------------------------------------------ */
 
 static void read_user(struct reading *r)
 {
@@ -214,7 +215,7 @@ static void read_slow_mode(struct reading *r)
     r->args->given |= ROOM_SLOW_MODE;
 }
 
-/* ---- tables --------------------------------------------------------------------------------------- */
+/* ---- tables --------------------------------------------------------------------------------- */
 
 /* Key, name, how it is read, and whether "" counts as absent. (In a join it does for all.) */
 #define ARG_TABLE(X)                               \

@@ -15,10 +15,10 @@ struct json_bounds {
     unsigned depth, values; /* objects and arrays inside each other; values in all */
 };
 
-/* Looks a text over before it is parsed, in one pass and without recursion: UTF-8, one object (or list)
- * and nothing behind it, within the bounds, no raw control characters, no NUL in a string. What passes
- * may still be no JSON, but is harmless to a recursive parser and to C strings. Returns PROBLEM_NONE, or
- * the problem and its *detail. */
+/* Looks a text over before it is parsed, in one pass and without recursion: UTF-8, one object
+ * (or list) and nothing behind it, within the bounds, no raw control characters, no NUL in a
+ * string. What passes may still be no JSON, but is harmless to a recursive parser and to C
+ * strings. Returns PROBLEM_NONE, or the problem and its *detail. */
 enum problem json_scan_within(const char *s, size_t n, const struct json_bounds *bounds,
                               const char **detail);
 

@@ -23,9 +23,10 @@ static cJSON *parse(const char *json, size_t len, const struct json_bounds *boun
     return cJSON_ParseWithLength(json, len);
 }
 
-/* ---- grants --------------------------------------------------------------------------------------- */
+/* ---- grants --------------------------------------------------------------------------------- */
 
-/* The rank of an element of the claim: a list names rooms, an object gives each a role. -1: none. */
+/* The rank of an element of the claim: a list names rooms, an object gives each a role. -1:
+ * none. */
 static int granted(const cJSON *element, bool list)
 {
     if (!cJSON_IsString(element))
@@ -87,10 +88,10 @@ char *protocol_encode_grants(const struct grants *g)
     return buf_take(&b, NULL);
 }
 
-/* ---- JWK sets ------------------------------------------------------------------------------------- */
+/* ---- JWK sets ------------------------------------------------------------------------------- */
 
-/* Fills in *key; false when one of its members is no string or there twice, or it has no `kty`. Such keys
- * are to be passed over (RFC 7517 section 5). */
+/* Fills in *key; false when one of its members is no string or there twice, or it has no `kty`.
+ * Such keys are to be passed over (RFC 7517 section 5). */
 static bool read_jwk(const cJSON *object, struct jwk *key)
 {
     const struct {

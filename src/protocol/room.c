@@ -1,5 +1,5 @@
-/* Rooms and their people as JSON: what a room is like, who is there, what was done to whom; replies,
- * events and HTTP bodies. Any thread, pure. */
+/* Rooms and their people as JSON: what a room is like, who is there, what was done to whom;
+ * replies, events and HTTP bodies. Any thread, pure. */
 #include "wire.h"
 
 enum { LOOK_ALL = ~0U };

@@ -37,7 +37,8 @@ static void add_int(struct buf *b, const char *key, uint64_t value)
         buf_printf(b, " %s=%llu", key, (unsigned long long)value);
 }
 
-/* All that a request says, as one line: what is zero, "" or NULL is left out, but not what is given. */
+/* All that a request says, as one line: what is zero, "" or NULL is left out, but not what is
+ * given. */
 static void describe(struct buf *b, const struct request *r)
 {
     const struct request_args *a = r->args;
@@ -87,7 +88,7 @@ static const char *const WIRE[] = {
 #define S512 S128 S128 S128 S128
 #define CODE "abcdefghijklmnopqrstuvwxyzABC_-9" /* 32 */
 
-/* ---- what is taken ----------------------------------------------------------------------------- */
+/* ---- what is taken -------------------------------------------------------------------------- */
 
 static const struct {
     enum request_type type;
@@ -219,7 +220,7 @@ static void long_texts(void **state)
     }
 }
 
-/* ---- what is refused ----------------------------------------------------------------------------- */
+/* ---- what is refused ------------------------------------------------------------------------ */
 
 #define USER "user is a userId or a user name, 1 to 64 bytes"
 #define REASON "reason is a text of at most 500 bytes"
@@ -342,7 +343,7 @@ static void refused(void **state)
     buf_fini(&json);
 }
 
-/* ---- what must be there ---------------------------------------------------------------------------- */
+/* ---- what must be there --------------------------------------------------------------------- */
 
 /* With everything that any request needs, and then without one of it. */
 static int decode_without(enum request_type type, const char *omitted, struct request_error *e)

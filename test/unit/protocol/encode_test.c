@@ -1,4 +1,5 @@
-/* Every encoder, byte for byte; those of rooms and of what is done to people are in encode_room_test.c. */
+/* Every encoder, byte for byte; those of rooms and of what is done to people are in
+ * encode_room_test.c. */
 #include <support/test_main.h>
 
 #include "encoded.h"
