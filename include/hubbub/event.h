@@ -3,12 +3,13 @@
 #define HUBBUB_EVENT_H
 
 #include <hubbub/request.h>
+#include <hubbub/settings.h>
 #include <stdbool.h>
 #include <stdint.h>
 
 struct outbox;
 struct session;
-struct settings;
+struct change;
 
 /* X(name): one handler each in src/hub. */
 #define EVENT_TABLE(X)                                                             \
@@ -17,6 +18,7 @@ struct settings;
     X(REQUEST)    /* what a client asks for: session, request */                   \
     X(CALL)       /* the same from a web request: session_id, request, reply_to */ \
     X(FENCE)      /* all before it has been done: reply_to */                      \
+    X(STORED)     /* a change is back from the store: change, err */               \
     X(SETTINGS)   /* new limits: settings */                                       \
     X(DRAIN)      /* the server stops: drain_ns */
 
@@ -36,6 +38,8 @@ struct event {
     struct outbox *reply_to;             /* CALL, FENCE: gets exactly one frame; borrowed */
     struct request request;              /* owned */
     struct settings *settings;           /* owned */
+    struct change *change;               /* its handler frees it */
+    int err;                             /* STORED: 0, or why it isn't on the disk */
     int64_t drain_ns;
 };
 

@@ -1,28 +1,24 @@
-/* The hub: one thread that owns sessions, rooms and their order.
+/* The hub: one thread that owns sessions, users, rooms and their order.
  *
  * Everything that changes them is an event in its inbox and is done there, one after the other; that
  * nobody else writes is what makes the rest simple. It never waits for disk, network or a client, but
- * for the bounded wait of outbox_post() when this machine is short of CPU. */
+ * for the bounded wait of outbox_post() when this machine is short of CPU. What has to outlive the server
+ * is posted to the store, and confirmed to whoever asked when it is on the disk. */
 #ifndef HUBBUB_HUB_H
 #define HUBBUB_HUB_H
 
 #include <hubbub/directory.h>
 #include <hubbub/event.h>
 #include <hubbub/relay.h>
+#include <hubbub/settings.h>
+#include <hubbub/store.h>
 #include <stdint.h>
 
-/* What may be changed while it runs, by EVENT_SETTINGS. */
-struct settings {
-    uint32_t max_per_room; /* members; 0: no limit */
-    uint32_t max_rooms;
-    uint32_t max_rooms_per_client;
-    uint32_t notice_limit; /* members above which join and leave notices are merged */
-};
-
 struct hub_config {
-    uint32_t inbox;      /* events waiting at most */
-    struct relay *relay; /* kicked after every batch */
-    struct settings settings;
+    uint32_t inbox;             /* events waiting at most */
+    struct relay *relay;        /* kicked after every batch */
+    struct store *store;        /* opened, not started; NULL: nothing is kept */
+    struct settings settings;   /* copied */
     const char *node, *version; /* for the welcome; static */
     size_t max_message;
     uint32_t send_queue;
@@ -32,6 +28,9 @@ struct hub_config {
 struct hub;
 
 struct hub *hub_new(const struct hub_config *config);
+/* Makes the kept rooms from the store. Before hub_start(); ERR_SYSTEM when the store can't be read. */
+int hub_load(struct hub *h);
+/* Starts the store's thread, too. */
 int hub_start(struct hub *h);
 
 /* Gives an event to the hub, waiting for room in the inbox until the deadline; *e is NULL afterwards,
@@ -48,7 +47,7 @@ int hub_call(struct hub *h, const char *session_id, struct request *request, str
 const struct directory *hub_directory(const struct hub *h);
 uint32_t hub_max_per_room(const struct hub *h); /* as it is set now; any thread */
 
-/* Every session must be unregistered. Drains the inbox, ends the thread. */
+/* Every session must be unregistered. Drains the inbox and the store, ends both threads. */
 void hub_stop(struct hub *h);
 void hub_free(struct hub *h);
 

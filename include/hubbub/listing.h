@@ -1,5 +1,5 @@
 /* What the directory tells to whoever asks: the rows of `members` and `rooms`, as JSON. Any registered
- * thread; reads without asking the hub. */
+ * thread; reads without asking the hub. Private rooms show themselves to their own people only. */
 #ifndef HUBBUB_LISTING_H
 #define HUBBUB_LISTING_H
 
@@ -9,12 +9,21 @@
 
 enum { LISTING_ROOMS_PAGE = 100 }; /* rows of one answer; a cursor leads on */
 
-/* As encode_members() with these arguments; ERR_NOTFOUND, and nothing written, without such a room. */
-int listing_members(const struct directory *d, struct buf *to, bool reply, const char *id,
-                    const char *room);
+/* Who asks. NULL, or without user id: nobody in particular. */
+struct asker {
+    const char *user_id;
+    const struct grants *grants; /* may be NULL */
+};
 
-/* As encode_rooms(): rooms whose name contains `query` (NULL or "": all), by name, from after `cursor`. */
+/* As encode_members() with these arguments; ERR_NOTFOUND, and nothing written, without such a room, or when
+ * the asker must not know of it. Members who are away are listed to those who are in the room. */
+int listing_members(const struct directory *d, struct buf *to, bool reply, const char *id,
+                    const struct asker *asker, const char *room);
+
+/* As encode_rooms(): rooms whose name or title contains `query` (NULL or "": all), by name, from after
+ * `cursor`. max_users: the server's own limit. */
 void listing_rooms(const struct directory *d, struct buf *to, bool reply, const char *id,
-                   const char *query, const char *cursor, unsigned max_users);
+                   const struct asker *asker, const char *query, const char *cursor,
+                   unsigned max_users);
 
 #endif

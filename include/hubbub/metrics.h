@@ -9,7 +9,7 @@
 #define METRICS_TABLE(X)                                                                          \
     X(CONNECTIONS, "connections", "gauge", "Open sockets, web requests included")                 \
     X(SESSIONS, "sessions", "gauge", "Clients that speak WebSocket and are registered")           \
-    X(ROOMS, "rooms", "gauge", "Rooms with at least one member")                                  \
+    X(ROOMS, "rooms", "gauge", "Rooms with members, and kept ones without")                       \
     X(MEMBERS, "members", "gauge", "Memberships, summed over all rooms")                          \
     X(ACCEPTED, "connections_accepted_total", "counter", "Sockets accepted")                      \
     X(REFUSED, "connections_refused_total", "counter", "Upgrades and sockets refused")            \

@@ -55,11 +55,13 @@ void say_message(struct hub *h, struct member *from, const struct request *req, 
 {
     struct room *r = from->room;
     if (from->open.len == 0)
-        encode_message_open(&from->open, r->name, from->session->username, from->session->user_id);
+        encode_message_open(&from->open, r->name, from->session->user->username,
+                            from->session->user_id);
     buf_clear(&h->tail);
     buf_add(&h->tail, req->text, req->text_len);
     encode_message_close(&h->tail, ++r->seq, ts_ms);
     const struct buf *pieces[] = {&from->open, &h->tail};
+    room_set_author(r, from->session->user);
     add_pending(h, r, TO_ALL, pieces, 2);
     metric_add(METRIC_MESSAGES, 1);
 }
@@ -73,7 +75,7 @@ static void flush_dialect(struct room *r, enum dialect d)
     if (members > 0) {
         struct frame *f = frame_from_bytes(p->bytes.data, p->bytes.len, p->messages);
         frame_ref(f, members);
-        for (uint32_t i = 0; i < r->count; i++)
+        for (uint32_t i = 0; i < r->nmembers; i++)
             if (r->members[i]->session->dialect == d)
                 outbox_post(r->members[i]->session->outbox, f);
         frame_unref(f, 1);
@@ -101,7 +103,7 @@ void flush_rooms(struct hub *h)
         h->dirty = r->dirty_next;
         r->dirty = false;
         flush_room(h, r);
-        if (r->count > 0)
+        if (r->nmembers > 0 || r->kept)
             continue;
         notice_forget(h, r);
         directory_remove_room(h->directory, r);

@@ -1,4 +1,4 @@
-/* The directory: three lock-free hash tables. See <hubbub/directory.h>. */
+/* The directory: lock-free hash tables. See <hubbub/directory.h>. */
 #include <hubbub/check.h>
 #include <hubbub/directory.h>
 #include <hubbub/mem.h>
@@ -8,9 +8,17 @@
 
 enum { FIRST_BUCKETS = 256 };
 
+/* Who runs the server. Immutable; replaced whole. */
+struct operators {
+    struct rcu_head rcu;
+    size_t n;
+    char (*ids)[USER_ID_MAX + 1];
+};
+
 struct directory {
-    struct cds_lfht *rooms, *sessions, *names;
-    uint64_t seed; /* so that nobody can choose names that fall into one bucket */
+    struct cds_lfht *rooms, *sessions, *users, *names;
+    struct operators *operators; /* (rcu) NULL: none */
+    uint64_t seed;               /* so that nobody can choose names that fall into one bucket */
 };
 
 static struct cds_lfht *table_new(void)
@@ -27,6 +35,7 @@ struct directory *directory_new(void)
     INSIST(getrandom(&d->seed, sizeof d->seed, 0) == sizeof d->seed);
     d->rooms = table_new();
     d->sessions = table_new();
+    d->users = table_new();
     d->names = table_new();
     return d;
 }
@@ -35,7 +44,11 @@ void directory_free(struct directory *d)
 {
     INSIST(cds_lfht_destroy(d->rooms, NULL) == 0);
     INSIST(cds_lfht_destroy(d->sessions, NULL) == 0);
+    INSIST(cds_lfht_destroy(d->users, NULL) == 0);
     INSIST(cds_lfht_destroy(d->names, NULL) == 0);
+    if (d->operators != NULL)
+        free(d->operators->ids);
+    free(d->operators);
     free(d);
 }
 
@@ -63,10 +76,16 @@ static int session_matches(struct cds_lfht_node *node, const void *id)
     return strcmp(caa_container_of(node, struct session, by_id)->id, id) == 0;
 }
 
-static int name_matches(struct cds_lfht_node *node, const void *name)
+static int user_matches(struct cds_lfht_node *node, const void *id)
 {
     RCU_FOUND(); /* it may have come at this moment */
-    return strcmp(caa_container_of(node, struct session, by_name)->username, name) == 0;
+    return strcmp(caa_container_of(node, struct user, by_id)->id, id) == 0;
+}
+
+static int name_matches(struct cds_lfht_node *node, const void *key)
+{
+    RCU_FOUND(); /* it may have come at this moment */
+    return strcmp(caa_container_of(node, struct user, by_name)->key, key) == 0;
 }
 
 static struct cds_lfht_node *find(const struct directory *d, struct cds_lfht *table,
@@ -89,10 +108,16 @@ struct session *directory_find_session(const struct directory *d, const char *id
     return n == NULL ? NULL : caa_container_of(n, struct session, by_id);
 }
 
-struct session *directory_find_name(const struct directory *d, const char *username)
+struct user *directory_find_user(const struct directory *d, const char *id)
 {
-    struct cds_lfht_node *n = find(d, d->names, name_matches, username);
-    return n == NULL ? NULL : caa_container_of(n, struct session, by_name);
+    struct cds_lfht_node *n = find(d, d->users, user_matches, id);
+    return n == NULL ? NULL : caa_container_of(n, struct user, by_id);
+}
+
+struct user *directory_find_key(const struct directory *d, const char *key)
+{
+    struct cds_lfht_node *n = find(d, d->names, name_matches, key);
+    return n == NULL ? NULL : caa_container_of(n, struct user, by_name);
 }
 
 void directory_each_room(const struct directory *d, directory_room_fn *fn, void *arg)
@@ -105,6 +130,50 @@ void directory_each_room(const struct directory *d, directory_room_fn *fn, void 
         if (!fn(arg, r))
             return;
     }
+}
+
+bool directory_is_operator(const struct directory *d, const char *user_id)
+{
+    bool is = false;
+    rcu_read_lock();
+    const struct operators *o = rcu_dereference(d->operators);
+    RCU_FOUND();
+    for (size_t i = 0; o != NULL && !is && i < o->n; i++)
+        is = strcmp(o->ids[i], user_id) == 0;
+    rcu_read_unlock();
+    return is;
+}
+
+enum rank directory_rank(const struct directory *d, const struct session *s, const char *room)
+{
+    if (directory_is_operator(d, s->user_id))
+        return RANK_OPERATOR;
+    enum rank rank = RANK_GUEST;
+    rcu_read_lock();
+    struct room *r = room[0] == '\0' ? rcu_dereference(s->only) : directory_find_room(d, room);
+    struct member *m;
+    if (r != NULL)
+        cds_list_for_each_entry_rcu(m, &r->list, node)
+        {
+            RCU_FOUND();
+            if (m->session == s) {
+                rank = (enum rank)__atomic_load_n(&m->rank, __ATOMIC_RELAXED);
+                break;
+            }
+        }
+    rcu_read_unlock();
+    return rank;
+}
+
+bool directory_password(const struct directory *d, const char *room, char hash[129])
+{
+    hash[0] = '\0';
+    rcu_read_lock();
+    const struct room *r = directory_find_room(d, room);
+    if (r != NULL)
+        strcpy(hash, room_info(r)->password);
+    rcu_read_unlock();
+    return hash[0] != '\0';
 }
 
 /* ---- the hub ------------------------------------------------------------------------------------- */
@@ -139,13 +208,45 @@ void directory_remove_room(struct directory *d, struct room *r)
 void directory_add_session(struct directory *d, struct session *s)
 {
     cds_lfht_node_init(&s->by_id);
-    cds_lfht_node_init(&s->by_name);
     add(d, d->sessions, s->id, &s->by_id);
-    add(d, d->names, s->username, &s->by_name);
 }
 
 void directory_remove_session(struct directory *d, struct session *s)
 {
     del(d->sessions, &s->by_id);
-    del(d->names, &s->by_name);
+}
+
+void directory_add_user(struct directory *d, struct user *u)
+{
+    cds_lfht_node_init(&u->by_id);
+    cds_lfht_node_init(&u->by_name);
+    add(d, d->users, u->id, &u->by_id);
+    add(d, d->names, u->key, &u->by_name);
+}
+
+void directory_remove_user(struct directory *d, struct user *u)
+{
+    del(d->users, &u->by_id);
+    del(d->names, &u->by_name);
+}
+
+static void free_operators(struct rcu_head *head)
+{
+    rcu_deferred();
+    struct operators *o = caa_container_of(head, struct operators, rcu);
+    free(o->ids);
+    free(o);
+}
+
+void directory_set_operators(struct directory *d, char *const *ids, size_t n)
+{
+    struct operators *fresh = xcalloc(1, sizeof *fresh), *old = d->operators;
+    fresh->n = n;
+    fresh->ids = xcalloc(n + 1, sizeof *fresh->ids);
+    for (size_t i = 0; i < n; i++)
+        text_copy(fresh->ids[i], sizeof fresh->ids[i], ids[i], strlen(ids[i]));
+    RCU_PUBLISHED();
+    rcu_assign_pointer(d->operators, fresh);
+    if (old != NULL)
+        rcu_defer(&old->rcu, free_operators);
 }

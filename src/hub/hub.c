@@ -17,17 +17,19 @@
 enum {
     BATCH = 256,
     GATHER_ROUNDS = 16,
-    HUB_STACK = 256 * 1024,
 };
 
 struct hub *hub_new(const struct hub_config *config)
 {
     struct hub *h = xcalloc(1, sizeof *h);
     h->config = *config;
-    h->settings = config->settings;
+    h->settings = settings_copy(&config->settings);
     h->max_per_room = config->settings.max_per_room;
     h->next_announce = DEADLINE_NEVER;
+    lookalike_init();
     h->directory = directory_new();
+    directory_set_operators(h->directory, h->settings->operators, h->settings->noperators);
+    h->books = books_new();
     channel_init(&h->inbox, config->inbox);
     INSIST(getrandom(&h->next_epoch, sizeof h->next_epoch, 0) == sizeof h->next_epoch);
     return h;
@@ -35,9 +37,13 @@ struct hub *hub_new(const struct hub_config *config)
 
 void hub_free(struct hub *h)
 {
-    REQUIRE(h->sessions == NULL && h->nrooms == 0);
+    REQUIRE(h->sessions == NULL);
     channel_fini(&h->inbox);
     directory_free(h->directory);
+    settings_free(h->settings);
+    books_free(h->books);
+    free(h->banned);
+    free(h->seen);
     buf_fini(&h->scratch);
     buf_fini(&h->tail);
     free(h);
@@ -115,13 +121,22 @@ int hub_call(struct hub *h, const char *session_id, struct request *request, str
 
 static void on_request(struct hub *h, struct event *e)
 {
-    switch (e->request.type) {
-    case REQUEST_JOIN: on_join(h, e); break;
-    case REQUEST_LEAVE: on_leave(h, e); break;
-    case REQUEST_MESSAGE: on_message(h, e); break;
-    case REQUEST_TYPING: on_typing(h, e); break;
-    default: INSIST(!"a request that its reader should have answered");
-    }
+    static void (*const handlers[REQUEST_COUNT])(struct hub *, struct event *) = {
+        [REQUEST_JOIN] = on_join,       [REQUEST_LEAVE] = on_leave,
+        [REQUEST_MESSAGE] = on_message, [REQUEST_TYPING] = on_typing,
+        [REQUEST_DELETE] = on_delete,   [REQUEST_CREATE] = on_create,
+        [REQUEST_UPDATE] = on_update,   [REQUEST_SETTINGS] = on_settings_request,
+        [REQUEST_DESTROY] = on_destroy, [REQUEST_INVITE] = on_invite,
+        [REQUEST_ADD] = on_add,         [REQUEST_REMOVE] = on_remove,
+        [REQUEST_KICK] = on_kick,       [REQUEST_BAN] = on_ban,
+        [REQUEST_UNBAN] = on_unban,     [REQUEST_MUTE] = on_mute,
+        [REQUEST_UNMUTE] = on_unmute,   [REQUEST_ROLE] = on_role,
+        [REQUEST_LEDGER] = on_ledger,   [REQUEST_UNDO] = on_undo,
+        [REQUEST_WHY] = on_why,         [REQUEST_NOTICE] = on_notice,
+    };
+    INSIST(handlers[e->request.type] != NULL); /* the others their reader answers */
+    if (!e->session->barred)
+        handlers[e->request.type](h, e);
 }
 
 static void on_call(struct hub *h, struct event *e)
@@ -144,8 +159,11 @@ static void on_fence(struct hub *h, struct event *e)
 
 static void on_settings(struct hub *h, struct event *e)
 {
-    h->settings = *e->settings;
-    __atomic_store_n(&h->max_per_room, h->settings.max_per_room, __ATOMIC_RELAXED);
+    struct settings *old = h->settings;
+    h->settings = e->settings;
+    e->settings = old;
+    __atomic_store_n(&h->max_per_room, h->settings->max_per_room, __ATOMIC_RELAXED);
+    directory_set_operators(h->directory, h->settings->operators, h->settings->noperators);
 }
 
 static void handle(struct hub *h, struct event *e)
@@ -154,7 +172,7 @@ static void handle(struct hub *h, struct event *e)
         [EVENT_REGISTER] = on_register, [EVENT_UNREGISTER] = on_unregister,
         [EVENT_REQUEST] = on_request,   [EVENT_CALL] = on_call,
         [EVENT_FENCE] = on_fence,       [EVENT_SETTINGS] = on_settings,
-        [EVENT_DRAIN] = on_drain,
+        [EVENT_DRAIN] = on_drain,       [EVENT_STORED] = on_stored,
     };
     handlers[e->type](h, e);
     event_free(e);
@@ -184,7 +202,7 @@ static void gather(struct hub *h)
     }
 }
 
-static void hub_main(void *arg)
+void hub_main(void *arg)
 {
     struct hub *h = arg;
     int n = 0;
@@ -205,16 +223,4 @@ static void hub_main(void *arg)
         flush_rooms(h);
         relay_kick(h->config.relay);
     }
-}
-
-int hub_start(struct hub *h)
-{
-    return thread_start(&h->thread, "hub", HUB_STACK, hub_main, h);
-}
-
-void hub_stop(struct hub *h)
-{
-    channel_close(&h->inbox);
-    if (h->thread != NULL) /* it never started */
-        thread_join(h->thread);
 }

@@ -7,9 +7,22 @@
 #include <hubbub/protocol.h>
 #include <hubbub/thread.h>
 
+/* Somebody who was here, so that who has just left can still be named. */
+struct seen {
+    char user_id[USER_ID_MAX + 1], username[NAME_MAX_BYTES + 1];
+    char address[PEER_ADDRESS_MAX + 1];
+};
+
+/* An address that was banned with its user, from the whole server. */
+struct banned_address {
+    char user_id[USER_ID_MAX + 1], address[PEER_ADDRESS_MAX + 1];
+};
+
+enum { SEEN_MAX = 4096, BANNED_ADDRESSES_MAX = 10000 };
+
 struct hub {
     /* set once */
-    struct hub_config config;
+    struct hub_config config;    /* but for its settings */
     struct directory *directory; /* written by the hub thread, read by all */
     struct thread *thread;
 
@@ -17,10 +30,10 @@ struct hub {
     uint32_t max_per_room; /* atomic: settings.max_per_room for other threads */
 
     /* hub thread only */
-    struct settings settings;
+    struct settings *settings;
     struct session *sessions; /* all of them */
     uint32_t nsessions;
-    uint32_t nrooms;         /* with members; an empty one goes at the end of the batch */
+    uint32_t nrooms;         /* kept, or with members; an empty one goes at the end of the batch */
     struct room *dirty;      /* rooms with pending messages, or perhaps empty */
     struct room *announcing; /* rooms with merged notices, whose time comes within a second */
     int64_t next_announce;   /* the earliest of them, or DEADLINE_NEVER */
@@ -29,17 +42,27 @@ struct hub {
     uint64_t next_epoch;     /* random at first, then counted up */
     struct buf scratch;      /* for one encoded object at a time */
     struct buf tail;         /* for the end of a message */
+
+    struct books *books; /* of the server: its bans, its ledger */
+    struct banned_address *banned;
+    size_t nbanned;
+    struct seen *seen; /* a ring of SEEN_MAX */
+    size_t nseen;      /* ever */
 };
 
 /* reply.c: frames for one session. */
 struct buf *scratch(struct hub *h); /* emptied, to encode one object into */
 void send_scratch(struct hub *h, struct outbox *to);
+void send_scratch_to_user(struct hub *h, const struct user *u, unsigned mask); /* all sessions */
 /* Why not; `detail` may be NULL. */
 void refuse(struct hub *h, const struct event *e, enum problem problem, const char *detail);
+void refuse_until(struct hub *h, const struct event *e, enum problem problem, const char *detail,
+                  unsigned retry_after_s);
 /* `ok` with the room's name, when the client gave an id. */
 void confirm(struct hub *h, const struct event *e, const char *room);
 /* To whoever asked. A CALL's answer is bare JSON, not framed. */
 void reply_scratch(struct hub *h, const struct event *e);
+bool wants_reply(const struct event *e);
 
 /* deliver.c: frames for a room. */
 void mark_dirty(struct hub *h, struct room *r);
@@ -58,22 +81,115 @@ enum {
 void notice_join(struct hub *h, struct member *m);
 /* Of one who is still a member: true when it will be told in a merged notice. */
 bool notice_leave_later(struct hub *h, struct member *m);
-void notice_leave(struct hub *h, struct room *r, const struct session *s); /* has left */
+void notice_leave(struct hub *h, struct room *r, const struct user *u, const char *did); /* left */
 void announce_due(struct hub *h, int64_t now);
 void notice_forget(struct hub *h, struct room *r);
 
-/* session.c, talk.c: one function per event and request. */
-void on_register(struct hub *h, struct event *e);
+/* rooms.c: finding, opening and closing rooms. */
+struct room *find_room(struct hub *h,
+                       const char *name); /* NULL, also for one that is on its way out */
+struct room *open_room(struct hub *h, const char *name); /* also one on its way out, as new */
+/* The named room, if whoever asks may know of it, or the only one; NULL after the refusal was sent. */
+struct room *meant_room(struct hub *h, const struct event *e);
+struct member *meant_member(struct hub *h, const struct event *e); /* the same, being in it */
+bool may_know(const struct hub *h, const struct session *s, const struct room *r); /* of it */
+struct room_look look_of(const struct room *r);
+void leave_room(struct hub *h, struct member *m, const char *did); /* did NULL: it just left */
+/* All of a user's sessions leave, and are told by what; true when there were any. */
+bool throw_out(struct hub *h, struct room *r, struct user *u, const char *did);
+
+void close_room(struct hub *h, struct room *r); /* everybody is out of it, and told already */
+
+/* ranks.c: who is what where. */
+enum rank rank_of(const struct hub *h, const struct room *r, const char *user_id,
+                  const struct grants *grants);
+enum rank rank_of_session(const struct hub *h, const struct room *r, const struct session *s);
+void refresh_ranks(struct hub *h, struct room *r, const char *user_id); /* of its members */
+void settle_runner(struct hub *h,
+                   struct room *r); /* who runs an open room, after a join or a leave */
+
+/* Whom a request is about: online, known to the room, or lately here. */
+struct target {
+    char user_id[USER_ID_MAX + 1], username[NAME_MAX_BYTES + 1];
+    struct user *online; /* NULL: away */
+    enum rank rank;      /* in the room that was asked about */
+};
+bool find_target(struct hub *h, const struct room *r, const char *user, struct target *t);
+void note_seen(struct hub *h, const struct session *s);
+
+/* May whoever asks do this in the room (NULL: on the server)? False after the refusal was sent. */
+bool may(struct hub *h, const struct event *e, const struct room *r);
+/* The same, to a target of lower rank, who is found. */
+bool may_act(struct hub *h, const struct event *e, const struct room *r, struct target *t);
+
+/* ledger.c: what was done to whom. */
+struct deed {
+    enum action action;
+    const struct target *target;
+    const char *reason;
+    int64_t until;
+    int rank;  /* of a `role`, or -1 */
+    int undid; /* enum action that an `undo` takes back, or -1 */
+};
+struct books *books_of(struct hub *h, struct room *r); /* r NULL: the server's */
+/* Writes it down, and tells the room and whom it is about. */
+struct entry *record_deed(struct hub *h, const struct event *e, struct room *r,
+                          const struct deed *deed, struct change *c);
+void confirm_deed(struct hub *h, const struct event *e, const struct room *r,
+                  const struct target *t, const struct entry *entry, int rank, struct change **c);
+
+/* keep.c: what goes to the store, and comes back. Changes of rooms that are not kept hold nothing. */
+struct change *change_begin(const struct hub *h);
+void keep_room(struct change *c, const struct room *r);
+void keep_room_gone(struct change *c, const struct room *r);
+void keep_rank(struct change *c, const struct room *r, const char *user_id);
+void keep_entry(struct change *c, const struct room *r, const struct entry *e);
+void keep_sanction(struct change *c, const struct room *r, const struct entry *e);
+void keep_sanction_gone(struct change *c, const struct room *r, enum action a, const char *user_id);
+void keep_address(struct change *c, const char *user_id, const char *address);
+void keep_addresses_gone(struct change *c, const char *user_id);
+void keep_invite(struct change *c, const struct room *r, const struct invite *i);
+void keep_invite_gone(struct change *c, const struct room *r, const char *code);
+/* Sends the reply in scratch when the change is on the disk, at once when there is nothing to keep. */
+void confirm_change(struct hub *h, const struct event *e, struct change **c);
+
+/* One function per event and request. */
+void on_register(struct hub *h, struct event *e); /* session.c */
 void on_unregister(struct hub *h, struct event *e);
-void leave_room(struct hub *h, struct member *m);
-void on_join(struct hub *h, struct event *e);
+void on_stored(struct hub *h, struct event *e); /* keep.c */
+void on_drain(struct hub *h, struct event *e);  /* drain.c */
+void on_join(struct hub *h, struct event *e);   /* entry.c */
 void on_leave(struct hub *h, struct event *e);
-void on_message(struct hub *h, struct event *e);
+void on_message(struct hub *h, struct event *e); /* talk.c */
 void on_typing(struct hub *h, struct event *e);
+void on_delete(struct hub *h, struct event *e);
+void on_why(struct hub *h, struct event *e);
+void on_create(struct hub *h, struct event *e); /* manage.c */
+void on_update(struct hub *h, struct event *e);
+void on_settings_request(struct hub *h, struct event *e);
+void on_destroy(struct hub *h, struct event *e);
+void on_invite(struct hub *h, struct event *e); /* people.c */
+void on_add(struct hub *h, struct event *e);
+void on_remove(struct hub *h, struct event *e);
+void on_role(struct hub *h, struct event *e);
+void on_kick(struct hub *h, struct event *e); /* moderate.c */
+void on_ban(struct hub *h, struct event *e);
+void on_unban(struct hub *h, struct event *e);
+void on_mute(struct hub *h, struct event *e);
+void on_unmute(struct hub *h, struct event *e);
+void on_undo(struct hub *h, struct event *e);
+void on_ledger(struct hub *h, struct event *e);
+void on_notice(struct hub *h, struct event *e); /* operator.c */
+void note_banned_address(struct hub *h, const char *user_id, const char *address);
+bool is_barred(struct hub *h, struct session *s); /* banned from the server: told and closed */
+void bar(struct hub *h, const struct target *t, bool address, struct change *c);
+void unbar(struct hub *h, const char *user_id, struct change *c);
+
+/* hub.c */
+void hub_main(void *hub);
 
 /* drain.c */
 enum { GOING_AWAY = 1001 }; /* RFC 6455, 7.4.1 */
-void on_drain(struct hub *h, struct event *e);
 void drain_due(struct hub *h, int64_t now);
 
 #endif

@@ -9,7 +9,7 @@ static const int64_t ANNOUNCE_EVERY = NS_PER_S;
 
 static bool is_crowded(const struct hub *h, const struct room *r)
 {
-    return r->count > h->settings.notice_limit;
+    return r->count > h->settings->notice_limit;
 }
 
 static void schedule(struct hub *h, struct room *r)
@@ -27,7 +27,12 @@ static void schedule(struct hub *h, struct room *r)
 void notice_join(struct hub *h, struct member *m)
 {
     struct session *s = m->session;
-    encode_join(scratch(h), m->room->name, s->username, s->user_id, m->room->count);
+    encode_join(scratch(h), m->room->name, s->user->username, s->user_id, (enum rank)m->rank,
+                m->room->count);
+    if (m->shadow) { /* the others know that this user is here */
+        send_scratch(h, s->outbox);
+        return;
+    }
     if (!is_crowded(h, m->room)) {
         say_scratch(h, m->room, TO_ALL);
         return;
@@ -46,9 +51,12 @@ bool notice_leave_later(struct hub *h, struct member *m)
     return true;
 }
 
-void notice_leave(struct hub *h, struct room *r, const struct session *s)
+void notice_leave(struct hub *h, struct room *r, const struct user *u, const char *did)
 {
-    encode_leave(scratch(h), r->name, s->username, s->user_id, r->count);
+    if (did == NULL)
+        encode_leave(scratch(h), r->name, u->username, u->id, r->count);
+    else
+        encode_leave_how(scratch(h), r->name, u->username, u->id, did, r->count);
     say_scratch(h, r, TO_ALL);
 }
 
@@ -56,10 +64,10 @@ static void announce(struct hub *h, struct room *r)
 {
     const char *joined[NOTICE_MAX_NAMES], *left[NOTICE_MAX_NAMES];
     for (uint32_t i = 0; i < r->njoined; i++)
-        joined[i] = r->joined[i]->session->username;
+        joined[i] = r->joined[i]->session->user->username;
     for (uint32_t i = 0; i < r->nleft; i++)
         left[i] = r->left[i];
-    if (r->njoined + r->nleft > 0 && r->count > 0) {
+    if (r->njoined + r->nleft > 0 && r->nmembers > 0) {
         encode_presence(scratch(h), r->name, joined, r->njoined, left, r->nleft, r->count);
         say_scratch(h, r, TO_FULL);
     }

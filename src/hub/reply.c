@@ -25,19 +25,37 @@ void reply_scratch(struct hub *h, const struct event *e)
     rcu_read_unlock();
 }
 
-void refuse(struct hub *h, const struct event *e, enum problem problem, const char *detail)
+void send_scratch_to_user(struct hub *h, const struct user *u, unsigned mask)
+{
+    for (const struct session *s = u->sessions; s != NULL; s = s->next_of_user)
+        if (mask & (1u << s->dialect))
+            send_scratch(h, s->outbox);
+}
+
+void refuse_until(struct hub *h, const struct event *e, enum problem problem, const char *detail,
+                  unsigned retry_after_s)
 {
     if (e->reply_to != NULL)
         encode_http_error(scratch(h), problem, detail);
     else
         encode_error(scratch(h), e->session->dialect, problem, detail, e->request.id,
-                     e->request.room, 0);
+                     e->request.room, retry_after_s);
     reply_scratch(h, e);
+}
+
+void refuse(struct hub *h, const struct event *e, enum problem problem, const char *detail)
+{
+    refuse_until(h, e, problem, detail, 0);
+}
+
+bool wants_reply(const struct event *e)
+{
+    return e->request.id[0] != '\0' || e->reply_to != NULL;
 }
 
 void confirm(struct hub *h, const struct event *e, const char *room)
 {
-    if (e->request.id[0] == '\0' && e->reply_to == NULL)
+    if (!wants_reply(e))
         return;
     encode_ok(scratch(h), e->request.id, room);
     reply_scratch(h, e);

@@ -15,22 +15,54 @@ enum {
     SUFFIX_ROOM = 8, /* for "-" and the digits */
 };
 
-/* A free name like the wished one. The hub alone gives names, so what is free now stays free. */
-static void make_name_unique(struct hub *h, struct session *s)
+/* A free name like the wished one, and its key. The hub alone gives names, so what is free now stays
+ * free. */
+static void find_name(struct hub *h, const char *wish, char *name, char *key)
 {
+    text_copy(name, NAME_MAX_BYTES + 1, wish, strlen(wish));
+    lookalike_key(name, key);
     rcu_read_lock();
-    struct session *holder = directory_find_name(h->directory, s->username);
+    struct user *holder = directory_find_key(h->directory, key);
     char base[NAME_MAX_BYTES + 1 - SUFFIX_ROOM];
-    text_copy(base, sizeof base, s->username, strlen(s->username));
+    text_copy(base, sizeof base, wish, strlen(wish));
     for (int tries = 0; holder != NULL; tries++) {
         uint32_t suffix = holder->next_suffix++;
         if (tries >= TRIES_IN_ORDER)
             INSIST(getrandom(&suffix, sizeof suffix, 0) == sizeof suffix);
-        snprintf(s->username, sizeof s->username, "%s-%u", base, suffix % SUFFIX_RANGE);
-        if (directory_find_name(h->directory, s->username) == NULL)
+        snprintf(name, NAME_MAX_BYTES + 1, "%s-%u", base, suffix % SUFFIX_RANGE);
+        lookalike_key(name, key);
+        if (directory_find_key(h->directory, key) == NULL)
             break;
     }
     rcu_read_unlock();
+}
+
+/* The user that the session is one of, made when it is the first. */
+static void join_user(struct hub *h, struct session *s)
+{
+    rcu_read_lock();
+    struct user *u = directory_find_user(h->directory, s->user_id);
+    rcu_read_unlock(); /* the hub alone removes users */
+    if (u == NULL) {
+        char name[NAME_MAX_BYTES + 1], key[LOOKALIKE_MAX + 1];
+        find_name(h, s->username, name, key);
+        u = user_new(s->user_id, name, key);
+        user_add(u, s);
+        directory_add_user(h->directory, u);
+        metric_add(METRIC_USERS, 1);
+    } else {
+        user_add(u, s);
+    }
+}
+
+static void leave_user(struct hub *h, struct session *s)
+{
+    note_seen(h, s);
+    if (s->user->nsessions == 1) {
+        directory_remove_user(h->directory, s->user);
+        metric_add(METRIC_USERS, -1);
+    }
+    user_remove(s->user, s);
 }
 
 static void send_welcome(struct hub *h, const struct session *s)
@@ -38,14 +70,18 @@ static void send_welcome(struct hub *h, const struct session *s)
     const struct welcome w = {
         .session = s->id,
         .user_id = s->user_id,
-        .username = s->username,
+        .username = s->user->username,
         .node = h->config.node,
         .version = h->config.version,
         .max_message = h->config.max_message,
-        .max_rooms = h->settings.max_rooms_per_client,
-        .max_per_room = h->settings.max_per_room,
+        .max_rooms = h->settings->max_rooms_per_client,
+        .max_per_room = h->settings->max_per_room,
         .send_queue = h->config.send_queue,
         .ping_interval_ms = h->config.ping_period / NS_PER_MS,
+        .token = s->token,
+        .guest = s->guest,
+        .is_operator = directory_is_operator(h->directory, s->user_id),
+        .token_expires_ms = s->expires_ms,
     };
     encode_welcome(scratch(h), &w);
     send_scratch(h, s->outbox);
@@ -55,7 +91,7 @@ void on_register(struct hub *h, struct event *e)
 {
     struct session *s = e->session;
     REQUIRE(MAGIC_OK(s, SESSION_MAGIC));
-    make_name_unique(h, s);
+    join_user(h, s);
     directory_add_session(h->directory, s);
     s->next = h->sessions;
     if (h->sessions != NULL)
@@ -63,26 +99,12 @@ void on_register(struct hub *h, struct event *e)
     h->sessions = s;
     h->nsessions++;
     metric_add(METRIC_SESSIONS, 1);
+    if (is_barred(h, s))
+        return;
     if (s->dialect == DIALECT_FULL)
         send_welcome(h, s);
     if (h->draining) /* it came in while the door was closing */
         outbox_close(s->outbox, GOING_AWAY, "the server is stopping");
-}
-
-void leave_room(struct hub *h, struct member *m)
-{
-    struct room *r = m->room;
-    flush_room(h, r); /* what was said while it was in there is for it too */
-    bool later = notice_leave_later(h, m);
-    struct session *s = m->session;
-    room_remove(m);
-    if (r->count == 0)
-        h->nrooms--;
-    else if (!later)
-        notice_leave(h, r, s);
-    mark_dirty(h, r); /* it may be empty now */
-    metric_add(METRIC_MEMBERS, -1);
-    metric_add(METRIC_LEAVES, 1);
 }
 
 void on_unregister(struct hub *h, struct event *e)
@@ -90,8 +112,9 @@ void on_unregister(struct hub *h, struct event *e)
     struct session *s = e->session;
     REQUIRE(MAGIC_OK(s, SESSION_MAGIC));
     while (s->members != NULL)
-        leave_room(h, s->members);
+        leave_room(h, s->members, NULL);
     directory_remove_session(h->directory, s);
+    leave_user(h, s);
     if (s->prev != NULL)
         s->prev->next = s->next;
     else

@@ -1,142 +1,56 @@
-/* What members ask for: join, leave, message, typing. */
+/* What members say: messages, typing, taking a message back; and why somebody may not. */
 #include "hub/hub_private.h"
 
 #include <hubbub/clock.h>
-#include <hubbub/metrics.h>
 #include <hubbub/outbox.h>
-#include <stdio.h>
 #include <string.h>
 
-/* ---- join and leave ------------------------------------------------------------------------------ */
+/* ---- what keeps somebody from talking ------------------------------------------------------------ */
 
-static struct room *find_room(struct hub *h, const char *name)
+static unsigned seconds(int64_t ns)
 {
-    rcu_read_lock();
-    struct room *r = directory_find_room(h->directory, name);
-    rcu_read_unlock(); /* the hub alone removes rooms */
-    return r;
+    return (unsigned)((ns + NS_PER_S - 1) / NS_PER_S);
 }
 
-static struct room *open_room(struct hub *h, const char *name)
+static const struct entry *mute_of(const struct member *m)
 {
-    struct room *r = room_new(name);
-    snprintf(r->epoch, sizeof r->epoch, "%016llx", (unsigned long long)h->next_epoch++);
-    directory_add_room(h->directory, r);
-    metric_add(METRIC_ROOMS, 1);
-    return r;
+    return books_sanction(m->room->books, ACTION_MUTE, m->session->user_id, clock_wall_ms());
 }
 
-/* Rooms that would be empty without this session. */
-static uint32_t rooms_of_its_own(const struct session *s)
+static int64_t slow_ns(const struct member *m)
 {
-    uint32_t n = 0;
-    for (const struct member *m = s->members; m != NULL; m = m->next)
-        n += m->room->count == 1;
-    return n;
+    return m->rank >= RANK_MODERATOR ? 0 : room_info(m->room)->slow_mode * NS_PER_S;
 }
 
-/* May this session enter? Rooms that it would leave on the way do not count. */
-static enum problem why_not_join(const struct hub *h, const struct session *s, const struct room *r,
-                                 bool stay)
+static bool is_muted(struct hub *h, const struct event *e, const struct member *m)
 {
-    uint32_t rooms = h->nrooms - (stay ? 0 : rooms_of_its_own(s));
-    if ((r == NULL || r->count == 0) && rooms >= h->settings.max_rooms)
-        return PROBLEM_ROOM_LIMIT;
-    if (stay && s->nmembers >= h->settings.max_rooms_per_client)
-        return PROBLEM_ROOM_LIMIT;
-    if (r != NULL && h->settings.max_per_room > 0 && r->count >= h->settings.max_per_room)
-        return PROBLEM_ROOM_FULL;
-    return PROBLEM_NONE;
+    const struct entry *mute = m->room->books == NULL ? NULL : mute_of(m);
+    if (mute == NULL)
+        return false;
+    int64_t left = mute->until == 0 ? 0 : (mute->until - clock_wall_ms()) * NS_PER_MS;
+    refuse_until(h, e, PROBLEM_MUTED, mute->reason[0] != '\0' ? mute->reason : NULL,
+                 mute->until == 0 ? 0 : seconds(left));
+    return true;
 }
 
-static void confirm_join(struct hub *h, const struct event *e, const struct room *r)
+/* Speaking, in slow mode, begins the time until the next. */
+static bool is_too_soon(struct hub *h, const struct event *e, const struct member *m)
 {
-    if (e->reply_to == NULL && e->request.id[0] == '\0')
-        return;
-    encode_ok_join(scratch(h), e->request.id, r->name, r->seq, r->epoch, r->count);
-    reply_scratch(h, e);
-}
-
-static void leave_others(struct hub *h, struct session *s, const struct member *keep)
-{
-    struct member *m = s->members;
-    while (m != NULL) {
-        struct member *next = m->next;
-        if (m != keep)
-            leave_room(h, m);
-        m = next;
-    }
-}
-
-void on_join(struct hub *h, struct event *e)
-{
-    struct session *s = e->session;
-    const struct request *req = &e->request;
-    struct member *already = session_find(s, req->room);
-    if (already != NULL) { /* entering twice changes nothing, but which rooms are left */
-        if (!req->stay)
-            leave_others(h, s, already);
-        confirm_join(h, e, already->room);
-        return;
-    }
-    struct room *r = find_room(h, req->room);
-    enum problem problem = why_not_join(h, s, r, req->stay);
-    if (problem != PROBLEM_NONE) {
-        bool server_is_full = problem == PROBLEM_ROOM_LIMIT &&
-                              !(req->stay && s->nmembers >= h->settings.max_rooms_per_client);
-        refuse(h, e, problem, server_is_full ? "the server has no room for more rooms" : NULL);
-        return;
-    }
-    if (!req->stay)
-        leave_others(h, s, NULL);
-    if (r == NULL)
-        r = open_room(h, req->room);
-    flush_room(h, r); /* what was said before is not for the newcomer */
-    if (r->count == 0)
-        h->nrooms++;
-    struct member *m = room_add(r, s);
-    metric_add(METRIC_MEMBERS, 1);
-    metric_add(METRIC_JOINS, 1);
-    confirm_join(h, e, r);
-    notice_join(h, m);
-}
-
-/* The room a request means: the named one, or the only one. NULL after the refusal was sent. */
-static struct member *meant_room(struct hub *h, const struct event *e)
-{
-    const struct session *s = e->session;
-    if (e->request.room[0] != '\0') {
-        struct member *m = session_find(s, e->request.room);
-        if (m == NULL)
-            refuse(h, e, PROBLEM_NOT_IN_ROOM, NULL);
-        return m;
-    }
-    if (s->nmembers == 1)
-        return s->members;
-    if (s->nmembers == 0)
-        refuse(h, e, PROBLEM_NOT_IN_ROOM, NULL);
-    else
-        refuse(h, e, PROBLEM_BAD_REQUEST, "you are in several rooms: say which one");
-    return NULL;
-}
-
-void on_leave(struct hub *h, struct event *e)
-{
-    struct member *m = meant_room(h, e);
-    if (m == NULL)
-        return;
-    char name[NAME_MAX_BYTES + 1];
-    strcpy(name, m->room->name);
-    leave_room(h, m);
-    confirm(h, e, name);
+    int64_t slow = m->room->info == NULL ? 0 : slow_ns(m);
+    if (slow == 0)
+        return false;
+    int64_t wait = books_speak(room_books(m->room), m->session->user_id, slow, clock_now());
+    if (wait > 0)
+        refuse_until(h, e, PROBLEM_SLOW_MODE, NULL, seconds(wait));
+    return wait > 0;
 }
 
 /* ---- talking ------------------------------------------------------------------------------------- */
 
 void on_message(struct hub *h, struct event *e)
 {
-    struct member *m = meant_room(h, e);
-    if (m == NULL)
+    struct member *m = meant_member(h, e);
+    if (m == NULL || is_muted(h, e, m) || is_too_soon(h, e, m))
         return;
     int64_t ts = clock_wall_ms();
     say_message(h, m, &e->request, ts);
@@ -149,21 +63,125 @@ void on_message(struct hub *h, struct event *e)
 /* To the others, and only to those who can take it at once: it is worth nothing later. */
 void on_typing(struct hub *h, struct event *e)
 {
-    struct member *from = meant_room(h, e);
-    if (from == NULL)
+    struct member *from = meant_member(h, e);
+    if (from == NULL || is_muted(h, e, from))
         return;
     struct room *r = from->room;
-    const struct session *s = from->session;
+    const struct user *u = from->session->user;
     flush_room(h, r); /* not ahead of what was said before it */
-    encode_typing(scratch(h), r->name, s->user_id, s->username, e->request.typing_paused);
+    encode_typing(scratch(h), r->name, u->id, u->username, e->request.typing_paused);
     struct frame *f = frame_new(FRAME_TEXT, h->scratch.data, h->scratch.len);
-    for (uint32_t i = 0; i < r->count; i++) {
+    for (uint32_t i = 0; i < r->nmembers; i++) {
         struct session *to = r->members[i]->session;
-        if (to == s || to->dialect != DIALECT_FULL)
+        if (to->user == u || to->dialect != DIALECT_FULL)
             continue;
         frame_ref(f, 1);
         outbox_offer(to->outbox, f);
     }
     frame_unref(f, 1);
     confirm(h, e, r->name);
+}
+
+/* ---- taking back --------------------------------------------------------------------------------- */
+
+static void write_down(struct hub *h, const struct event *e, struct room *r,
+                       const struct user *author, struct change *c)
+{
+    const struct entry like = {
+        .action = ACTION_DELETE,
+        .by_rank = rank_of_session(h, r, e->session),
+        .ts = clock_wall_ms(),
+        .user_id = author->id,
+        .username = author->username,
+        .by = e->session->user->username,
+        .by_id = e->session->user_id,
+        .reason = e->request.args->reason,
+    };
+    keep_entry(c, r, books_write(room_books(r), &like, 0));
+}
+
+/* One's own message, or as a moderator that of a lower rank. */
+void on_delete(struct hub *h, struct event *e)
+{
+    struct room *r = meant_room(h, e);
+    if (r == NULL)
+        return;
+    uint64_t seq = e->request.args->seq;
+    const struct user *author = room_author(r, seq);
+    struct target t;
+    bool own = author != NULL && strcmp(author->id, e->session->user_id) == 0;
+    if (!own && !may(h, e, r))
+        return;
+    if (author == NULL) {
+        refuse(h, e, PROBLEM_UNKNOWN_MESSAGE, NULL);
+        return;
+    }
+    if (!own && find_target(h, r, author->id, &t) &&
+        !rights_over(rank_of_session(h, r, e->session), t.rank)) {
+        refuse(h, e, PROBLEM_FORBIDDEN, "nobody acts on an equal or higher rank");
+        return;
+    }
+    struct change *c = change_begin(h);
+    if (!own)
+        write_down(h, e, r, author, c);
+    room_forget_author(r, seq);
+    encode_delete(scratch(h), r->name, seq, e->session->user_id, e->session->user->username,
+                  e->request.args->reason);
+    say_scratch(h, r, TO_FULL);
+    encode_ok_seq(scratch(h), e->request.id, r->name, seq);
+    confirm_change(h, e, &c);
+}
+
+/* ---- why ----------------------------------------------------------------------------------------- */
+
+static size_t add_reason(struct reason_row *rows, size_t n, const char *rule, int64_t until,
+                         unsigned retry_after)
+{
+    rows[n] = (struct reason_row){.rule = rule, .until = until, .retry_after = retry_after};
+    return n + 1;
+}
+
+static size_t add_sanction(struct reason_row *rows, size_t n, const char *rule,
+                           const struct entry *e)
+{
+    if (e == NULL)
+        return n;
+    int64_t left = e->until == 0 ? 0 : (e->until - clock_wall_ms()) * NS_PER_MS;
+    return add_reason(rows, n, rule, e->until, seconds(left));
+}
+
+static size_t reasons_in_room(const struct member *m, struct reason_row *rows, size_t n)
+{
+    n = add_sanction(rows, n, "muted", mute_of(m));
+    int64_t wait = books_silent_for(m->room->books, m->session->user_id, slow_ns(m), clock_now());
+    return wait > 0 ? add_reason(rows, n, "slow_mode", 0, seconds(wait)) : n;
+}
+
+void on_why(struct hub *h, struct event *e)
+{
+    enum { MOST = 8 };
+    const struct session *s = e->session;
+    const struct request_args *a = e->request.args;
+    struct reason_row rows[MOST];
+    size_t n = 0;
+    const struct member *m = e->request.room[0] != '\0' ? session_find(s, e->request.room)
+                             : s->nmembers == 1         ? s->members
+                                                        : NULL;
+    if (m != NULL) {
+        n = reasons_in_room(m, rows, n);
+    } else {
+        const struct room *r = find_room(h, e->request.room);
+        const struct entry *ban =
+            r == NULL ? NULL : books_sanction(r->books, ACTION_BAN, s->user_id, clock_wall_ms());
+        bool hidden = r == NULL || (ban == NULL && !may_know(h, s, r));
+        if (e->request.room[0] != '\0' && hidden)
+            n = add_reason(rows, n, "no_such_room", 0, 0);
+        else
+            n = add_reason(rows, n, "not_in_room", 0, 0);
+        n = add_sanction(rows, n, "banned", ban);
+    }
+    if (a != NULL && a->retry_after > 0)
+        n = add_reason(rows, n, "rate_limited", 0, a->retry_after);
+    encode_ok_why(scratch(h), e->request.id, m == NULL ? e->request.room : m->room->name, rows, n);
+    reply_scratch(h, e);
 }

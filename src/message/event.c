@@ -13,6 +13,6 @@ struct event *event_new(enum event_type type)
 void event_free(struct event *e)
 {
     request_fini(&e->request);
-    free(e->settings);
+    settings_free(e->settings);
     free(e);
 }

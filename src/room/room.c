@@ -16,6 +16,12 @@ struct room *room_new(const char *name)
     return r;
 }
 
+static void free_info(struct rcu_head *head)
+{
+    rcu_deferred();
+    free(caa_container_of(head, struct room_info, rcu));
+}
+
 static void free_room(struct rcu_head *head)
 {
     rcu_deferred();
@@ -24,20 +30,51 @@ static void free_room(struct rcu_head *head)
     free(r);
 }
 
+static void forget(struct room *r)
+{
+    free(r->opened_by);
+    r->opened_by = NULL;
+    for (uint32_t i = 0; i < r->nauthors; i++)
+        user_unref(r->authors[i]);
+    free(r->authors);
+    r->authors = NULL;
+    r->nauthors = 0;
+    books_free(r->books);
+    r->books = NULL;
+    roster_free_later(r->roster);
+    rcu_assign_pointer(r->roster, NULL);
+    if (r->info != NULL)
+        rcu_defer(&r->info->rcu, free_info);
+    rcu_assign_pointer(r->info, NULL);
+}
+
+void room_reset(struct room *r)
+{
+    REQUIRE(MAGIC_OK(r, ROOM_MAGIC) && r->nmembers == 0 && !r->kept);
+    forget(r);
+    r->seq = 0;
+}
+
 void room_free_later(struct room *r)
 {
-    REQUIRE(MAGIC_OK(r, ROOM_MAGIC) && r->count == 0 && !r->dirty && !r->announcing);
+    REQUIRE(MAGIC_OK(r, ROOM_MAGIC) && r->nmembers == 0 && !r->dirty && !r->announcing);
     for (int d = 0; d < DIALECT_COUNT; d++)
         buf_fini(&r->pending[d].bytes);
     free(r->members);
     free(r->joined);
     free(r->left);
+    forget(r);
     rcu_defer(&r->rcu, free_room);
 }
 
 static void set_count(struct room *r, uint32_t count)
 {
     __atomic_store_n(&r->count, count, __ATOMIC_RELAXED);
+}
+
+static void set_shadow(struct member *m, bool shadow)
+{
+    __atomic_store_n(&m->shadow, shadow, __ATOMIC_RELAXED);
 }
 
 static void set_only(struct session *s)
@@ -47,20 +84,22 @@ static void set_only(struct session *s)
 
 struct member *room_add(struct room *r, struct session *s)
 {
-    if (r->count == r->space) {
+    if (r->nmembers == r->space) {
         r->space = r->space == 0 ? 4 : r->space * 2;
         r->members = xrealloc(r->members, r->space * sizeof(struct member *));
     }
     struct member *m = xcalloc(1, sizeof *m);
     m->room = r;
     m->session = s;
-    m->index = r->count;
+    m->index = r->nmembers;
     m->joined_index = -1;
+    m->shadow = user_find(s->user, r, NULL) != NULL;
     m->next = s->members;
     s->members = m;
     s->nmembers++;
-    r->members[r->count] = m;
-    set_count(r, r->count + 1);
+    r->members[r->nmembers++] = m;
+    if (!m->shadow)
+        set_count(r, r->count + 1);
     r->by_dialect[s->dialect]++;
     RCU_PUBLISHED();
     cds_list_add_tail_rcu(&m->node, &r->list);
@@ -74,6 +113,16 @@ static void free_member(struct rcu_head *head)
     free(caa_container_of(head, struct member, rcu));
 }
 
+/* Another tab of the user is what the others see of it now. */
+static void stand_for(struct member *m, struct member *before)
+{
+    set_shadow(m, false);
+    m->joined_index = before->joined_index;
+    if (m->joined_index >= 0)
+        m->room->joined[m->joined_index] = m;
+    before->joined_index = -1;
+}
+
 void room_remove(struct member *m)
 {
     struct room *r = m->room;
@@ -85,8 +134,12 @@ void room_remove(struct member *m)
     s->nmembers--;
     set_only(s);
 
-    set_count(r, r->count - 1);
-    struct member *last = r->members[r->count];
+    struct member *other = m->shadow ? NULL : user_find(s->user, r, m);
+    if (other != NULL)
+        stand_for(other, m);
+    else if (!m->shadow)
+        set_count(r, r->count - 1);
+    struct member *last = r->members[--r->nmembers];
     r->members[m->index] = last;
     last->index = m->index;
     r->by_dialect[s->dialect]--;
@@ -94,6 +147,89 @@ void room_remove(struct member *m)
     buf_fini(&m->open);
     cds_list_del_rcu(&m->node);
     rcu_defer(&m->rcu, free_member);
+}
+
+/* ---- what it is like ----------------------------------------------------------------------------- */
+
+const struct room_info *room_info(const struct room *r)
+{
+    static const struct room_info plain;
+    const struct room_info *info = rcu_dereference(r->info);
+    RCU_FOUND();
+    return info == NULL ? &plain : info;
+}
+
+void room_set_info(struct room *r, const struct room_info *info)
+{
+    struct room_info *fresh = xmalloc(sizeof *fresh), *old = r->info;
+    *fresh = *info;
+    RCU_PUBLISHED();
+    rcu_assign_pointer(r->info, fresh);
+    if (old != NULL)
+        rcu_defer(&old->rcu, free_info);
+}
+
+void room_set_kept(struct room *r, bool kept)
+{
+    __atomic_store_n(&r->kept, kept, __ATOMIC_RELAXED);
+}
+
+void room_set_rank(struct room *r, const char *user_id, const char *username, enum rank rank)
+{
+    roster_set(&r->roster, user_id, username, rank);
+}
+
+struct books *room_books(struct room *r)
+{
+    if (r->books == NULL)
+        r->books = books_new();
+    return r->books;
+}
+
+/* ---- authors ------------------------------------------------------------------------------------- */
+
+/* Room for more, with everybody at the place of the new size. */
+static void grow_authors(struct room *r)
+{
+    uint32_t n = r->nauthors == 0 ? 16 : 2 * r->nauthors;
+    struct user **fresh = xcalloc(n, sizeof(struct user *));
+    for (uint64_t seq = r->seq; seq > 0 && r->seq - seq < r->nauthors; seq--)
+        fresh[seq % n] = r->authors[seq % r->nauthors];
+    free(r->authors);
+    r->authors = fresh;
+    r->nauthors = n;
+}
+
+void room_set_author(struct room *r, struct user *u)
+{
+    if (r->seq > r->nauthors && r->nauthors < AUTHORS_MAX) {
+        r->seq--; /* the latest has no author yet */
+        grow_authors(r);
+        r->seq++;
+    }
+    struct user **place = &r->authors[r->seq % r->nauthors];
+    if (*place == u)
+        return;
+    user_ref(u);
+    user_unref(*place);
+    *place = u;
+}
+
+static bool remembers(const struct room *r, uint64_t seq)
+{
+    return seq > 0 && seq <= r->seq && r->seq - seq < r->nauthors;
+}
+
+struct user *room_author(const struct room *r, uint64_t seq)
+{
+    return remembers(r, seq) ? r->authors[seq % r->nauthors] : NULL;
+}
+
+void room_forget_author(struct room *r, uint64_t seq)
+{
+    REQUIRE(remembers(r, seq));
+    user_unref(r->authors[seq % r->nauthors]);
+    r->authors[seq % r->nauthors] = NULL;
 }
 
 /* ---- merged notices ------------------------------------------------------------------------------ */
@@ -123,7 +259,7 @@ void room_note_leave(struct member *m)
         return;
     if (r->left == NULL)
         r->left = xmalloc(NOTICE_MAX_NAMES * sizeof *r->left);
-    strcpy(r->left[r->nleft++], m->session->username);
+    strcpy(r->left[r->nleft++], m->session->user->username);
 }
 
 void room_notes_clear(struct room *r)

@@ -22,15 +22,16 @@ static void random_hex(char *out, size_t n)
     out[2 * n] = '\0';
 }
 
-struct session *session_new(enum dialect dialect, const char *username, struct outbox *outbox)
+struct session *session_new(enum dialect dialect, const char *user_id, const char *username,
+                            struct outbox *outbox)
 {
+    REQUIRE(strlen(user_id) <= USER_ID_MAX);
     struct session *s = xcalloc(1, sizeof *s);
     s->magic = SESSION_MAGIC;
     random_hex(s->id, SESSION_ID_MAX / 2);
-    random_hex(s->user_id, USER_ID_MAX / 2);
+    strcpy(s->user_id, user_id);
     s->dialect = dialect;
     s->outbox = outbox;
-    s->next_suffix = 2;
     text_copy(s->username, sizeof s->username, username, strlen(username));
     return s;
 }
@@ -41,6 +42,8 @@ void session_free(struct session *s)
     s->magic = 0;
     if (s->released != NULL)
         s->released(s->owner);
+    free(s->token);
+    free(s->grants);
     free(s);
 }
 

@@ -1,0 +1,17 @@
+/* Names that a person would take for the same. Pure; any thread. */
+#ifndef HUBBUB_LOOKALIKE_H
+#define HUBBUB_LOOKALIKE_H
+
+#include <stddef.h>
+
+enum { LOOKALIKE_MAX = 255 };
+
+/* Once, before the first thread. */
+void lookalike_init(void);
+
+/* The key of a valid name: the same for names that look alike, as far as ICU tells: case and width are
+ * folded (NFKC_Casefold), letters that can be confused are one (UTS #39, skeletons). At most LOOKALIKE_MAX
+ * bytes; longer ones are cut, which makes more names alike, never fewer. */
+void lookalike_key(const char *name, char out[LOOKALIKE_MAX + 1]);
+
+#endif

@@ -1,0 +1,23 @@
+/* What the hub may be told anew while it runs: a reload's values, carried by EVENT_SETTINGS. */
+#ifndef HUBBUB_SETTINGS_H
+#define HUBBUB_SETTINGS_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+struct settings {
+    uint32_t max_per_room; /* users; 0: no limit */
+    uint32_t max_rooms;
+    uint32_t max_rooms_per_client;
+    uint32_t notice_limit; /* users above which join and leave notices are merged */
+    bool open_rooms;       /* a join makes a room that isn't there */
+    char **operators;      /* owned: user ids */
+    size_t noperators;
+};
+
+/* Everything in it is copied. */
+struct settings *settings_copy(const struct settings *like);
+void settings_free(struct settings *s);
+
+#endif

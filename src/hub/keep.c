@@ -1,0 +1,326 @@
+/* What outlives the server: changes on their way to the store and back, and what is read at the start.
+ *
+ * A change is done in memory at once; whoever asked hears `ok` when it is on the disk. Rooms that are not kept
+ * hold no records: then, and without a store, the reply goes out immediately. */
+#include "hub/hub_private.h"
+
+#include <hubbub/check.h>
+#include <hubbub/clock.h>
+#include <hubbub/err.h>
+#include <hubbub/mem.h>
+#include <hubbub/metrics.h>
+#include <hubbub/outbox.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* Who waits for a change, and what it is told. */
+struct note {
+    char session_id[SESSION_ID_MAX + 1];
+    char request_id[REQUEST_ID_MAX + 1];
+    char room[NAME_MAX_BYTES + 1];
+    struct buf reply; /* empty: nothing when it went well */
+};
+
+/* ---- records ------------------------------------------------------------------------------------- */
+
+struct change *change_begin(const struct hub *h)
+{
+    return h->config.store == NULL ? NULL : change_new();
+}
+
+/* NULL when there is nothing to keep. r NULL: of the server. */
+static struct record *add(struct change *c, const struct room *r, enum record_type type)
+{
+    if (c == NULL || (r != NULL && !r->kept && type != RECORD_ROOM_GONE))
+        return NULL;
+    struct record *record = change_add(c, type);
+    strcpy(record->room, r == NULL ? "" : r->name);
+    return record;
+}
+
+void keep_room(struct change *c, const struct room *r)
+{
+    struct record *record = add(c, r, RECORD_ROOM);
+    if (record == NULL)
+        return;
+    const struct room_info *info = room_info(r);
+    record->title = xstrdup(info->title);
+    record->topic = xstrdup(info->topic);
+    record->password = xstrdup(info->password);
+    record->visibility = info->visibility;
+    record->max_users = info->max_users;
+    record->slow_mode = info->slow_mode;
+}
+
+void keep_room_gone(struct change *c, const struct room *r)
+{
+    add(c, r, RECORD_ROOM_GONE);
+}
+
+void keep_rank(struct change *c, const struct room *r, const char *user_id)
+{
+    struct record *record = add(c, r, RECORD_RANK);
+    if (record == NULL)
+        return;
+    const struct affiliation *a = roster_find(r->roster, user_id);
+    strcpy(record->user_id, user_id);
+    if (a != NULL)
+        strcpy(record->username, a->username);
+    record->rank = a == NULL ? RANK_GUEST : a->rank;
+}
+
+static void add_entry(struct change *c, const struct room *r, enum record_type type,
+                      const struct entry *e)
+{
+    struct record *record = add(c, r, type);
+    if (record == NULL)
+        return;
+    record->entry = e->entry;
+    record->action = e->action;
+    strcpy(record->user_id, e->user_id);
+    strcpy(record->username, e->username);
+    strcpy(record->by, e->by);
+    strcpy(record->by_id, e->by_id);
+    record->by_rank = e->by_rank;
+    record->reason = xstrdup(e->reason);
+    record->ts = e->ts;
+    record->until = e->until;
+    record->undone = e->undone;
+}
+
+void keep_entry(struct change *c, const struct room *r, const struct entry *e)
+{
+    add_entry(c, r, RECORD_LEDGER, e);
+}
+
+void keep_sanction(struct change *c, const struct room *r, const struct entry *e)
+{
+    add_entry(c, r, RECORD_SANCTION, e);
+}
+
+void keep_sanction_gone(struct change *c, const struct room *r, enum action a, const char *user_id)
+{
+    struct record *record = add(c, r, RECORD_SANCTION_GONE);
+    if (record == NULL)
+        return;
+    record->action = a;
+    strcpy(record->user_id, user_id);
+}
+
+void keep_address(struct change *c, const char *user_id, const char *address)
+{
+    struct record *record = add(c, NULL, RECORD_ADDRESS);
+    if (record == NULL)
+        return;
+    strcpy(record->user_id, user_id);
+    strcpy(record->address, address);
+}
+
+void keep_addresses_gone(struct change *c, const char *user_id)
+{
+    struct record *record = add(c, NULL, RECORD_ADDRESS_GONE);
+    if (record != NULL)
+        strcpy(record->user_id, user_id);
+}
+
+void keep_invite(struct change *c, const struct room *r, const struct invite *i)
+{
+    struct record *record = add(c, r, RECORD_INVITE);
+    if (record == NULL)
+        return;
+    strcpy(record->code, i->code);
+    strcpy(record->user_id, i->user_id);
+    strcpy(record->by_id, i->by_id);
+    record->until = i->until;
+}
+
+void keep_invite_gone(struct change *c, const struct room *r, const char *code)
+{
+    struct record *record = add(c, r, RECORD_INVITE_GONE);
+    if (record != NULL)
+        strcpy(record->code, code);
+}
+
+/* ---- there and back ------------------------------------------------------------------------------ */
+
+static struct note *note_new(struct hub *h, const struct event *e)
+{
+    struct note *n = xcalloc(1, sizeof *n);
+    strcpy(n->session_id, e->session->id);
+    strcpy(n->request_id, e->request.id);
+    strcpy(n->room, e->request.room);
+    if (wants_reply(e))
+        buf_add(&n->reply, h->scratch.data, h->scratch.len);
+    return n;
+}
+
+static void note_free(struct note *n)
+{
+    if (n != NULL)
+        buf_fini(&n->reply);
+    free(n);
+}
+
+static void drop(struct change *c)
+{
+    note_free(c->note);
+    c->note = NULL;
+    change_free(c);
+}
+
+void confirm_change(struct hub *h, const struct event *e, struct change **c)
+{
+    struct change *change = *c;
+    *c = NULL;
+    if (change == NULL || change->first == NULL) {
+        if (change != NULL)
+            change_free(change);
+        if (wants_reply(e))
+            reply_scratch(h, e);
+        return;
+    }
+    if (e->reply_to != NULL)
+        reply_scratch(h, e); /* a web request does not wait for the disk */
+    else
+        change->note = note_new(h, e);
+    if (store_post(h->config.store, &change) != 0) {
+        drop(change);
+        if (e->reply_to == NULL)
+            refuse(h, e, PROBLEM_UNAVAILABLE, "done, but not saved: the disk is behind");
+    }
+}
+
+void on_stored(struct hub *h, struct event *e)
+{
+    struct note *n = e->change->note;
+    rcu_read_lock();
+    struct session *s = n == NULL ? NULL : directory_find_session(h->directory, n->session_id);
+    rcu_read_unlock(); /* the hub alone removes sessions */
+    if (s != NULL && e->err != 0) {
+        encode_error(scratch(h), s->dialect, PROBLEM_UNAVAILABLE,
+                     "done, but not saved yet: the disk is full or read-only", n->request_id,
+                     n->room, 0);
+        send_scratch(h, s->outbox);
+    } else if (s != NULL && n->reply.len > 0) {
+        outbox_post(s->outbox, frame_new(FRAME_TEXT, n->reply.data, n->reply.len));
+    }
+    drop(e->change);
+}
+
+/* On the store's thread. */
+static void hand_back(void *arg, struct change *c, int err)
+{
+    struct hub *h = arg;
+    if (c->note == NULL) {
+        change_free(c);
+        return;
+    }
+    struct event *e = event_new(EVENT_STORED);
+    e->change = c;
+    e->err = err;
+    if (hub_post(h, &e, DEADLINE_NEVER) != 0)
+        drop(c); /* the hub has stopped, so nobody waits */
+}
+
+int hub_start(struct hub *h)
+{
+    enum { HUB_STACK = 256 * 1024 };
+    if (h->config.store != NULL && store_start(h->config.store, hand_back, h) != 0)
+        return ERR_LIMIT;
+    return thread_start(&h->thread, "hub", HUB_STACK, hub_main, h);
+}
+
+static bool drop_room(void *arg, struct room *r)
+{
+    struct hub *h = arg;
+    directory_remove_room(h->directory, r);
+    metric_add(METRIC_ROOMS, -1);
+    room_free_later(r);
+    return true;
+}
+
+void hub_stop(struct hub *h)
+{
+    channel_close(&h->inbox);
+    if (h->thread != NULL) /* it never started */
+        thread_join(h->thread);
+    if (h->config.store != NULL)
+        store_stop(h->config.store);
+    rcu_read_lock();
+    directory_each_room(h->directory, drop_room, h); /* the kept ones: the others are gone */
+    rcu_read_unlock();
+}
+
+/* ---- at the start -------------------------------------------------------------------------------- */
+
+static void load_room(struct hub *h, const struct record *record)
+{
+    struct room *r = open_room(h, record->room);
+    struct room_info info = {.visibility = record->visibility,
+                             .max_users = record->max_users,
+                             .slow_mode = record->slow_mode};
+    text_copy(info.title, sizeof info.title, record->title, strlen(record->title));
+    text_copy(info.topic, sizeof info.topic, record->topic, strlen(record->topic));
+    text_copy(info.password, sizeof info.password, record->password, strlen(record->password));
+    room_set_info(r, &info);
+    room_set_kept(r, true);
+    h->nrooms++;
+    metric_add(METRIC_KEPT_ROOMS, 1);
+}
+
+static void load_entry(struct books *b, const struct record *record)
+{
+    const struct entry e = {
+        .action = record->action,
+        .by_rank = record->by_rank,
+        .ts = record->ts,
+        .until = record->until,
+        .undone = record->undone,
+        .user_id = record->user_id,
+        .username = record->username,
+        .by = record->by,
+        .by_id = record->by_id,
+        .reason = record->reason,
+    };
+    if (record->type == RECORD_SANCTION)
+        books_restore(b, &e, record->entry);
+    else
+        books_write(b, &e, record->entry);
+}
+
+static void load_invite(struct books *b, const struct record *record)
+{
+    struct invite i = {.until = record->until};
+    strcpy(i.code, record->code);
+    strcpy(i.user_id, record->user_id);
+    strcpy(i.by_id, record->by_id);
+    books_add_invite(b, &i);
+}
+
+static void load_record(void *arg, const struct record *record)
+{
+    struct hub *h = arg;
+    if (record->type == RECORD_ROOM) {
+        load_room(h, record);
+        return;
+    }
+    if (record->type == RECORD_ADDRESS) {
+        note_banned_address(h, record->user_id, record->address);
+        return;
+    }
+    struct room *r = record->room[0] == '\0' ? NULL : find_room(h, record->room);
+    if (r == NULL && record->room[0] != '\0')
+        return; /* of a room that is gone: harmless */
+    switch (record->type) {
+    case RECORD_RANK: room_set_rank(r, record->user_id, record->username, record->rank); break;
+    case RECORD_SANCTION:
+    case RECORD_LEDGER: load_entry(books_of(h, r), record); break;
+    case RECORD_INVITE: load_invite(books_of(h, r), record); break;
+    default: INSIST(!"a record that is not loaded");
+    }
+}
+
+int hub_load(struct hub *h)
+{
+    return h->config.store == NULL ? 0 : store_load(h->config.store, LEDGER_KEPT, load_record, h);
+}

@@ -1,0 +1,135 @@
+/* Who belongs to a room: invitations, membership, ranks. */
+#include "hub/hub_private.h"
+
+#include <hubbub/clock.h>
+#include <string.h>
+
+static const int64_t INVITE_MS = 24 * 60 * 60 * INT64_C(1000);
+
+/* ---- invite -------------------------------------------------------------------------------------- */
+
+/* Whom it is for; true also when it is for anybody. */
+static bool find_invited(struct hub *h, const struct event *e, const struct room *r,
+                         struct target *t)
+{
+    *t = (struct target){.online = NULL};
+    if (e->request.args->user[0] == '\0' || find_target(h, r, e->request.args->user, t))
+        return true;
+    refuse(h, e, PROBLEM_UNKNOWN_USER, NULL);
+    return false;
+}
+
+void on_invite(struct hub *h, struct event *e)
+{
+    struct target t;
+    struct room *r = meant_room(h, e);
+    if (r == NULL || !may(h, e, r) || !find_invited(h, e, r, &t))
+        return;
+    const struct invite *i =
+        books_invite(room_books(r), t.user_id, e->session->user_id, clock_wall_ms() + INVITE_MS);
+    if (i == NULL) {
+        refuse(h, e, PROBLEM_UNAVAILABLE, "too many invitations to this room are outstanding");
+        return;
+    }
+    struct change *c = change_begin(h);
+    keep_invite(c, r, i);
+    if (t.online != NULL) {
+        encode_invite(scratch(h), r->name, e->session->user->username, i->code, i->until);
+        send_scratch_to_user(h, t.online, TO_FULL);
+    }
+    encode_ok_invite(scratch(h), e->request.id, r->name, i->code, i->until);
+    confirm_change(h, e, &c);
+}
+
+/* ---- add, remove, role --------------------------------------------------------------------------- */
+
+/* Gives a rank, writes it down and tells. */
+static struct entry *give(struct hub *h, const struct event *e, struct room *r,
+                          const struct target *t, enum action action, enum rank rank,
+                          struct change *c)
+{
+    room_set_rank(r, t->user_id, t->username, rank);
+    refresh_ranks(h, r, t->user_id);
+    keep_rank(c, r, t->user_id);
+    const struct deed deed = {.action = action,
+                              .target = t,
+                              .reason = e->request.args->reason,
+                              .rank = (int)rank,
+                              .undid = -1};
+    return record_deed(h, e, r, &deed, c);
+}
+
+void on_add(struct hub *h, struct event *e)
+{
+    struct target t;
+    struct room *r = meant_room(h, e);
+    if (r == NULL || !may(h, e, r))
+        return;
+    if (!find_target(h, r, e->request.args->user, &t)) {
+        refuse(h, e, PROBLEM_UNKNOWN_USER, NULL);
+        return;
+    }
+    struct change *c = change_begin(h);
+    const struct entry *entry = NULL;
+    if (roster_rank(r->roster, t.user_id) == RANK_GUEST)
+        entry = give(h, e, r, &t, ACTION_ADD, RANK_MEMBER, c);
+    confirm_deed(h, e, r, &t, entry, -1, &c);
+}
+
+void on_remove(struct hub *h, struct event *e)
+{
+    struct target t;
+    struct room *r = meant_room(h, e);
+    if (r == NULL || !may_act(h, e, r, &t))
+        return;
+    if (roster_rank(r->roster, t.user_id) == RANK_GUEST) {
+        refuse(h, e, PROBLEM_UNKNOWN_USER, "that user is no member of the room");
+        return;
+    }
+    struct change *c = change_begin(h);
+    const struct entry *entry = give(h, e, r, &t, ACTION_REMOVE, RANK_GUEST, c);
+    if (t.online != NULL && room_info(r)->visibility != VISIBILITY_PUBLIC)
+        throw_out(h, r, t.online, " was removed from the room");
+    confirm_deed(h, e, r, &t, entry, -1, &c);
+}
+
+/* Stepping down, which the last owner may not. */
+static bool may_step_down(struct hub *h, const struct event *e, const struct room *r, enum rank own,
+                          enum rank to)
+{
+    if (to >= own) {
+        refuse(h, e, PROBLEM_FORBIDDEN, "nobody raises their own rank");
+        return false;
+    }
+    bool last = own == RANK_OWNER && (!r->kept || roster_count(r->roster, RANK_OWNER) == 1);
+    if (last)
+        refuse(h, e, PROBLEM_FORBIDDEN, "the last owner stays: make another one first");
+    return !last;
+}
+
+void on_role(struct hub *h, struct event *e)
+{
+    struct target t;
+    enum rank to = e->request.args->role;
+    struct room *r = meant_room(h, e);
+    if (r == NULL || !may(h, e, r))
+        return;
+    if (!find_target(h, r, e->request.args->user, &t)) {
+        refuse(h, e, PROBLEM_UNKNOWN_USER, NULL);
+        return;
+    }
+    enum rank own = rank_of_session(h, r, e->session);
+    bool self = strcmp(t.user_id, e->session->user_id) == 0;
+    if (self && own != RANK_OPERATOR) {
+        if (!may_step_down(h, e, r, own, to))
+            return;
+    } else if (!self && !rights_give(own, t.rank, to)) {
+        refuse(h, e, PROBLEM_FORBIDDEN,
+               rights_over(own, t.rank) ? "nobody gives a rank above their own"
+                                        : "nobody acts on an equal or higher rank");
+        return;
+    }
+    struct change *c = change_begin(h);
+    const struct entry *entry = give(h, e, r, &t, ACTION_ROLE, to, c);
+    confirm_deed(h, e, r, &t, entry, (int)to, &c);
+}

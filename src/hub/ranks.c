@@ -1,0 +1,222 @@
+/* Who is what where, and whom a request means. */
+#include "hub/hub_private.h"
+
+#include <hubbub/mem.h>
+#include <stdio.h>
+#include <string.h>
+
+/* ---- ranks --------------------------------------------------------------------------------------- */
+
+enum rank rank_of(const struct hub *h, const struct room *r, const char *user_id,
+                  const struct grants *grants)
+{
+    if (directory_is_operator(h->directory, user_id))
+        return RANK_OPERATOR;
+    if (r == NULL)
+        return RANK_GUEST;
+    if (!r->kept && r->runner != NULL && strcmp(r->runner->id, user_id) == 0)
+        return RANK_OWNER;
+    enum rank rank = roster_rank(r->roster, user_id);
+    int granted = grants == NULL ? -1 : grants_find(grants, r->name);
+    return granted > (int)rank ? (enum rank)granted : rank;
+}
+
+enum rank rank_of_session(const struct hub *h, const struct room *r, const struct session *s)
+{
+    return rank_of(h, r, s->user_id, s->grants);
+}
+
+/* The highest of a user's sessions: a moderator by token is one in every tab that others look at. */
+static enum rank rank_of_user(const struct hub *h, const struct room *r, const char *user_id,
+                              const struct user *online)
+{
+    enum rank rank = rank_of(h, r, user_id, NULL);
+    for (const struct session *s = online == NULL ? NULL : online->sessions; s != NULL;
+         s = s->next_of_user) {
+        enum rank by_token = rank_of_session(h, r, s);
+        rank = by_token > rank ? by_token : rank;
+    }
+    return rank;
+}
+
+void refresh_ranks(struct hub *h, struct room *r, const char *user_id)
+{
+    rcu_read_lock();
+    const struct user *u = directory_find_user(h->directory, user_id);
+    rcu_read_unlock(); /* the hub alone removes users */
+    if (u == NULL)
+        return;
+    for (const struct session *s = u->sessions; s != NULL; s = s->next_of_user)
+        for (struct member *m = s->members; m != NULL; m = m->next)
+            if (m->room == r)
+                __atomic_store_n(&m->rank, (uint8_t)rank_of_session(h, r, s), __ATOMIC_RELAXED);
+}
+
+/* ---- who runs an open room ----------------------------------------------------------------------- */
+
+static void tell_rank(struct hub *h, struct room *r, const struct user *u)
+{
+    refresh_ranks(h, r, u->id);
+    const struct moderation m = {.room = r->name,
+                                 .action = ACTION_ROLE,
+                                 .user_id = u->id,
+                                 .username = u->username,
+                                 .by = "server",
+                                 .rank = (int)rank_of_user(h, r, u->id, u),
+                                 .undone = -1};
+    encode_moderation(scratch(h), &m);
+    say_scratch(h, r, TO_FULL);
+}
+
+/* Whoever opened it, while in it; else who has been in longest. */
+static struct user *who_runs(const struct hub *h, const struct room *r)
+{
+    if (r->kept || r->nmembers == 0)
+        return NULL;
+    rcu_read_lock();
+    struct user *opener = directory_find_user(h->directory, r->opened_by);
+    rcu_read_unlock(); /* the hub alone removes users */
+    if (opener != NULL && user_find(opener, r, NULL) != NULL)
+        return opener;
+    return cds_list_first_entry(&r->list, struct member, node)->session->user;
+}
+
+void settle_runner(struct hub *h, struct room *r)
+{
+    struct user *before = r->runner, *now = who_runs(h, r);
+    if (before == now)
+        return;
+    r->runner = now;
+    bool news = before != NULL && now != NULL;
+    if (news && user_find(before, r, NULL) != NULL)
+        tell_rank(h, r, before);
+    if (news)
+        tell_rank(h, r, now);
+    else if (now != NULL)
+        refresh_ranks(h, r, now->id);
+}
+
+/* ---- whom a request means ------------------------------------------------------------------------ */
+
+void note_seen(struct hub *h, const struct session *s)
+{
+    if (h->seen == NULL)
+        h->seen = xmalloc(SEEN_MAX * sizeof *h->seen);
+    struct seen *seen = &h->seen[h->nseen++ % SEEN_MAX];
+    strcpy(seen->user_id, s->user_id);
+    strcpy(seen->username, s->user->username);
+    strcpy(seen->address, s->address);
+}
+
+static void set_target(struct target *t, const char *user_id, const char *username)
+{
+    text_copy(t->user_id, sizeof t->user_id, user_id, strlen(user_id));
+    text_copy(t->username, sizeof t->username, username, strlen(username));
+}
+
+static bool find_online(struct hub *h, const char *user, struct target *t)
+{
+    char key[LOOKALIKE_MAX + 1];
+    rcu_read_lock();
+    t->online = directory_find_user(h->directory, user);
+    if (t->online == NULL) {
+        lookalike_key(user, key);
+        t->online = directory_find_key(h->directory, key);
+    }
+    rcu_read_unlock(); /* the hub alone removes users */
+    if (t->online != NULL)
+        set_target(t, t->online->id, t->online->username);
+    return t->online != NULL;
+}
+
+static bool find_in_books(const struct books *b, const char *user, struct target *t)
+{
+    const struct entry *e = books_named(b, user);
+    if (e != NULL)
+        set_target(t, e->user_id, e->username);
+    return e != NULL;
+}
+
+static bool find_in_roster(const struct roster *roster, const char *user, struct target *t)
+{
+    const struct affiliation *a = roster_find(roster, user);
+    if (a == NULL)
+        a = roster_find_name(roster, user);
+    if (a != NULL)
+        set_target(t, a->user_id, a->username);
+    return a != NULL;
+}
+
+static bool find_seen(const struct hub *h, const char *user, struct target *t)
+{
+    size_t n = h->nseen < SEEN_MAX ? h->nseen : SEEN_MAX;
+    for (size_t i = 1; i <= n; i++) {
+        const struct seen *s = &h->seen[(h->nseen - i) % SEEN_MAX];
+        if (strcmp(s->user_id, user) != 0 && strcmp(s->username, user) != 0)
+            continue;
+        set_target(t, s->user_id, s->username);
+        return true;
+    }
+    return false;
+}
+
+/* Somebody who was never here: the form of a guest's id is enough, others are marked as ids, so that a
+ * slip of the pen bans nobody. */
+static bool find_by_form(const char *user, struct target *t)
+{
+    static const char mark[] = "id:";
+    bool marked = strncmp(user, mark, sizeof mark - 1) == 0 && user[sizeof mark - 1] != '\0';
+    const char *id = marked ? user + sizeof mark - 1 : user;
+    bool guest = strlen(id) == 17 && id[0] == 'g' && strspn(id + 1, "0123456789abcdef") == 16;
+    if (marked || guest)
+        set_target(t, id, id);
+    return marked || guest;
+}
+
+bool find_target(struct hub *h, const struct room *r, const char *user, struct target *t)
+{
+    *t = (struct target){.online = NULL};
+    const struct books *books = r == NULL ? h->books : r->books;
+    bool found = find_online(h, user, t) || (r != NULL && find_in_roster(r->roster, user, t)) ||
+                 find_in_books(books, user, t) || find_seen(h, user, t) || find_by_form(user, t);
+    if (found)
+        t->rank = rank_of_user(h, r, t->user_id, t->online);
+    return found;
+}
+
+/* ---- permission ---------------------------------------------------------------------------------- */
+
+bool may(struct hub *h, const struct event *e, const struct room *r)
+{
+    enum rank needed = r == NULL ? RANK_OPERATOR : rights_needed(e->request.type);
+    enum rank own = rank_of_session(h, r, e->session);
+    if (own >= needed)
+        return true;
+    char why[96];
+    if (needed == RANK_OPERATOR)
+        snprintf(why, sizeof why, "only operators of the server may do that");
+    else
+        snprintf(why, sizeof why, "this takes the rank of %s, yours is %s", rank_name(needed),
+                 rank_name(own));
+    refuse(h, e, PROBLEM_FORBIDDEN, why);
+    return false;
+}
+
+bool may_act(struct hub *h, const struct event *e, const struct room *r, struct target *t)
+{
+    if (!may(h, e, r))
+        return false;
+    if (!find_target(h, r, e->request.args->user, t)) {
+        refuse(h, e, PROBLEM_UNKNOWN_USER, NULL);
+        return false;
+    }
+    if (strcmp(t->user_id, e->session->user_id) == 0) {
+        refuse(h, e, PROBLEM_FORBIDDEN, "not to yourself");
+        return false;
+    }
+    if (!rights_over(rank_of_session(h, r, e->session), t->rank)) {
+        refuse(h, e, PROBLEM_FORBIDDEN, "nobody acts on an equal or higher rank");
+        return false;
+    }
+    return true;
+}

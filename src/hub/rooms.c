@@ -1,0 +1,158 @@
+/* Rooms begin, are found, are left and end. */
+#include "hub/hub_private.h"
+
+#include <hubbub/mem.h>
+#include <hubbub/metrics.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* ---- finding ------------------------------------------------------------------------------------- */
+
+static struct room *lookup(struct hub *h, const char *name)
+{
+    rcu_read_lock();
+    struct room *r = directory_find_room(h->directory, name);
+    rcu_read_unlock(); /* the hub alone removes rooms */
+    return r;
+}
+
+/* Without members, and not kept: it goes at the end of the batch. */
+static bool is_over(const struct room *r)
+{
+    return r->nmembers == 0 && !r->kept;
+}
+
+struct room *find_room(struct hub *h, const char *name)
+{
+    struct room *r = lookup(h, name);
+    return r == NULL || is_over(r) ? NULL : r;
+}
+
+struct room *open_room(struct hub *h, const char *name)
+{
+    struct room *r = lookup(h, name);
+    if (r != NULL) {
+        room_reset(r);
+    } else {
+        r = room_new(name);
+        directory_add_room(h->directory, r);
+        metric_add(METRIC_ROOMS, 1);
+    }
+    snprintf(r->epoch, sizeof r->epoch, "%016llx", (unsigned long long)h->next_epoch++);
+    return r;
+}
+
+bool may_know(const struct hub *h, const struct session *s, const struct room *r)
+{
+    return room_info(r)->visibility != VISIBILITY_PRIVATE ||
+           rank_of_session(h, r, s) >= RANK_MEMBER || user_find(s->user, r, NULL) != NULL;
+}
+
+static struct member *only_member(struct hub *h, const struct event *e)
+{
+    const struct session *s = e->session;
+    if (s->nmembers == 1)
+        return s->members;
+    if (s->nmembers == 0)
+        refuse(h, e, PROBLEM_NOT_IN_ROOM, NULL);
+    else
+        refuse(h, e, PROBLEM_BAD_REQUEST, "you are in several rooms: say which one");
+    return NULL;
+}
+
+struct room *meant_room(struct hub *h, const struct event *e)
+{
+    if (e->request.room[0] == '\0') {
+        const struct member *m = only_member(h, e);
+        return m == NULL ? NULL : m->room;
+    }
+    struct room *r = find_room(h, e->request.room);
+    if (r != NULL && may_know(h, e->session, r))
+        return r;
+    refuse(h, e, PROBLEM_NO_SUCH_ROOM, NULL);
+    return NULL;
+}
+
+struct member *meant_member(struct hub *h, const struct event *e)
+{
+    if (e->request.room[0] == '\0')
+        return only_member(h, e);
+    struct member *m = session_find(e->session, e->request.room);
+    if (m == NULL)
+        refuse(h, e, PROBLEM_NOT_IN_ROOM, NULL);
+    return m;
+}
+
+struct room_look look_of(const struct room *r)
+{
+    const struct room_info *info = room_info(r);
+    return (struct room_look){.room = r->name,
+                              .title = info->title,
+                              .topic = info->topic,
+                              .visibility = info->visibility,
+                              .max_users = info->max_users,
+                              .slow_mode = info->slow_mode,
+                              .has_password = info->password[0] != '\0',
+                              .kept = r->kept};
+}
+
+/* ---- leaving ------------------------------------------------------------------------------------- */
+
+/* Without a word to the others. */
+static void part(struct hub *h, struct member *m)
+{
+    struct room *r = m->room;
+    room_remove(m);
+    if (is_over(r))
+        h->nrooms--;
+    mark_dirty(h, r); /* it may be empty now */
+    metric_add(METRIC_MEMBERS, -1);
+    metric_add(METRIC_LEAVES, 1);
+}
+
+void leave_room(struct hub *h, struct member *m, const char *did)
+{
+    struct room *r = m->room;
+    struct session *s = m->session;
+    bool last = user_find(s->user, r, m) == NULL; /* no other tab of the user stays */
+    flush_room(h, r); /* what was said while it was in there is for it too */
+    if (did != NULL) {
+        encode_leave_how(scratch(h), r->name, s->user->username, s->user_id, did,
+                         r->count - (last ? 1 : 0));
+        send_scratch(h, s->outbox);
+    }
+    bool later = last && notice_leave_later(h, m);
+    part(h, m);
+    if (r->nmembers == 0) {
+        r->runner = NULL;
+        return;
+    }
+    if (last && !later)
+        notice_leave(h, r, s->user, did);
+    if (last && !r->kept)
+        settle_runner(h, r);
+}
+
+bool throw_out(struct hub *h, struct room *r, struct user *u, const char *did)
+{
+    struct member *m;
+    bool any = false;
+    for (; (m = user_find(u, r, NULL)) != NULL; any = true)
+        leave_room(h, m, did);
+    return any;
+}
+
+void close_room(struct hub *h, struct room *r)
+{
+    flush_room(h, r);
+    notice_forget(h, r);
+    bool was_empty = r->nmembers == 0;
+    r->runner = NULL;
+    room_set_kept(r, false);
+    while (r->nmembers > 0)
+        part(h, r->members[r->nmembers - 1]);
+    if (was_empty)
+        h->nrooms--;
+    mark_dirty(h, r);
+}
