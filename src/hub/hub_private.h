@@ -96,7 +96,7 @@ bool may_know(const struct hub *h, const struct session *s, const struct room *r
 struct room_look look_of(const struct room *r);
 void leave_room(struct hub *h, struct member *m, const char *did); /* did NULL: it just left */
 /* All of a user's sessions leave, and are told by what; true when there were any. */
-bool throw_out(struct hub *h, struct room *r, struct user *u, const char *did);
+bool expel(struct hub *h, struct room *r, struct user *u, const char *did);
 
 void close_room(struct hub *h, struct room *r); /* everybody is out of it, and told already */
 

@@ -32,7 +32,7 @@ void on_kick(struct hub *h, struct event *e)
                               .rank = -1,
                               .undid = -1};
     const struct entry *entry = record_deed(h, e, r, &deed, c);
-    throw_out(h, r, t.online, " was removed from the room");
+    expel(h, r, t.online, " was removed from the room");
     metric_add(METRIC_SANCTIONS, 1);
     confirm_deed(h, e, r, &t, entry, -1, &c);
 }
@@ -71,7 +71,7 @@ static void impose(struct hub *h, struct event *e, enum action action)
     if (action == ACTION_BAN && r != NULL) {
         books_drop_invites(b, t.user_id);
         if (t.online != NULL)
-            throw_out(h, r, t.online, " was banned from the room");
+            expel(h, r, t.online, " was banned from the room");
     } else if (action == ACTION_BAN) {
         bar(h, &t, args->address, c);
     }
@@ -166,7 +166,7 @@ static void restore(struct hub *h, struct room *r, const struct entry *lifted,
     if (e->action == ACTION_BAN && r == NULL)
         bar(h, t, false, c);
     else if (e->action == ACTION_BAN && t->online != NULL)
-        throw_out(h, r, t->online, " was banned from the room");
+        expel(h, r, t->online, " was banned from the room");
 }
 
 /* Why this entry cannot be taken back by whoever asks. */

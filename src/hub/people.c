@@ -89,7 +89,7 @@ void on_remove(struct hub *h, struct event *e)
     struct change *c = change_begin(h);
     const struct entry *entry = give(h, e, r, &t, ACTION_REMOVE, RANK_GUEST, c);
     if (t.online != NULL && room_info(r)->visibility != VISIBILITY_PUBLIC)
-        throw_out(h, r, t.online, " was removed from the room");
+        expel(h, r, t.online, " was removed from the room");
     confirm_deed(h, e, r, &t, entry, -1, &c);
 }
 

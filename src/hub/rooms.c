@@ -134,7 +134,7 @@ void leave_room(struct hub *h, struct member *m, const char *did)
         settle_runner(h, r);
 }
 
-bool throw_out(struct hub *h, struct room *r, struct user *u, const char *did)
+bool expel(struct hub *h, struct room *r, struct user *u, const char *did)
 {
     struct member *m;
     bool any = false;
