@@ -359,7 +359,7 @@ test('what the room repeats is told from what others say', async (t) => {
 
 test('a server that hangs is noticed and left', async (t) => {
     const server = await startServer(t);
-    const alice = await online(t, server, 'alice', 'lobby', { ping: 5, pingTimeout: 200 });
+    const alice = await online(t, server, 'alice', 'lobby', { ping: 5, pingTimeout: 1000 });
     const waiting = state(alice, 'waiting');
     server.signal('SIGSTOP');
     assert.equal((await waiting).code, 4008);
@@ -385,7 +385,7 @@ test('retry() does not wait for the backoff, close() does not come back', async 
     await assert.rejects(left, code('cancelled'));
     assert.equal(alice.state, 'closed');
     assert.equal(alice.rooms.size, 0);
-    await next.metricUntil('hubbub_connections', (n) => n === 0, 0);
+    await next.metricUntil('hubbub_sessions', (n) => n === 0, 0);
     await alice.connect();
     assert.equal(alice.rooms.size, 0, 'a new beginning');
 });
@@ -552,7 +552,7 @@ test('4010, 4029, goaway: it waits as long as it is told', async (t) => {
     await least(10000);
     const before = Date.now();
     const last = await state(hub, 'waiting');
-    assert.ok(last.retryAt >= before + 1e7 - 1000);
+    assert.ok(last.retryAt >= before + 1e7);
 });
 
 test('1009, 1003: what the server closed over fails, the rest goes on', async (t) => {
@@ -606,7 +606,7 @@ test('a message without an answer: the line is taken for dead, and the room tell
             return nth === 1 ? undefined : { seq: 4, ts: 1 };
         },
     });
-    const hub = await online(t, script.url, 'alice', 'lobby', { timeout: 100 });
+    const hub = await online(t, script.url, 'alice', 'lobby', { timeout: 1000 });
     const message = hub.say('lobby', 'hello');
     await within(message, 'sent over the second line');
     assert.equal(script.tokens.length, 2);
@@ -618,7 +618,6 @@ test('rooms are kept current by events; thrown out, destroyed, refused at the re
     const script = await scripted(t, {
         act: (frame, from, nth) => {
             socket = from;
-            if (frame.type === 'why') return { reasons: [] };
             if (nth > 1 && frame.room === 'full') {
                 from.tell({ type: 'error', id: frame.id, code: 'room_full', message: 'full', room: 'full' });
                 return undefined;
@@ -641,8 +640,8 @@ test('rooms are kept current by events; thrown out, destroyed, refused at the re
     assert.equal(room.role, 'admin');
     await tell({ type: 'moderation', room: 'a', action: 'mute', userId: 'u1', by: 'bob', until: 99 });
     assert.equal(room.mutedUntil, 99);
-    await tell({ type: 'moderation', room: 'a', action: 'undo', userId: 'u1', by: 'bob' });
-    await until(() => room.mutedUntil === undefined, 'the mute undone');
+    await tell({ type: 'moderation', room: 'a', action: 'undo', undone: 'mute', userId: 'u1', by: 'bob' });
+    assert.equal(room.mutedUntil, undefined);
     await tell({ type: 'moderation', room: 'a', action: 'mute', userId: 'u9', by: 'bob' });
     assert.equal(room.mutedUntil, undefined, 'somebody else');
     await tell({ type: 'presence', room: 'a', joined: ['x'], left: [], count: 40 });

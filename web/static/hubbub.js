@@ -217,15 +217,22 @@
             return online ? reply : this.connect();
         }
 
-        /* What the next connection will show: for those who have no storage. */
-        get token() { return this.#token || this.#guest; }
+        /* What the next connection will show. Another tab may have stored a newer one. */
+        get token() { return this.#token || this.#stored('getItem') || this.#guest; }
+
+        /* Our own, of another life of the server, is no good any more. True when that changes anything. */
+        #forget() {
+            if (this.#token || !this.#presented) return false;
+            this.#guest = null;
+            if (this.#stored('getItem') === this.#presented) this.#stored('removeItem');
+            return this.token !== this.#presented;
+        }
 
         #open() {
             clearTimeout(this.#timers.retry);
             let socket;
             try {
                 const url = new URL(this.url);
-                this.#guest = this.#stored('getItem') || this.#guest; // another tab may have a newer one
                 this.#presented = this.token;
                 if (this.username) url.searchParams.set('username', this.username);
                 if (this.#presented) url.searchParams.set('token', this.#presented);
@@ -271,10 +278,8 @@
             const detail = { code, reason: reason || (CLOSES[code] && complaint.code) || '' };
             if (this.state === 'online' && Date.now() - this.#onlineAt > STABLE) this.#failures = 0;
             this.#drop('The connection was lost.', undefined, meaning.blame && this.#culprit(code, meaning.blame));
-            if (meaning.auth && this.#guest && this.#presented === this.#guest) {
-                this.#guest = null; // our own, of another life of the server: begin as somebody new
-                if (this.#stored('getItem') === this.#presented) this.#stored('removeItem');
-                this.#open();
+            if (meaning.auth && this.#forget()) {
+                this.#open(); // as somebody new
                 return;
             }
             if (complaint.retryAfter && CLOSES[code]) detail.retryAfter = complaint.retryAfter;
@@ -715,7 +720,7 @@
         }
 
         #moderated(name, room, frame) {
-            switch (frame.action) {
+            switch (frame.undone ? 'un' + frame.undone : frame.action) {
             case 'mute': room.mutedUntil = frame.until || 0; break;
             case 'unmute': room.mutedUntil = undefined; break;
             case 'add': room.role = frame.role || 'member'; break;
@@ -723,12 +728,7 @@
             case 'remove': room.role = 'guest'; // and perhaps thrown out
             // fall through
             case 'kick':
-            case 'ban': this.#side(name).thrown = frame; break;
-            case 'undo': // of which sanction it does not say
-                this.why(name).then(({ reasons }) => {
-                    const muted = reasons.find((one) => one.rule === 'muted');
-                    room.mutedUntil = muted && (muted.until || 0);
-                }, () => {});
+            case 'ban': this.#side(name).thrown = frame;
             }
         }
     }
