@@ -9,6 +9,7 @@
 #include <hubbub/metrics.h>
 #include <hubbub/room.h>
 #include <hubbub/thread.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -21,7 +22,7 @@ static int standing; /* stages that have not been taken down */
 void stage_init(struct stage *s, const struct settings *settings)
 {
     static const struct settings generous = {
-        .max_rooms = 10000, .max_rooms_per_client = 1000, .notice_limit = 1000};
+        .max_rooms = 10000, .max_rooms_per_client = 1000, .notice_limit = 1000, .open_rooms = true};
     standing++;
     sessions = metric_read(METRIC_SESSIONS);
     rooms = metric_read(METRIC_ROOMS);
@@ -76,8 +77,7 @@ static void post(struct stage *s, struct event *e)
 void stage_settings(struct stage *s, const struct settings *settings)
 {
     struct event *e = event_new(EVENT_SETTINGS);
-    e->settings = xmalloc(sizeof(*e->settings));
-    *e->settings = *settings;
+    e->settings = settings_copy(settings);
     post(s, e);
 }
 
@@ -96,15 +96,16 @@ static void released(void *owner)
     __atomic_fetch_add(&p->released, 1, __ATOMIC_RELEASE);
 }
 
-struct probe *stage_enter_slow(struct stage *s, enum dialect dialect, const char *username,
-                               uint32_t limit, int64_t patience)
+static struct probe *enter(struct stage *s, enum dialect dialect, const char *user_id,
+                           const char *username, uint32_t limit, int64_t patience)
 {
     struct probe *p = xcalloc(1, sizeof(*p));
     s->probes = xrealloc(s->probes, (s->n + 1) * sizeof(*s->probes));
     s->probes[s->n++] = p;
     p->stage = s;
     outbox_init(&p->outbox, NULL, NULL, NULL, limit, patience);
-    p->session = session_new(dialect, username, &p->outbox);
+    p->session = session_new(dialect, user_id, username, &p->outbox);
+    p->session->guest = true;
     p->session->released = released;
     p->session->owner = p;
     strcpy(p->id, p->session->id);
@@ -115,9 +116,29 @@ struct probe *stage_enter_slow(struct stage *s, enum dialect dialect, const char
     return p;
 }
 
+/* Another person each time. */
+static void new_user_id(const struct stage *s, char id[USER_ID_MAX + 1])
+{
+    snprintf(id, USER_ID_MAX + 1, "g%016zx", s->n);
+}
+
+struct probe *stage_enter_slow(struct stage *s, enum dialect dialect, const char *username,
+                               uint32_t limit, int64_t patience)
+{
+    char user_id[USER_ID_MAX + 1];
+    new_user_id(s, user_id);
+    return enter(s, dialect, user_id, username, limit, patience);
+}
+
 struct probe *stage_enter(struct stage *s, enum dialect dialect, const char *username)
 {
     return stage_enter_slow(s, dialect, username, PROBE_LIMIT, 0);
+}
+
+struct probe *stage_enter_as(struct stage *s, enum dialect dialect, const char *user_id,
+                             const char *username)
+{
+    return enter(s, dialect, user_id, username, PROBE_LIMIT, 0);
 }
 
 void probe_leave(struct probe *p)
@@ -131,13 +152,12 @@ void probe_leave(struct probe *p)
 const char *probe_name(const struct probe *p)
 {
     assert_int_equal(hub_fence(p->stage->hub), 0);
-    return p->session->username;
+    return p->session->user->username;
 }
 
 /* ---- what they ask for ----------------------------------------------------------------------------- */
 
-static struct event *request(struct probe *p, enum request_type type, const char *room,
-                             const char *id)
+struct event *request(struct probe *p, enum request_type type, const char *room, const char *id)
 {
     struct event *e = event_new(EVENT_REQUEST);
     e->session = p->session;
@@ -180,6 +200,20 @@ void type(struct probe *p, const char *room, bool paused, const char *id)
     struct event *e = request(p, REQUEST_TYPING, room, id);
     e->request.typing_paused = paused;
     post(p->stage, e);
+}
+
+void ask(struct probe *p, struct event *e)
+{
+    post(p->stage, e);
+}
+
+struct event *about(struct probe *p, enum request_type type, const char *room, const char *user)
+{
+    struct event *e = request(p, type, room, "1");
+    e->request.args = xcalloc(1, sizeof(*e->request.args));
+    if (user != NULL)
+        strcpy(e->request.args->user, user);
+    return e;
 }
 
 /* ---- what they see --------------------------------------------------------------------------------- */

@@ -53,6 +53,9 @@ struct probe *stage_enter(struct stage *s, enum dialect dialect, const char *use
 /* The same with an outbox of its own size and patience. */
 struct probe *stage_enter_slow(struct stage *s, enum dialect dialect, const char *username,
                                uint32_t limit, int64_t patience);
+/* Another session of this user. */
+struct probe *stage_enter_as(struct stage *s, enum dialect dialect, const char *user_id,
+                             const char *username);
 void probe_leave(struct probe *p);             /* its connection ends */
 const char *probe_name(const struct probe *p); /* as the hub made it unique */
 
@@ -62,6 +65,11 @@ void join_too(struct probe *p, const char *room, const char *id); /* and stay in
 void leave(struct probe *p, const char *room, const char *id);
 void say(struct probe *p, const char *room, const char *content, const char *id);
 void type(struct probe *p, const char *room, bool paused, const char *id);
+
+/* A request to be filled in and asked; about() has args and the id "1". */
+struct event *request(struct probe *p, enum request_type type, const char *room, const char *id);
+struct event *about(struct probe *p, enum request_type type, const char *room, const char *user);
+void ask(struct probe *p, struct event *e);
 
 /* The next message; valid until the next call. Waits for what was posted before, and then until the
  * deadline; NULL when there is none, or the outbox is closed. */
