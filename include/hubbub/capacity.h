@@ -36,7 +36,7 @@ struct limit {
     int64_t used;  /* how much of it is taken by others and by the process as it is */
 };
 
-struct limits {
+struct machine {
     struct limit of[LIMITS];
     int shards;              /* each takes two descriptors */
     int threads_each;        /* per connection */
@@ -57,13 +57,13 @@ struct capacity {
  * Reads the limits of this process and machine. RLIMIT_NOFILE counts as it is: raise the soft limit
  * first. Sets the usual costs; `asked` is --max-connections (0: none), `shards` their number.
  */
-void capacity_read(struct limits *l, int asked, int shards);
+void capacity_read(struct machine *l, int asked, int shards);
 
 /* The same with /proc and /sys below `root` instead of "". */
-void capacity_read_below(const char *root, struct limits *l, int asked, int shards);
+void capacity_read_below(const char *root, struct machine *l, int asked, int shards);
 
 /* Works out *c. */
-void capacity_compute(const struct limits *l, struct capacity *c);
+void capacity_compute(const struct machine *l, struct capacity *c);
 
 /* "room for 16237 connections (bound by pid_max 32768: two threads each)". Returns `to`. */
 char *capacity_describe(const struct capacity *c, char *to, size_t space);

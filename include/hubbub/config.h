@@ -24,6 +24,7 @@ struct config_list {
 /* Indices into the choices of --log and --log-level. */
 enum config_log { CONFIG_LOG_LOGFMT, CONFIG_LOG_JSON };
 enum config_level { CONFIG_LEVEL_ERROR, CONFIG_LEVEL_WARN, CONFIG_LEVEL_INFO, CONFIG_LEVEL_DEBUG };
+enum config_store { CONFIG_STORE_SQLITE, CONFIG_STORE_MEMORY }; /* of --store */
 
 /*
  * Fields marked (r) follow a reload. Ranges, units and defaults: the table in src/server/options.c,
@@ -37,6 +38,33 @@ struct config {
     char *web;                 /* (r) directory served instead of the embedded page, or NULL */
     bool echo;                 /* serve /echo */
     char *node;                /* this node's name, never NULL */
+
+    /* identity */
+    int auth;                         /* (r) enum auth_mode */
+    struct config_list auth_key;      /* (r) files */
+    char *auth_alg;                   /* (r) NULL when there are no keys */
+    char *auth_jwks;                  /* (r) a file, or NULL */
+    char *auth_issuer;                /* (r) NULL = any */
+    char *auth_audience;              /* (r) NULL = any */
+    struct config_list admin;         /* (r) user ids */
+    struct config_list trusted_proxy; /* address[/bits], "unix" */
+
+    /* rooms and data */
+    char *data;      /* directory, never NULL */
+    int store;       /* enum config_store */
+    bool open_rooms; /* (r) a join makes a room that isn't there */
+
+    /* rates, 0 = no such limit */
+    bool rate_limits;            /* (r) false = none of them */
+    int message_burst;           /* (r) of one user, at once */
+    int message_rate;            /* (r) a second, when the burst is spent */
+    int messages_per_minute;     /* (r) */
+    int joins_per_minute;        /* (r) */
+    int creates_per_hour;        /* (r) */
+    int moderation_per_minute;   /* (r) */
+    int history_per_minute;      /* (r) */
+    int connections_per_address; /* (r) */
+    int connections_per_user;    /* (r) */
 
     /* rooms and clients */
     int max_connections;      /* 0 = as many as the machine carries */

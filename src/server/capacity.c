@@ -29,7 +29,7 @@ static const char *const costs[LIMITS] = {
 };
 
 /* What one connection takes of a limit, and what is kept back of it. */
-static void price(const struct limits *l, enum limit_id id, int64_t *each, int64_t *reserved)
+static void price(const struct machine *l, enum limit_id id, int64_t *each, int64_t *reserved)
 {
     switch (id) {
     case LIMIT_NOFILE:
@@ -56,7 +56,7 @@ static void price(const struct limits *l, enum limit_id id, int64_t *each, int64
     }
 }
 
-static int64_t carries(const struct limits *l, enum limit_id id)
+static int64_t carries(const struct machine *l, enum limit_id id)
 {
     int64_t each = 1, reserved = 0, left;
 
@@ -69,7 +69,7 @@ static int64_t carries(const struct limits *l, enum limit_id id)
     return each > 0 ? left / each : INT64_MAX;
 }
 
-void capacity_compute(const struct limits *l, struct capacity *c)
+void capacity_compute(const struct machine *l, struct capacity *c)
 {
     c->connections = INT64_MAX;
     c->bound_by = LIMIT_ASKED;

@@ -128,7 +128,7 @@ static int64_t left(struct limit l)
 }
 
 /* A group is held to the limits of all groups above it, so the one that leaves least counts. */
-static void read_cgroup_limits(const char *root, struct limits *l)
+static void read_cgroup_limits(const char *root, struct machine *l)
 {
     char group[PATH_MAX];
 
@@ -147,15 +147,15 @@ static void read_cgroup_limits(const char *root, struct limits *l)
     }
 }
 
-void capacity_read_below(const char *root, struct limits *l, int asked, int shards)
+void capacity_read_below(const char *root, struct machine *l, int asked, int shards)
 {
     REQUIRE(asked >= 0 && shards >= 0);
     int64_t threads = read_threads(root);
 
-    *l = (struct limits){.shards = shards,
-                         .threads_each = THREADS_EACH,
-                         .mappings_per_thread = MAPPINGS_PER_THREAD,
-                         .kib_each = KIB_EACH};
+    *l = (struct machine){.shards = shards,
+                          .threads_each = THREADS_EACH,
+                          .mappings_per_thread = MAPPINGS_PER_THREAD,
+                          .kib_each = KIB_EACH};
     for (enum limit_id id = 0; id < LIMITS; id++)
         l->of[id].value = LIMIT_NONE;
 
@@ -172,7 +172,7 @@ void capacity_read_below(const char *root, struct limits *l, int asked, int shar
     read_cgroup_limits(root, l);
 }
 
-void capacity_read(struct limits *l, int asked, int shards)
+void capacity_read(struct machine *l, int asked, int shards)
 {
     capacity_read_below("", l, asked, shards);
 }

@@ -19,6 +19,7 @@
 
 #include <hubbub/check.h>
 #include <hubbub/err.h>
+#include <hubbub/identity.h>
 #include <hubbub/mem.h>
 
 #include "server/options.h"
@@ -270,6 +271,23 @@ static void load_arguments(struct loader *l, int argc, char **argv)
 
 /* ---- the whole ----------------------------------------------------------------------------------- */
 
+/* Keys, and what they are for, come together or not at all. */
+static void check_identity(struct loader *l)
+{
+    const struct config *c = l->c;
+    bool keys = c->auth_key.n > 0 || c->auth_jwks != NULL;
+
+    if (keys && c->auth_alg == NULL)
+        fail(l,
+             "--auth-alg must say which algorithm the tokens of --auth-key and --auth-jwks have");
+    else if (!keys && c->auth_alg != NULL)
+        fail(l, "--auth-alg needs the keys: --auth-key or --auth-jwks");
+    else if (keys && c->auth == AUTH_GUEST)
+        fail(l, "--auth guest lets nobody in by a token: leave --auth-key and --auth-jwks away");
+    if (c->data == NULL)
+        fail(l, "--data wants a directory; --store memory keeps nothing");
+}
+
 static void check_together(struct loader *l)
 {
     const struct config *c = l->c;
@@ -281,6 +299,7 @@ static void check_together(struct loader *l)
         fail(l, "--web: %s: %s", c->web, strerror(errno));
     else if (c->web != NULL && !S_ISDIR(st.st_mode))
         fail(l, "--web: %s is not a directory", c->web);
+    check_identity(l);
 }
 
 static void name_node(struct config *c)

@@ -1,13 +1,18 @@
 /* hubbub: the command. */
+#include "server/token_command.h"
+
 #include <hubbub/config.h>
 #include <hubbub/server.h>
 #include <stdio.h>
+#include <string.h>
 
 int main(int argc, char **argv)
 {
     struct config config;
     char err[512];
     int status = 0;
+    if (argc > 1 && strcmp(argv[1], "token") == 0)
+        return token_command(argc - 1, argv + 1);
     switch (config_load(&config, argc, argv, err, sizeof err)) {
     case CONFIG_RUN:
         status = server_run(&config, argc, argv);

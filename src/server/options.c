@@ -9,6 +9,9 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include <hubbub/address.h>
+#include <hubbub/identity.h>
+
 #define MS INT64_C(1000000)
 #define SEC (1000 * MS)
 #define MINUTE (60 * SEC)
@@ -19,6 +22,7 @@
 #define FIELD(f) .field = offsetof(struct config, f)
 #define COUNT(n, f, lo, hi) \
     .name = n, .type = OPTION_COUNT, FIELD(f), .min = lo, .max = hi, .value = "N"
+#define RATE(n, f) COUNT(n, f, 0, 1000000), .reloadable = true
 #define SIZE(n, f, lo, hi) \
     .name = n, .type = OPTION_SIZE, FIELD(f), .min = lo, .max = hi, .value = "BYTES"
 #define TIME(n, f, lo, hi) \
@@ -29,7 +33,7 @@
 #define LIST(n, f, v) .name = n, .type = OPTION_LIST, FIELD(f), .value = v
 #define ACTION(n, outcome) .name = n, .type = OPTION_ACTION, .field = outcome
 
-static option_check check_listen, check_origin, check_node;
+static option_check check_listen, check_origin, check_node, check_alg, check_user, check_network;
 
 const struct option_row options[] = {
 #define GROUP .group = "Listening"
@@ -47,6 +51,59 @@ const struct option_row options[] = {
      .help = "serve /echo, a plain WebSocket echo for conformance suites"},
     {TEXT("node", node, "NAME"), .check = check_node, GROUP,
      .help = "this server's name in welcomes, logs and metrics; none given: the host name"},
+#undef GROUP
+
+#define GROUP .group = "Identity"
+    {CHOICE("auth", auth, "guest|token|both"), .initial = "both", .reloadable = true, GROUP,
+     .help = "who is let in: guests, whoever has a token, or both"},
+    {LIST("auth-key", auth_key, "FILE"), .reloadable = true, GROUP,
+     .help =
+         "key of tokens that another system signs: a PEM public key, or the secret for HS*; may "
+         "be repeated, to accept the previous one as well"},
+    {TEXT("auth-jwks", auth_jwks, "FILE"), .reloadable = true, GROUP,
+     .help = "the same as a JWK set; tokens choose by kid"},
+    {TEXT("auth-alg", auth_alg, "ALG"), .check = check_alg, .reloadable = true, GROUP,
+     .help = "the one algorithm of those tokens: HS256 HS384 HS512 RS256 RS384 RS512 ES256 ES384 "
+             "ES512, and EdDSA when libjwt has it"},
+    {TEXT("auth-issuer", auth_issuer, "TEXT"), .reloadable = true, GROUP,
+     .help = "the iss that those tokens must have; none given: any"},
+    {TEXT("auth-audience", auth_audience, "TEXT"), .reloadable = true, GROUP,
+     .help = "what their aud must name; none given: anything"},
+    {LIST("admin", admin, "USERID"), .check = check_user, .reloadable = true, GROUP,
+     .help = "an operator, who may do anything in any room; may be repeated"},
+    {LIST("trusted-proxy", trusted_proxy, "NETWORK"), .check = check_network, GROUP,
+     .help = "proxies whose X-Forwarded-For is believed: an address, address/bits or unix; may be "
+             "repeated"},
+#undef GROUP
+
+#define GROUP .group = "Rooms and data"
+    {TEXT("data", data, "DIR"), .initial = "./hubbub-data", GROUP,
+     .help = "where rooms that are kept, their people and the server's own key live"},
+    {CHOICE("store", store, "sqlite|memory"), .initial = "sqlite", GROUP,
+     .help = "memory: nothing outlives the server, and no --data is made"},
+    {FLAG("open-rooms", open_rooms), .initial = "yes", .reloadable = true, GROUP,
+     .help = "joining a room that isn't there makes it"},
+#undef GROUP
+
+#define GROUP .group = "Rates"
+    {FLAG("rate-limits", rate_limits), .initial = "yes", .reloadable = true, GROUP,
+     .help = "without, nothing of this group is limited"},
+    {RATE("message-burst", message_burst), .initial = "5", GROUP,
+     .help = "messages that one user may send at once; 0, here and below: any number"},
+    {RATE("message-rate", message_rate), .initial = "2", GROUP,
+     .help = "messages a second after that"},
+    {RATE("messages-per-minute", messages_per_minute), .initial = "60", GROUP,
+     .help = "messages of one user"},
+    {RATE("joins-per-minute", joins_per_minute), .initial = "30", GROUP, .help = "rooms joined"},
+    {RATE("creates-per-hour", creates_per_hour), .initial = "20", GROUP, .help = "rooms created"},
+    {RATE("moderation-per-minute", moderation_per_minute), .initial = "60", GROUP,
+     .help = "people moderated and settings changed"},
+    {RATE("history-per-minute", history_per_minute), .initial = "120", GROUP,
+     .help = "looks into the past of rooms"},
+    {RATE("connections-per-address", connections_per_address), .initial = "100", GROUP,
+     .help = "connections at once of one address; not counted for this machine's own"},
+    {RATE("connections-per-user", connections_per_user), .initial = "20", GROUP,
+     .help = "connections at once of one user"},
 #undef GROUP
 
 #define GROUP .group = "Limits"
@@ -152,6 +209,24 @@ static const char *check_node(const char *value)
     if (strlen(value) > 64)
         return "longer than 64 bytes";
     return NULL;
+}
+
+static const char *check_alg(const char *value)
+{
+    return value[0] == '\0' || identity_alg_known(value)
+               ? NULL
+               : "no such algorithm here, want HS256, RS256, ES256 …";
+}
+
+static const char *check_user(const char *value)
+{
+    return text_is_name(value, strlen(value)) ? NULL : "a user id is 1 to 64 bytes of text";
+}
+
+static const char *check_network(const char *value)
+{
+    struct network n;
+    return network_parse(value, &n) ? NULL : "want an address, address/bits or unix";
 }
 
 /* ---- finding ------------------------------------------------------------------------------------- */

@@ -16,9 +16,9 @@
 
 #include <hubbub/capacity.h>
 
-static struct limits unlimited(void)
+static struct machine unlimited(void)
 {
-    struct limits l = {.shards = 16, .threads_each = 2, .mappings_per_thread = 2, .kib_each = 90};
+    struct machine l = {.shards = 16, .threads_each = 2, .mappings_per_thread = 2, .kib_each = 90};
     for (int id = 0; id < LIMITS; id++)
         l.of[id].value = LIMIT_NONE;
     return l;
@@ -27,7 +27,7 @@ static struct limits unlimited(void)
 static void check_one(enum limit_id id, int64_t value, int64_t used, int64_t carries,
                       const char *words)
 {
-    struct limits l = unlimited();
+    struct machine l = unlimited();
     struct capacity c;
     char text[200];
 
@@ -64,7 +64,7 @@ static void each_limit_alone(void **state)
 static void the_least_binds(void **state)
 {
     (void)state;
-    struct limits l = unlimited();
+    struct machine l = unlimited();
     struct capacity c;
     l.of[LIMIT_NOFILE].value = 1096;
     l.of[LIMIT_PIDS].value = 2064;
@@ -89,7 +89,7 @@ static void too_little_is_none_not_less(void **state)
 static void without_any_limit(void **state)
 {
     (void)state;
-    struct limits l = unlimited();
+    struct machine l = unlimited();
     struct capacity c;
     char text[200];
     capacity_compute(&l, &c);
@@ -142,7 +142,7 @@ static int drop_root(void **state)
 static void reads_the_machine(void **state)
 {
     (void)state;
-    struct limits l;
+    struct machine l;
     put("/proc/loadavg", "0.10 0.20 0.30 3/230 4711\n");
     put("/proc/sys/kernel/threads-max", "192730\n");
     put("/proc/sys/kernel/pid_max", "32768\n");
@@ -167,7 +167,7 @@ static void reads_the_machine(void **state)
 static void the_tightest_group_above_counts(void **state)
 {
     (void)state;
-    struct limits l;
+    struct machine l;
     put("/proc/self/cgroup", "3:cpu:/elsewhere\n0::/chat/hubbub\n");
     put("/proc/meminfo", "MemAvailable: 1000000 kB\n");
     put("/sys/fs/cgroup/chat/hubbub/pids.max", "max\n");
@@ -189,7 +189,7 @@ static void the_tightest_group_above_counts(void **state)
 static void a_container_sees_its_group_as_the_root(void **state)
 {
     (void)state;
-    struct limits l;
+    struct machine l;
     put("/proc/self/cgroup", "0::/\n");
     put("/sys/fs/cgroup/pids.max", "100\n");
     capacity_read_below(root, &l, 0, 1);
@@ -199,7 +199,7 @@ static void a_container_sees_its_group_as_the_root(void **state)
 static void what_cannot_be_read_does_not_limit(void **state)
 {
     (void)state;
-    struct limits l;
+    struct machine l;
     struct capacity c;
     put("/proc/sys/kernel/pid_max", "nonsense\n");
     capacity_read_below(root, &l, 0, 1);
@@ -211,7 +211,7 @@ static void what_cannot_be_read_does_not_limit(void **state)
 static void this_machine_carries_something(void **state)
 {
     (void)state;
-    struct limits l;
+    struct machine l;
     struct capacity c;
     capacity_read(&l, 0, 16);
     capacity_compute(&l, &c);

@@ -1,0 +1,169 @@
+/* Who knows whom: the parts are made here, each with what it needs of those before it, and taken apart in
+ * reverse order.
+ *
+ *   start   listener's sockets → relay → store → identities → hub → net → http → clients → listener
+ *   stop    listener → clients → hub and store → net → http → identities → relay
+ *
+ * Runs on the main thread. */
+#include "server/parts.h"
+
+#include "server/settings.h"
+
+#include <hubbub/log.h>
+#include <hubbub/rcu.h>
+#include <hubbub/thread.h>
+#include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+int shards_of(const struct config *c, unsigned cores)
+{
+    unsigned some = 8 * cores;
+    return c->shards > 0 ? c->shards : some < NET_MAX_SHARDS ? (int)some : NET_MAX_SHARDS;
+}
+
+static bool listen_on_all(struct parts *p, const struct config *c, char *why, size_t space)
+{
+    char any[32];
+    char *const all[] = {any};
+    snprintf(any, sizeof any, "*:%d", c->port);
+    return (c->listen.n > 0 ? listener_new(&p->listener, c->listen.item, c->listen.n, why, space)
+                            : listener_new(&p->listener, all, 1, why, space)) == 0;
+}
+
+static struct relay *make_relay(const struct config *c, unsigned cores)
+{
+    return relay_new(c->carriers > 0              ? (unsigned)c->carriers
+                     : cores < RELAY_MAX_CARRIERS ? cores
+                                                  : RELAY_MAX_CARRIERS);
+}
+
+/* The store first: it is what a second server on the same directory fails at. */
+static bool open_data(struct parts *p, const struct config *c, char *why, size_t space)
+{
+    char path[PATH_MAX];
+    bool keep = c->store != CONFIG_STORE_MEMORY;
+    if (keep && (p->store = store_open(c->data, why, space)) == NULL)
+        return false;
+    struct identity_config who = identity_settings(c);
+    p->identities = identities_new(&who, why, space);
+    if (p->identities == NULL)
+        return false;
+    if (!keep)
+        log_info("nothing outlives this server", LOG_STR("store", "memory"));
+    else
+        log_info("data is kept",
+                 LOG_STR("directory", realpath(c->data, path) != NULL ? path : c->data));
+    return true;
+}
+
+static bool start_hub(struct parts *p, const struct config *c, char *why, size_t space)
+{
+    p->hub = hub_new(&(struct hub_config){
+        .inbox = (uint32_t)c->hub_queue,
+        .relay = p->relay,
+        .store = p->store,
+        .settings = hub_settings(c),
+        .node = c->node,
+        .version = HUBBUB_VERSION,
+        .max_message = c->max_message,
+        .send_queue = (uint32_t)c->send_queue,
+        .ping_period = c->ping_period_ns,
+    });
+    if (hub_load(p->hub) != 0)
+        snprintf(why, space, "cannot read what is kept in %s", c->data);
+    else if (hub_start(p->hub) != 0)
+        snprintf(why, space, "cannot start the hub's thread");
+    else
+        return true;
+    return false;
+}
+
+static bool make_web(struct parts *p, const struct config *c, unsigned cores, char *why,
+                     size_t space)
+{
+    struct http_settings web = http_settings(c);
+    p->net = net_new(&(struct net_config){
+        .shards = (unsigned)shards_of(c, cores),
+        .max_message = c->max_message,
+        .close_wait = c->close_wait_ns,
+        .upgrade = clients_upgrade,
+    });
+    if (p->net == NULL) {
+        snprintf(why, space, "cannot set up libwebsockets: out of memory or descriptors");
+        return false;
+    }
+    p->http = http_new(p->hub, p->relay, p->identities, p->store, &web, why, space);
+    return p->http != NULL;
+}
+
+static struct clients *make_clients(const struct parts *p, const struct config *c,
+                                    uint32_t max_sessions)
+{
+    return clients_new(&(struct clients_config){
+        .net = p->net,
+        .hub = p->hub,
+        .relay = p->relay,
+        .max_sessions = max_sessions,
+        .echo = c->echo,
+        .send_queue = (uint32_t)c->send_queue,
+        .socket_buffer = c->socket_buffer,
+        .ping_period = c->ping_period_ns,
+        .pong_wait = c->pong_wait_ns,
+        .write_wait = c->write_wait_ns,
+        .handshake_wait = c->handshake_wait_ns,
+        .idle_wait = c->idle_wait_ns,
+        .close_wait = c->close_wait_ns,
+        .identities = p->identities,
+        .limits = limits_settings(c),
+        .trusted_proxies = c->trusted_proxy.item,
+        .ntrusted_proxies = c->trusted_proxy.n,
+        .serve = http_serve,
+        .admit = http_admit,
+        .arg = p->http,
+    });
+}
+
+bool parts_start(struct parts *p, const struct config *c, unsigned cores, uint32_t max_sessions,
+                 char *why, size_t space)
+{
+    if (!listen_on_all(p, c, why, space)) /* first: the likeliest to fail */
+        return false;
+    p->relay = make_relay(c, cores);
+    if (!open_data(p, c, why, space) || !start_hub(p, c, why, space) ||
+        !make_web(p, c, cores, why, space))
+        return false;
+    p->clients = make_clients(p, c, max_sessions);
+    http_use_limits(p->http, clients_limits(p->clients));
+    if (listener_start(p->listener, clients_accept, p->clients) == 0)
+        return true;
+    snprintf(why, space, "cannot start the listener's thread");
+    return false;
+}
+
+void parts_stop(struct parts *p)
+{
+    if (p->listener != NULL) {
+        listener_stop(p->listener);
+        listener_free(p->listener);
+    }
+    if (p->clients != NULL) {
+        clients_stop(p->clients);
+        clients_free(p->clients);
+    }
+    if (p->hub != NULL)
+        hub_stop(p->hub);
+    if (p->net != NULL)
+        net_free(p->net);
+    if (p->http != NULL)
+        http_free(p->http);
+    thread_end_all();
+    rcu_barrier(); /* members, rooms and sessions that were on their way out */
+    if (p->hub != NULL)
+        hub_free(p->hub);
+    if (p->store != NULL)
+        store_free(p->store);
+    identities_free(p->identities);
+    if (p->relay != NULL)
+        relay_free(p->relay);
+}
