@@ -43,12 +43,12 @@ static inline int forge_end(void **state)
     return system(command);
 }
 
-/* A path in it; four are valid at a time. */
+/* A path in it; sixteen are valid at a time. */
 static inline char *in_dir(const char *name)
 {
-    static char paths[4][128];
+    static char paths[16][128];
     static unsigned next;
-    char *path = paths[next++ % 4];
+    char *path = paths[next++ % 16];
     snprintf(path, sizeof paths[0], "%s/%s", forge_dir, name);
     return path;
 }
