@@ -67,10 +67,11 @@ static const struct {
     {RECORD_SANCTION, "SELECT * FROM sanctions WHERE " RUNS " ORDER BY room, user_id, action"},
     {RECORD_ADDRESS,
      "SELECT * FROM addresses WHERE user_id IN " BANNED " ORDER BY user_id, address"},
-    {RECORD_LEDGER, "SELECT l.* FROM rooms r JOIN ledger l ON l.room = r.room"
-                    " AND l.entry >= (SELECT min(entry) FROM (SELECT entry FROM ledger"
-                    "  WHERE room = r.room ORDER BY entry DESC LIMIT :ledger))"
-                    " ORDER BY l.room, l.entry"},
+    {RECORD_LEDGER, "WITH oldest (room, entry) AS MATERIALIZED"
+                    " (SELECT room, (SELECT min(entry) FROM (SELECT entry FROM ledger l"
+                    "  WHERE l.room = r.room ORDER BY entry DESC LIMIT :ledger)) FROM rooms r)"
+                    "SELECT l.* FROM oldest o JOIN ledger l"
+                    " ON l.room = o.room AND l.entry >= o.entry ORDER BY l.room, l.entry"},
     {RECORD_INVITE, "SELECT * FROM invites WHERE " RUNS " ORDER BY room, code"},
 };
 
@@ -98,16 +99,27 @@ const char *db_error(const struct db *db)
     return db->error;
 }
 
-/* Keeps SQLite's words and, where there is one, the system's reason; to be called before anything else
- * is done. Returns ERR_SYSTEM. */
+/* Why reading or writing failed, of the log or else of the database itself. 0: unknown. */
+static int system_errno(struct db *db)
+{
+    int code = 0;
+    sqlite3_file *log = NULL;
+    sqlite3_file_control(db->sql, "main", SQLITE_FCNTL_JOURNAL_POINTER, &log);
+    if (log != NULL && log->pMethods != NULL)
+        log->pMethods->xFileControl(log, SQLITE_FCNTL_LAST_ERRNO, &code);
+    if (code == 0)
+        sqlite3_file_control(db->sql, "main", SQLITE_FCNTL_LAST_ERRNO, &code);
+    return code;
+}
+
+/* Keeps SQLite's words and, where it says no more than "disk I/O error", the system's. To be called before
+ * anything else is done. Returns ERR_SYSTEM. */
 static int failed(struct db *db)
 {
-    int code = sqlite3_system_errno(db->sql);
-    int primary = sqlite3_errcode(db->sql) & 0xff;
-    bool told = code != 0 && (primary == SQLITE_IOERR || primary == SQLITE_CANTOPEN);
-    char reason[64] = "";
-    snprintf(db->error, sizeof db->error, "%s%s%s", sqlite3_errmsg(db->sql), told ? ": " : "",
-             told ? strerror_r(code, reason, sizeof reason) : "");
+    char reason[64];
+    int code = (sqlite3_errcode(db->sql) & 0xff) == SQLITE_IOERR ? system_errno(db) : 0;
+    snprintf(db->error, sizeof db->error, "%s%s%s", sqlite3_errmsg(db->sql), code != 0 ? ": " : "",
+             code != 0 ? strerror_r(code, reason, sizeof reason) : "");
     return ERR_SYSTEM;
 }
 

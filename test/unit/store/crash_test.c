@@ -1,0 +1,159 @@
+/* A process that is killed while it writes: every change that it had an answer for is there, whole, and none
+ * is there without those before it. The victim is this program again, started with --victim. */
+#include "helpers.h"
+
+#include <sched.h>
+#include <signal.h>
+#include <sys/random.h>
+#include <sys/wait.h>
+
+enum { ROUNDS = 40, MAX_ANSWERS = 1500, BURST = 64 };
+
+static char *program;
+
+/* ---- the victim ----------------------------------------------------------------------------------- */
+
+static uint64_t answered; /* atomic: the last number */
+
+/* Tells the other process by standard output. */
+static void tell(void *arg, struct change *c, int err)
+{
+    (void)arg;
+    uint64_t n = (uintptr_t)c->note;
+    INSIST(err == 0);
+    INSIST(write(STDOUT_FILENO, &n, sizeof n) == sizeof n);
+    __atomic_store_n(&answered, n, __ATOMIC_RELEASE);
+    c->note = NULL;
+    change_free(c);
+}
+
+/* Its number is in two tables, which only a whole change leaves alike. */
+static struct change *numbered(uint64_t n)
+{
+    char title[24];
+    snprintf(title, sizeof title, "%llu", (unsigned long long)n);
+    struct change *c = a_room("den", title);
+    add_ledger(c, "den", n);
+    c->note = (void *)(uintptr_t)n;
+    return c;
+}
+
+/* Until it is killed: bursts of any size, sometimes one on top of the other. */
+static int be_victim(const char *directory, uint64_t n, unsigned seed)
+{
+    char why[256];
+    struct store *store = store_open(directory, why, sizeof why);
+    INSIST(store != NULL);
+    INSIST(store_start(store, tell, NULL) == 0);
+    for (;;) {
+        for (int burst = 1 + rand_r(&seed) % BURST; burst > 0; burst--) {
+            struct change *c = numbered(++n);
+            while (store_post(store, &c) == ERR_FULL)
+                sched_yield();
+        }
+        if (rand_r(&seed) % 2 == 0)
+            while (__atomic_load_n(&answered, __ATOMIC_ACQUIRE) < n)
+                sched_yield();
+    }
+}
+
+/* ---- the witness ---------------------------------------------------------------------------------- */
+
+static pid_t start_victim(struct shop *s, uint64_t n, unsigned seed, int *pipe_end)
+{
+    char from[24], with[16], victim[] = "--victim";
+    int ends[2];
+    snprintf(from, sizeof from, "%llu", (unsigned long long)n);
+    snprintf(with, sizeof with, "%u", seed);
+    char *argv[] = {program, victim, s->directory, from, with, NULL};
+    assert_int_equal(pipe(ends), 0);
+    pid_t pid = fork();
+    if (pid == 0) {
+        dup2(ends[1], STDOUT_FILENO);
+        close(ends[0]);
+        close(ends[1]);
+        execv(program, argv);
+        _exit(127);
+    }
+    assert_true(pid > 0);
+    close(ends[1]);
+    *pipe_end = ends[0];
+    return pid;
+}
+
+/* Kills it after that many answers; returns the number of the last one. */
+static uint64_t watch_victim(pid_t pid, int fd, uint64_t n, unsigned answers)
+{
+    uint64_t number, seen = n;
+    int status;
+    while (read(fd, &number, sizeof number) == sizeof number) {
+        assert_int_equal(number, seen + 1);
+        seen = number;
+        if (seen - n == answers)
+            kill(pid, SIGKILL);
+    }
+    close(fd);
+    assert_int_equal(waitpid(pid, &status, 0), pid);
+    assert_true(WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL);
+    assert_true(seen - n >= answers);
+    return seen;
+}
+
+struct found {
+    char title[24];
+    uint64_t entries, last;
+    bool gap;
+};
+
+static void look(void *arg, const struct record *r)
+{
+    struct found *f = arg;
+    if (r->type == RECORD_ROOM)
+        snprintf(f->title, sizeof f->title, "%.20s", r->title);
+    if (r->type == RECORD_LEDGER) {
+        f->gap |= r->entry != f->last + 1;
+        f->last = r->entry;
+        f->entries++;
+    }
+}
+
+static void what_was_answered_survives_a_kill(void **state)
+{
+    (void)state;
+    unsigned seed;
+    uint64_t n = 0;
+    assert_int_equal(getrandom(&seed, sizeof seed, 0), sizeof seed);
+    print_message("seed %u\n", seed);
+    struct shop *s = shop_new();
+    for (int round = 0; round < ROUNDS; round++) {
+        int fd;
+        unsigned answers = 1 + (unsigned)rand_r(&seed) % MAX_ANSWERS;
+        pid_t pid = start_victim(s, n, (unsigned)rand_r(&seed), &fd);
+        uint64_t last = watch_victim(pid, fd, n, answers);
+
+        struct found f = {0};
+        char title[24];
+        shop_open(s);
+        assert_int_equal(store_load(s->store, UINT32_MAX, look, &f), 0);
+        assert_true(f.last >= last);
+        assert_false(f.gap);
+        assert_int_equal(f.entries, f.last);
+        snprintf(title, sizeof title, "%llu", (unsigned long long)f.last);
+        assert_string_equal(f.title, title);
+        n = f.last;
+        shop_close(s);
+    }
+    shop_free(s);
+}
+
+int main(int argc, char **argv)
+{
+    program = argv[0];
+    if (argc == 5 && strcmp(argv[1], "--victim") == 0)
+        return be_victim(argv[2], strtoull(argv[3], NULL, 10),
+                         (unsigned)strtoul(argv[4], NULL, 10));
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(what_was_answered_survives_a_kill),
+    };
+    return RUN_TESTS(argc, argv, "crash", tests);
+}
