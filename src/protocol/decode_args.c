@@ -286,7 +286,7 @@ static const struct {
     [REQUEST_ROLE] = {ARG_ROOM | ARG_USER | ARG_ROLE, 0, true},
     [REQUEST_DELETE] = {ARG_SEQ, ARG_REASON, true},
     [REQUEST_LEDGER] = {0, ARG_LIMIT | ARG_BEFORE, true},
-    [REQUEST_UNDO] = {ARG_ROOM | ARG_ENTRY, 0, true},
+    [REQUEST_UNDO] = {ARG_ENTRY, 0, true},
     [REQUEST_WHY] = {0, 0, true},
     [REQUEST_NOTICE] = {0, 0, true},
     [REQUEST_AUTH] = {ARG_TOKEN, 0, true},

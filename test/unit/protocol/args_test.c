@@ -148,6 +148,7 @@ static const struct {
     {REQUEST_LEDGER, "'limit':200,'before':9", "- entry=9 limit=200"},
     {REQUEST_LEDGER, "'limit':1", "- limit=1"},
     {REQUEST_UNDO, "'room':'a','entry':3,'before':8", "a entry=3"},
+    {REQUEST_UNDO, "'entry':3", "- entry=3"},
     {REQUEST_WHY, "'room':'a'", "a"},
     {REQUEST_WHY, "'id':'1'", "-"},
     {REQUEST_NOTICE, "'content':'a \\'b\\''", "- text=\"a \\\"b\\\"\""},
@@ -377,7 +378,7 @@ static void what_is_needed(void **state)
         const char *types; // those that need it
     } needed[] = {
         {"room", "room is missing", PROBLEM_INVALID_ROOM,
-         " join create update destroy invite add remove kick mute unmute role undo "},
+         " join create update destroy invite add remove kick mute unmute role "},
         {"user", "user is missing", PROBLEM_BAD_REQUEST,
          " add remove kick ban unban mute unmute role "},
         {"role", "role is missing", PROBLEM_BAD_REQUEST, " role "},
