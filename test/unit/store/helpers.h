@@ -69,7 +69,7 @@ static inline struct shop *shop_new(void)
     pthread_condattr_destroy(&monotonic);
 
     const char *tmp = getenv("TMPDIR");
-    snprintf(s->parent, sizeof s->parent, "%s/hubbub-XXXXXX", tmp != NULL ? tmp : "/tmp");
+    snprintf(s->parent, sizeof s->parent, "%s/hubbub-store-XXXXXX", tmp != NULL ? tmp : "/tmp");
     assert_non_null(mkdtemp(s->parent));
     snprintf(s->directory, sizeof s->directory, "%s/data", s->parent);
     snprintf(s->file, sizeof s->file, "%s/hubbub.db", s->directory);
