@@ -1,17 +1,7 @@
 /* Rooms: who is where, by every way of looking, and the notes for merged notices. */
-#include <support/test_main.h>
-
-#include <hubbub/room.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
+#include "helpers.h"
 
 enum { CROWD = 400, STEPS = 4000 };
-
-static struct session *named(const char *name)
-{
-    return session_new(DIALECT_FULL, name, NULL);
-}
 
 static void leave(struct session *s, const char *room)
 {
@@ -23,14 +13,18 @@ static void leave(struct session *s, const char *room)
 /* The dense array, the readers' list and the counts must all tell the same story. */
 static void assert_consistent(struct room *r)
 {
-    uint32_t listed = 0, by_dialect[DIALECT_COUNT] = {0};
-    for (uint32_t i = 0; i < r->count; i++) {
+    uint32_t listed = 0, users = 0, by_dialect[DIALECT_COUNT] = {0};
+    for (uint32_t i = 0; i < r->nmembers; i++) {
         struct member *m = r->members[i];
         assert_ptr_equal(m->room, r);
         assert_int_equal(m->index, i);
         assert_ptr_equal(session_find(m->session, r->name), m);
         by_dialect[m->session->dialect]++;
+        users += !m->shadow;
+        if (m->shadow)
+            assert_non_null(user_find(m->session->user, r, m));
     }
+    assert_int_equal(r->count, users);
     for (int d = 0; d < DIALECT_COUNT; d++)
         assert_int_equal(r->by_dialect[d], by_dialect[d]);
     struct member *m;
@@ -41,7 +35,7 @@ static void assert_consistent(struct room *r)
         listed++;
     }
     rcu_read_unlock();
-    assert_int_equal(listed, r->count);
+    assert_int_equal(listed, r->nmembers);
 }
 
 static void assert_rooms(const struct session *s, uint32_t n, const struct room *only)
@@ -73,7 +67,7 @@ static void members_are_found_by_room_and_by_session(void **state)
 {
     (void)state;
     struct room *lobby = room_new("lobby"), *cafe = room_new("caf\xc3\xa9");
-    struct session *alice = named("alice"), *bob = session_new(DIALECT_CLASSIC, "bob", NULL);
+    struct session *alice = named("alice"), *bob = person(DIALECT_CLASSIC, "bob");
     struct member *a = room_add(lobby, alice);
     assert_rooms(alice, 1, lobby);
     struct member *b = room_add(lobby, bob), *c = room_add(cafe, alice);
@@ -103,8 +97,8 @@ static void members_are_found_by_room_and_by_session(void **state)
     assert_consistent(lobby);
     room_free_later(lobby);
     room_free_later(cafe);
-    session_free(alice);
-    session_free(bob);
+    gone(alice);
+    gone(bob);
 }
 
 static void whoever_leaves_the_array_stays_dense(void **state)
@@ -114,7 +108,7 @@ static void whoever_leaves_the_array_stays_dense(void **state)
     struct room *r = room_new("lobby");
     struct session *s[5];
     for (int i = 0; i < 5; i++) {
-        s[i] = session_new(i % 2 ? DIALECT_FULL : DIALECT_CLASSIC, "alice", NULL);
+        s[i] = person(i % 2 ? DIALECT_FULL : DIALECT_CLASSIC, "alice");
         room_add(r, s[i]);
         assert_consistent(r);
     }
@@ -124,7 +118,7 @@ static void whoever_leaves_the_array_stays_dense(void **state)
         assert_consistent(r);
     }
     for (int i = 0; i < 5; i++)
-        session_free(s[i]);
+        gone(s[i]);
     room_free_later(r);
 }
 
@@ -136,7 +130,7 @@ static void a_crowd_comes_and_goes(void **state)
     struct room *r = room_new("lobby");
     uint32_t x = 12345, expected = 0;
     for (int i = 0; i < CROWD; i++)
-        s[i] = session_new(i % 3 ? DIALECT_FULL : DIALECT_CLASSIC, "alice", NULL);
+        s[i] = person(i % 3 ? DIALECT_FULL : DIALECT_CLASSIC, "alice");
     for (int step = 0; step < STEPS; step++) {
         x = x * 1664525u + 1013904223u;
         struct session *who = s[(x >> 8) % CROWD];
@@ -153,12 +147,12 @@ static void a_crowd_comes_and_goes(void **state)
             assert_consistent(r);
     }
     assert_true(expected > 0);
-    while (r->count > 0)
-        room_remove(r->members[r->count / 2]);
+    while (r->nmembers > 0)
+        room_remove(r->members[r->nmembers / 2]);
     assert_consistent(r);
     for (int i = 0; i < CROWD; i++) {
         assert_rooms(s[i], 0, NULL);
-        session_free(s[i]);
+        gone(s[i]);
     }
     room_free_later(r);
 }
@@ -183,7 +177,7 @@ static void one_may_be_in_many_rooms(void **state)
     assert_rooms(alice, 0, NULL);
     for (int i = 0; i < 20; i++)
         room_free_later(rooms[i]);
-    session_free(alice);
+    gone(alice);
 }
 
 /* Whoever found it before it left may look at it until the end of its read section. */
@@ -196,9 +190,10 @@ static void who_left_can_still_be_read(void **state)
     buf_add_str(&m->open, "what its messages begin with"); // freed with it
     rcu_read_lock();
     room_remove(m);
+    user_remove(alice->user, alice);
     session_free_later(alice);
     room_free_later(r);
-    assert_string_equal(m->session->username, "alice");
+    assert_string_equal(m->session->user->username, "alice");
     assert_string_equal(m->room->name, "lobby");
     rcu_read_unlock();
     rcu_barrier();
@@ -230,10 +225,10 @@ static void go(struct member *m)
 static void people_fini(struct people *p)
 {
     room_notes_clear(p->room);
-    while (p->room->count > 0)
+    while (p->room->nmembers > 0)
         room_remove(p->room->members[0]);
     for (int i = 0; i < p->n; i++)
-        session_free(p->session[i]);
+        gone(p->session[i]);
     room_free_later(p->room);
 }
 
@@ -315,28 +310,13 @@ static void names_beyond_the_limit_are_only_counted(void **state)
     assert_int_equal(p.room->members[NOTICE_MAX_NAMES]->joined_index, -1);
 
     room_notes_clear(p.room);
-    while (p.room->count > 0)
-        go(p.room->members[p.room->count - 1]);
+    while (p.room->nmembers > 0)
+        go(p.room->members[p.room->nmembers - 1]);
     assert_int_equal(p.room->nleft, NOTICE_MAX_NAMES);
     snprintf(name, sizeof(name), "user %d", NOTICE_MAX_NAMES + 19);
     assert_string_equal(p.room->left[0], name);
     assert_int_equal(p.room->njoined, 0);
     people_fini(&p);
-}
-
-static int register_thread(void **state)
-{
-    (void)state;
-    rcu_register_thread();
-    return 0;
-}
-
-static int unregister_thread(void **state)
-{
-    (void)state;
-    rcu_barrier();
-    rcu_unregister_thread();
-    return 0;
 }
 
 int main(int argc, char **argv)
@@ -353,6 +333,5 @@ int main(int argc, char **argv)
         cmocka_unit_test(what_was_announced_is_forgotten),
         cmocka_unit_test(names_beyond_the_limit_are_only_counted),
     };
-    return run_tests(argc, argv, "room", tests, sizeof(tests) / sizeof(tests)[0], register_thread,
-                     unregister_thread);
+    return RUN_ROOM_TESTS(argc, argv, "room", tests);
 }
