@@ -82,7 +82,7 @@ static uint64_t number_of(struct reading *r, double least, double most, const ch
 {
     double v = cJSON_IsNumber(r->value) ? r->value->valuedouble : NAN;
 
-    if (v >= least && v <= most && v == floor(v))
+    if (v >= least && v <= most && v == (double)(uint64_t)v)
         return (uint64_t)v;
     refuse(r, detail);
     return (uint64_t)least;

@@ -14,7 +14,7 @@
 #define BOOL(to, key, b) (LIT(to, key), buf_add_str(to, (b) ? "true" : "false"))
 
 /* Only when there is something to say: a text that is not "" or NULL, a number that is not 0. */
-#define STR_IF(to, key, s) (wire_given(s) ? (void)STR(to, key, s) : (void)0)
+#define STR_IF(to, key, s) ((s) && *(s) ? (void)STR(to, key, s) : (void)0)
 #define INT_IF(to, key, n) ((n) > 0 ? (void)INT(to, key, n) : (void)0)
 
 /* Between the elements of a list. */
