@@ -152,7 +152,7 @@ test('names that look alike count as equal', async (t) => {
     };
     for (const [what, username] of Object.entries(same)) {
         const twin = await connect(t, server, { username });
-        assert.equal(twin.welcome.username, `${username}-2`, what);
+        assert.ok(/-\d+$/.test(twin.welcome.username), `${what}: ${twin.welcome.username}`);
         await twin.close();
         await server.metricUntil('hubbub_users', (n) => n === 1, 'alice alone');
     }
@@ -167,7 +167,10 @@ test('who takes a name with a suffix is as unique', async (t) => {
     for (const username of ['alice-2', 'alice', 'Alice', '\u0430lice']) {
         names.push((await connect(t, server, { username })).welcome.username);
     }
-    assert.deepEqual(names, ['alice-2', 'alice', 'Alice-3', '\u0430lice-4']);
+    assert.deepEqual(names.slice(0, 2), ['alice-2', 'alice']);
+    assert.match(names[2], /^Alice-\d+$/);
+    assert.match(names[3], /^\u0430lice-\d+$/);
+    assert.equal(new Set(names.map((name) => name.split('-')[1])).size, 4, 'look-alikes with one suffix would be no better');
 });
 
 test('a user who is online keeps the name against newcomers, and gives it up by leaving', async (t) => {
@@ -229,7 +232,7 @@ test('both kinds together, each on its own, and neither takes the other’s plac
     assert.match(guest.welcome.userId, GUEST);
     assert.equal((await connect(t, both, { token })).welcome.userId, 'alice');
 
-    const guests = await startServer(t, [...issuer.args, '--auth', 'guest']);
+    const guests = await startServer(t, ['--auth', 'guest']);
     const carol = await connect(t, guests, { username: 'carol' });
     assert.equal((await connectAgain(t, guests, carol)).welcome.userId, carol.welcome.userId);
     await turnedAway(t, guests, 4001, 'not_authenticated', { token });
@@ -349,7 +352,8 @@ test('a key that cannot be read, or does not fit, ends the start in one line', a
     ]) {
         const end = await runToEnd(['--port', '0', '--store', 'memory', ...args]);
         assert.ok([1, 2].includes(end.code), end.stderr);
-        assert.ok(end.stderr.split('\n').filter((line) => /auth|key/i.test(line)).length >= 1, end.stderr);
+        assert.ok(end.stderr.includes(args.at(-1)) || /alg|key/.test(end.stderr), end.stderr);
+        assert.equal(end.stderr.split('\n').filter((line) => !/level=info/.test(line)).length, 2, end.stderr);
     }
 });
 

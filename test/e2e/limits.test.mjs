@@ -8,7 +8,7 @@ import { test } from 'node:test';
 import { connect, connectAgain, people, refusal, turnedAway } from './support/client.mjs';
 import { startServer } from './support/server.mjs';
 import { Issuer } from './support/tokens.mjs';
-import { until } from './support/wait.mjs';
+import { DEADLINE, until } from './support/wait.mjs';
 
 /* Asks until it is refused by a rate; how often it was not, and the refusal. */
 async function untilLimited(one, type, fields = () => ({}), most = 100) {
@@ -31,7 +31,8 @@ test('messages: a burst, then so many a second', async (t) => {
     assert.equal(reply.room, 'lobby');
     const { reasons } = await bob.ok('why', { room: 'lobby' });
     for (const reason of reasons) assert.equal(reason.rule, 'rate_limited'); // unless it is over already
-    await until(async () => (await bob.request('message', { content: 'slowly' })).type === 'ok', 'bob to be heard again');
+    await until(async () => (await bob.request('message', { content: 'slowly' })).type === 'ok', 'bob to be heard again',
+        DEADLINE, 400); // more often would be abuse
     const heard = (await alice.next({ type: 'message', content: 'slowly' })).seq;
     assert.equal(heard, done + 1, 'what was refused has no number');
     assert.ok(await server.metric('hubbub_limited_messages_total') >= 1);

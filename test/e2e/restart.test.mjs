@@ -64,9 +64,7 @@ for (const end of ['stopped', 'killed']) {
         assert.equal(carols.role, 'member');
         assert.equal(carols.mutedUntil, mute.until);
         await again.carol.refused('muted', 'message', { room: 'friends', content: 'x' });
-        await again.dave.refused('banned', 'join', { room: 'friends' }).catch(() =>
-            again.dave.refused('no_such_room', 'join', { room: 'friends' }));
-        assert.deepEqual((await again.dave.ok('rooms')).rooms, []);
+        await again.dave.refused('banned', 'join', { room: 'friends' });
         const erin = await connect(t, server, { username: 'erin' });
         await erin.refused('no_such_room', 'join', { room: 'friends' });
         await erin.refused('no_such_room', 'join', { room: 'friends', invite: used.invite });

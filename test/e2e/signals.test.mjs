@@ -153,7 +153,7 @@ for (const args of [
     ['--origin', 'chat.example.org'], ['--listen', 'nonsense'], ['--web', '/nowhere/at/all'],
     ['--config', '/nowhere/at/all.ini'], ['stray'], ['--'],
     ['--store', 'paper'], ['--auth', 'nobody'], ['--trusted-proxy', 'nonsense'], ['--trusted-proxy', '10.0.0.0/33'],
-    ['--message-rate', '-1'], ['--connections-per-user', '0'],
+    ['--message-rate', '-1'], ['--connections-per-user', 'few'],
 ]) {
     test(`hubbub ${args.join(' ')}: one clear line and exit 2`, async () => {
         const end = await runToEnd(args);

@@ -123,7 +123,7 @@ export class Client {
 }
 
 /*
- * Connects and waits for the opening (full dialect: for the welcome as well); cut off after the test.
+ * Connects and waits for the opening (full dialect: for the welcome, and to be in the room); cut off after the test.
  * With {opened: false} returns at once, with {welcomed: false} without the welcome. username null: none is
  * wished for. token: who one is, sent as `via` says.
  */
@@ -147,6 +147,7 @@ export async function connect(t, server, options = {}) {
     if (welcomed) {
         client.welcome = await client.next({ type: 'welcome' });
         client.token ??= client.welcome.token;
+        if (room !== undefined) await client.barrier(); // it has entered, or been told why not
     }
     return client;
 }

@@ -26,11 +26,13 @@ export async function freePort() {
     return port;
 }
 
+const folders = [];
+process.once('exit', () => folders.forEach((one) => rmSync(one, { recursive: true, force: true })));
+
 /* A folder of its own for a test, gone when the test program ends: servers write into it until then. */
 export function folder() {
-    const made = mkdtempSync(path.join(tmpdir(), 'hubbub-'));
-    process.once('exit', () => rmSync(made, { recursive: true, force: true }));
-    return made;
+    folders.push(mkdtempSync(path.join(tmpdir(), 'hubbub-')));
+    return folders.at(-1);
 }
 
 /* The environment without settings of the server that happen to be in it. */

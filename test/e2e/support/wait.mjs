@@ -13,7 +13,7 @@ export function within(promise, what, ms = DEADLINE) {
 
 /* Asks until check() returns something true, and returns that. `what` may be a function, so that it
  * can tell the last state. */
-export async function until(check, what, ms = DEADLINE) {
+export async function until(check, what, ms = DEADLINE, every = 20) {
     const end = Date.now() + ms;
     for (;;) {
         const result = await check();
@@ -21,7 +21,7 @@ export async function until(check, what, ms = DEADLINE) {
         if (Date.now() > end) {
             throw new Error(`not within ${ms} ms: ${typeof what === 'function' ? what() : what}`);
         }
-        await new Promise((resolve) => setTimeout(resolve, 20));
+        await new Promise((resolve) => setTimeout(resolve, every));
     }
 }
 
