@@ -11,6 +11,7 @@
     X(ERR_LIMIT, "a configured limit is reached")               \
     X(ERR_SYSTEM, "a system call failed, see errno")            \
     X(ERR_INVALID, "invalid argument")                          \
+    X(ERR_DENIED, "not allowed")                                \
     X(ERR_NOTFOUND, "no such thing")
 
 enum err {

@@ -15,12 +15,12 @@ struct asker {
     const struct grants *grants; /* may be NULL */
 };
 
-/* As encode_members() with these arguments; ERR_NOTFOUND, and nothing written, without such a room, or when
- * the asker must not know of it. Members who are away are listed to those who are in the room. */
+/* As encode_members() with these arguments; ERR_NOTFOUND without such a room, or when the asker must not know of
+ * it; ERR_DENIED when it must not know who is in it; nothing is written then. Members who are away are listed to those who are in the room. */
 int listing_members(const struct directory *d, struct buf *to, bool reply, const char *id,
                     const struct asker *asker, const char *room);
 
-/* As encode_rooms(): rooms whose name or title contains `query` (NULL or "": all), by name, from after
+/* As encode_rooms(): rooms whose name or title contains `query` (NULL or "": all; a is A), by name, from after
  * `cursor`. max_users: the server's own limit. */
 void listing_rooms(const struct directory *d, struct buf *to, bool reply, const char *id,
                    const struct asker *asker, const char *query, const char *cursor,

@@ -130,7 +130,10 @@ static void answer_members(struct client *c, struct request *r)
     }
     struct buf text = BUF_INIT;
     const struct asker who = asker(c);
-    if (listing_members(directory(c), &text, true, r->id, &who, r->room) != 0)
+    int err = listing_members(directory(c), &text, true, r->id, &who, r->room);
+    if (err == ERR_DENIED)
+        answer_error(c, PROBLEM_NOT_MEMBER, NULL, r->id, r->room, 0);
+    else if (err != 0)
         answer_error(c, PROBLEM_NO_SUCH_ROOM, NULL, r->id, r->room, 0);
     else
         answer(c, &text);

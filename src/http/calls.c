@@ -4,6 +4,7 @@
 
 #include <hubbub/client.h>
 #include <hubbub/clock.h>
+#include <hubbub/err.h>
 #include <hubbub/listing.h>
 #include <hubbub/metrics.h>
 #include <stdlib.h>
@@ -70,7 +71,10 @@ void get_members(struct http *h, const struct http_request *q, struct http_respo
     if (!identify(h, q, r, &who))
         return;
     const struct asker a = asker(&who);
-    if (listing_members(hub_directory(h->hub), &r->owned, false, NULL, &a, room) != 0)
+    int err = listing_members(hub_directory(h->hub), &r->owned, false, NULL, &a, room);
+    if (err == ERR_DENIED)
+        respond_problem(r, PROBLEM_NOT_MEMBER, NULL);
+    else if (err != 0)
         respond_problem(r, PROBLEM_NO_SUCH_ROOM, NULL);
     else
         respond_json(r, 200);

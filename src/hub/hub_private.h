@@ -105,6 +105,7 @@ enum rank rank_of(const struct hub *h, const struct room *r, const char *user_id
                   const struct grants *grants);
 enum rank rank_of_session(const struct hub *h, const struct room *r, const struct session *s);
 void refresh_ranks(struct hub *h, struct room *r, const char *user_id); /* of its members */
+void refresh_bar(struct room *r, const char *user_id); /* the roster's note of a ban */
 void settle_runner(struct hub *h,
                    struct room *r); /* who runs an open room, after a join or a leave */
 

@@ -313,8 +313,12 @@ static void load_record(void *arg, const struct record *record)
         return; /* of a room that is gone: harmless */
     switch (record->type) {
     case RECORD_RANK: room_set_rank(r, record->user_id, record->username, record->rank); break;
-    case RECORD_SANCTION:
     case RECORD_LEDGER: load_entry(books_of(h, r), record); break;
+    case RECORD_SANCTION:
+        load_entry(books_of(h, r), record);
+        if (r != NULL)
+            refresh_bar(r, record->user_id);
+        break;
     case RECORD_INVITE: load_invite(books_of(h, r), record); break;
     default: INSIST(!"a record that is not loaded");
     }

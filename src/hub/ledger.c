@@ -4,6 +4,7 @@
 #include <hubbub/clock.h>
 #include <hubbub/mem.h>
 #include <stdlib.h>
+#include <string.h>
 
 struct books *books_of(struct hub *h, struct room *r)
 {
@@ -99,6 +100,12 @@ void on_ledger(struct hub *h, struct event *e)
 
 /* ---- settings, with what is in force ------------------------------------------------------------- */
 
+static int by_rank_and_name(const void *a, const void *b)
+{
+    const struct roster_row *x = a, *y = b;
+    return x->rank != y->rank ? (int)y->rank - (int)x->rank : strcmp(x->username, y->username);
+}
+
 void on_settings_request(struct hub *h, struct event *e)
 {
     struct room *r = NULL;
@@ -116,6 +123,7 @@ void on_settings_request(struct hub *h, struct event *e)
         rows[i] = (struct roster_row){.user_id = roster->row[i]->user_id,
                                       .username = roster->row[i]->username,
                                       .rank = roster->row[i]->rank};
+    qsort(rows, nroster, sizeof *rows, by_rank_and_name);
     for (size_t i = 0; i < b->nsanctions; i++)
         sanctions[i] = row_of(b->sanctions[i]);
     struct room_look look =

@@ -1,5 +1,6 @@
 /* Rows out of the directory: see <hubbub/listing.h>. Texts are copied inside the read section and encoded
  * after it. */
+#include <hubbub/clock.h>
 #include <hubbub/err.h>
 #include <hubbub/listing.h>
 #include <hubbub/mem.h>
@@ -9,14 +10,18 @@
 
 /* ---- who may see what ---------------------------------------------------------------------------- */
 
-/* The asker as seen by one room. */
+/* The asker as seen by one room; who is banned is nobody special. */
 static enum rank rank_of(const struct directory *d, const struct asker *asker, const struct room *r)
 {
     if (asker == NULL || asker->user_id == NULL)
         return RANK_GUEST;
     if (directory_is_operator(d, asker->user_id))
         return RANK_OPERATOR;
-    enum rank rank = roster_rank(rcu_dereference(r->roster), asker->user_id);
+    const struct roster *roster = rcu_dereference(r->roster);
+    RCU_FOUND();
+    enum rank rank = roster_is_member(roster, asker->user_id, clock_wall_ms())
+                         ? roster_rank(roster, asker->user_id)
+                         : RANK_GUEST;
     int granted = asker->grants == NULL ? -1 : grants_find(asker->grants, r->name);
     return granted > (int)rank ? (enum rank)granted : rank;
 }
@@ -110,13 +115,23 @@ static void add_away(struct people *p, const struct roster *roster)
     free(sorted);
 }
 
-static bool copy_people(const struct directory *d, const struct asker *asker, const char *name,
-                        struct people *p)
+/* Who is in a restricted room is for its people. */
+static bool may_look_inside(const struct directory *d, const struct asker *asker,
+                            const struct room *r)
+{
+    return room_info(r)->visibility == VISIBILITY_PUBLIC || rank_of(d, asker, r) >= RANK_MEMBER ||
+           is_in(asker, r);
+}
+
+static int copy_people(const struct directory *d, const struct asker *asker, const char *name,
+                       struct people *p)
 {
     rcu_read_lock();
     const struct room *r = directory_find_room(d, name);
-    bool seen = r != NULL && exists(r) && may_see(d, asker, r);
-    if (seen) {
+    int err = r == NULL || !exists(r) || !may_see(d, asker, r) ? ERR_NOTFOUND
+              : !may_look_inside(d, asker, r)                  ? ERR_DENIED
+                                                               : 0;
+    if (err == 0) {
         add_online(p, r);
         if (__atomic_load_n(&r->kept, __ATOMIC_RELAXED) && is_in(asker, r)) {
             RCU_FOUND();
@@ -124,15 +139,16 @@ static bool copy_people(const struct directory *d, const struct asker *asker, co
         }
     }
     rcu_read_unlock();
-    return seen;
+    return err;
 }
 
 int listing_members(const struct directory *d, struct buf *to, bool reply, const char *id,
                     const struct asker *asker, const char *room)
 {
     struct people p = {NULL, 0, 0};
-    if (!copy_people(d, asker, room, &p))
-        return ERR_NOTFOUND;
+    int err = copy_people(d, asker, room, &p);
+    if (err != 0)
+        return err;
     struct member_row *rows = xmalloc((p.n + 1) * sizeof *rows);
     for (size_t i = 0; i < p.n; i++)
         rows[i] = (struct member_row){.user_id = p.row[i].user_id,
@@ -166,8 +182,8 @@ struct page {
 
 static bool matches(const struct page *p, const struct room *r)
 {
-    return p->query[0] == '\0' || strstr(r->name, p->query) != NULL ||
-           strstr(room_info(r)->title, p->query) != NULL;
+    return p->query[0] == '\0' || strcasestr(r->name, p->query) != NULL ||
+           strcasestr(room_info(r)->title, p->query) != NULL;
 }
 
 static struct place *copy_place(const struct page *p, const struct room *r)

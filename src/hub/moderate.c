@@ -70,6 +70,7 @@ static void impose(struct hub *h, struct event *e, enum action action)
     keep_sanction(c, r, entry);
     if (action == ACTION_BAN && r != NULL) {
         books_drop_invites(b, t.user_id);
+        refresh_bar(r, t.user_id);
         if (t.online != NULL)
             expel(h, r, t.online, " was banned from the room");
     } else if (action == ACTION_BAN) {
@@ -96,6 +97,8 @@ static void lift(struct hub *h, struct room *r, enum action action, const char *
 {
     books_lift(books_of(h, r), action, user_id);
     keep_sanction_gone(c, r, action, user_id);
+    if (action == ACTION_BAN && r != NULL)
+        refresh_bar(r, user_id);
     if (action == ACTION_BAN && r == NULL)
         unbar(h, user_id, c);
 }
@@ -163,9 +166,14 @@ static void restore(struct hub *h, struct room *r, const struct entry *lifted,
     if (e == NULL || !books_impose(b, e))
         return;
     keep_sanction(c, r, e);
-    if (e->action == ACTION_BAN && r == NULL)
+    if (e->action != ACTION_BAN)
+        return;
+    if (r == NULL) {
         bar(h, t, false, c);
-    else if (e->action == ACTION_BAN && t->online != NULL)
+        return;
+    }
+    refresh_bar(r, t->user_id);
+    if (t->online != NULL)
         expel(h, r, t->online, " was banned from the room");
 }
 

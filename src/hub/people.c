@@ -49,6 +49,7 @@ static struct entry *give(struct hub *h, const struct event *e, struct room *r,
                           struct change *c)
 {
     room_set_rank(r, t->user_id, t->username, rank);
+    refresh_bar(r, t->user_id);
     refresh_ranks(h, r, t->user_id);
     keep_rank(c, r, t->user_id);
     const struct deed deed = {.action = action,

@@ -1,6 +1,7 @@
 /* Who is what where, and whom a request means. */
 #include "hub/hub_private.h"
 
+#include <hubbub/clock.h>
 #include <hubbub/mem.h>
 #include <stdio.h>
 #include <string.h>
@@ -50,6 +51,12 @@ void refresh_ranks(struct hub *h, struct room *r, const char *user_id)
         for (struct member *m = s->members; m != NULL; m = m->next)
             if (m->room == r)
                 __atomic_store_n(&m->rank, (uint8_t)rank_of_session(h, r, s), __ATOMIC_RELAXED);
+}
+
+void refresh_bar(struct room *r, const char *user_id)
+{
+    const struct entry *ban = books_sanction(r->books, ACTION_BAN, user_id, clock_wall_ms());
+    roster_bar(&r->roster, user_id, ban == NULL ? 0 : ban->until > 0 ? ban->until : INT64_MAX);
 }
 
 /* ---- who runs an open room ----------------------------------------------------------------------- */

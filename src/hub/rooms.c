@@ -1,7 +1,7 @@
 /* Rooms begin, are found, are left and end. */
 #include "hub/hub_private.h"
 
-#include <hubbub/mem.h>
+#include <hubbub/clock.h>
 #include <hubbub/metrics.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -45,8 +45,10 @@ struct room *open_room(struct hub *h, const char *name)
 
 bool may_know(const struct hub *h, const struct session *s, const struct room *r)
 {
-    return room_info(r)->visibility != VISIBILITY_PRIVATE ||
-           rank_of_session(h, r, s) >= RANK_MEMBER || user_find(s->user, r, NULL) != NULL;
+    return room_info(r)->visibility != VISIBILITY_PRIVATE || user_find(s->user, r, NULL) != NULL ||
+           rank_of_session(h, r, s) == RANK_OPERATOR ||
+           (rank_of_session(h, r, s) >= RANK_MEMBER &&
+            books_sanction(r->books, ACTION_BAN, s->user_id, clock_wall_ms()) == NULL);
 }
 
 static struct member *only_member(struct hub *h, const struct event *e)

@@ -10,7 +10,8 @@
 #include <sys/random.h>
 
 enum {
-    TRIES_IN_ORDER = 8, /* alice-2, alice-3 … before it is left to chance */
+    LOW_TRIES = 3,      /* alice-2, -3, -4 if they are free; */
+    TRIES_IN_ORDER = 8, /* then what comes after the latest; then it is left to chance */
     SUFFIX_RANGE = 1000000,
     SUFFIX_ROOM = 8, /* for "-" and the digits */
 };
@@ -25,9 +26,9 @@ static void find_name(struct hub *h, const char *wish, char *name, char *key)
     struct user *holder = directory_find_key(h->directory, key);
     char base[NAME_MAX_BYTES + 1 - SUFFIX_ROOM];
     text_copy(base, sizeof base, wish, strlen(wish));
-    for (int tries = 0; holder != NULL; tries++) {
-        uint32_t suffix = holder->next_suffix++;
-        if (tries >= TRIES_IN_ORDER)
+    for (uint32_t tries = 0; holder != NULL; tries++) {
+        uint32_t suffix = tries < LOW_TRIES ? 2 + tries : holder->next_suffix++;
+        if (tries >= LOW_TRIES + TRIES_IN_ORDER)
             INSIST(getrandom(&suffix, sizeof suffix, 0) == sizeof suffix);
         snprintf(name, NAME_MAX_BYTES + 1, "%s-%u", base, suffix % SUFFIX_RANGE);
         lookalike_key(name, key);

@@ -157,6 +157,22 @@ static size_t reasons_in_room(const struct member *m, struct reason_row *rows, s
     return wait > 0 ? add_reason(rows, n, "slow_mode", 0, seconds(wait)) : n;
 }
 
+/* Of one who is not in it. */
+static size_t reasons_outside(struct hub *h, const struct session *s, const char *name,
+                              struct reason_row *rows, size_t n)
+{
+    const struct room *r = find_room(h, name);
+    const struct entry *ban =
+        r == NULL ? NULL : books_sanction(r->books, ACTION_BAN, s->user_id, clock_wall_ms());
+    if (ban != NULL)
+        return add_sanction(rows, n, "banned", ban);
+    if (name[0] != '\0' && (r == NULL || !may_know(h, s, r)))
+        return add_reason(rows, n, "no_such_room", 0, 0);
+    bool closed = r != NULL && room_info(r)->visibility != VISIBILITY_PUBLIC &&
+                  rank_of_session(h, r, s) < RANK_MEMBER;
+    return add_reason(rows, n, closed ? "not_member" : "not_in_room", 0, 0);
+}
+
 void on_why(struct hub *h, struct event *e)
 {
     enum { MOST = 8 };
@@ -167,19 +183,7 @@ void on_why(struct hub *h, struct event *e)
     const struct member *m = e->request.room[0] != '\0' ? session_find(s, e->request.room)
                              : s->nmembers == 1         ? s->members
                                                         : NULL;
-    if (m != NULL) {
-        n = reasons_in_room(m, rows, n);
-    } else {
-        const struct room *r = find_room(h, e->request.room);
-        const struct entry *ban =
-            r == NULL ? NULL : books_sanction(r->books, ACTION_BAN, s->user_id, clock_wall_ms());
-        bool hidden = r == NULL || (ban == NULL && !may_know(h, s, r));
-        if (e->request.room[0] != '\0' && hidden)
-            n = add_reason(rows, n, "no_such_room", 0, 0);
-        else
-            n = add_reason(rows, n, "not_in_room", 0, 0);
-        n = add_sanction(rows, n, "banned", ban);
-    }
+    n = m != NULL ? reasons_in_room(m, rows, n) : reasons_outside(h, s, e->request.room, rows, n);
     if (a != NULL && a->retry_after > 0)
         n = add_reason(rows, n, "rate_limited", 0, a->retry_after);
     encode_ok_why(scratch(h), e->request.id, m == NULL ? e->request.room : m->room->name, rows, n);

@@ -13,7 +13,7 @@ struct user *user_new(const char *id, const char *username, const char *key)
     strcpy(u->id, id);
     strcpy(u->username, username);
     strcpy(u->key, key);
-    u->next_suffix = 2;
+    u->next_suffix = 5;
     return u;
 }
 
