@@ -18,6 +18,8 @@ static enum problem refuse(const char **detail, const char *text)
     return PROBLEM_NOT_AUTHENTICATED;
 }
 
+static const char only_guests[] = "this server lets guests in, and nobody else";
+
 static bool is(const char *text, const char *wanted)
 {
     return text != NULL && strcmp(text, wanted) == 0;
@@ -65,7 +67,7 @@ static enum problem check_own(struct identities *i, const struct keyring *ring, 
     if (out->guest && ring->mode == AUTH_TOKEN)
         return refuse(detail, "this server lets no guests in");
     if (!out->guest && ring->mode == AUTH_GUEST)
-        return refuse(detail, "this server lets guests in, and nobody else");
+        return refuse(detail, only_guests);
     if (out->guest)
         out->expires_ms = 0; /* a new one comes with every welcome */
     return PROBLEM_NONE;
@@ -75,6 +77,8 @@ static enum problem check_outside(const struct keyring *ring, jwt_t *jwt, const 
                                   struct identity *out, const char **detail)
 {
     const char *iss;
+    if (ring->mode == AUTH_GUEST)
+        return refuse(detail, only_guests);
     if (ring->alg == NULL)
         return refuse(detail, "this server takes no tokens of others");
     if (!is(jwt_get_header(jwt, "alg"), ring->alg->name))

@@ -156,7 +156,7 @@ bool keyring_add_jwks(struct keyring *ring, const char *path, char *why, size_t 
     if (r.failed)
         return false;
     if (err != 0)
-        return refuse_key(why, space, "%s is not a JWK set", path);
+        return refuse_key(why, space, "%s is not a JSON Web Key set", path);
     if (ring->n == before)
         return refuse_key(why, space, "%s has no key for %s", path, ring->alg->name);
     return true;

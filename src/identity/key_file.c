@@ -56,7 +56,7 @@ unsigned char *read_key_file(const char *path, size_t *len, char *why, size_t sp
     int fd = open(path, O_RDONLY | O_CLOEXEC);
     unsigned char *bytes = fd >= 0 ? read_all(fd, len) : NULL;
     if (bytes == NULL)
-        refuse_key(why, space, "cannot read %s: %s", path, strerror(errno));
+        refuse_key(why, space, "cannot read the key file %s: %s", path, strerror(errno));
     if (fd >= 0)
         close(fd);
     return bytes;

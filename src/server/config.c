@@ -19,7 +19,6 @@
 
 #include <hubbub/check.h>
 #include <hubbub/err.h>
-#include <hubbub/identity.h>
 #include <hubbub/mem.h>
 
 #include "server/options.h"
@@ -282,8 +281,6 @@ static void check_identity(struct loader *l)
              "--auth-alg must say which algorithm the tokens of --auth-key and --auth-jwks have");
     else if (!keys && c->auth_alg != NULL)
         fail(l, "--auth-alg needs the keys: --auth-key or --auth-jwks");
-    else if (keys && c->auth == AUTH_GUEST)
-        fail(l, "--auth guest lets nobody in by a token: leave --auth-key and --auth-jwks away");
     if (c->data == NULL)
         fail(l, "--data wants a directory; --store memory keeps nothing");
 }

@@ -166,6 +166,8 @@ static bool print_token(const struct order *o, const struct config *c)
     char why[512];
     if (c->store == CONFIG_STORE_MEMORY)
         return refuse("a server with --store memory keeps no key: nobody else can sign for it");
+    if (c->auth == AUTH_GUEST)
+        return refuse("a server with --auth guest lets nobody in by a token");
     struct identities *i =
         identities_new(&(struct identity_config){.directory = c->data}, why, sizeof why);
     if (i == NULL)

@@ -4,6 +4,7 @@
  */
 #include "forge.h"
 
+#include <hubbub/thread.h>
 #include <openssl/x509.h>
 
 static EVP_PKEY *rsa, *rsa2, *weak, *p256, *p384, *p521, *ed;
@@ -293,9 +294,9 @@ static void a_bad_set_is_refused(void **state)
     static const struct {
         const char *json, *words;
     } all[] = {
-        {"", "is not a JWK set"},
-        {"[]", "is not a JWK set"},
-        {"{'keys':5}", "is not a JWK set"},
+        {"", "is not a JSON Web Key set"},
+        {"[]", "is not a JSON Web Key set"},
+        {"{'keys':5}", "is not a JSON Web Key set"},
         {"{'keys':[]}", "has no key for RS256"},
         {"{'keys':[{'kty':'oct','k':'AAAA'}]}", "has no key for RS256"},
         {"{'keys':[{'kty':'RSA','kid':'k1'}]}", "the key k1 cannot be read"},
@@ -356,10 +357,10 @@ static void keys_are_rotated_while_it_runs(void **state)
     EXPECT_REFUSED(i, token_of("RS256", rsa, NULL), "no key");
     EXPECT_REFUSED(i, token_of("RS256", rsa2, NULL), "issuer");
 
-    c = (struct identity_config){.mode = AUTH_GUEST};
+    c.mode = AUTH_GUEST; /* whatever keys are listed */
     reload(i, &c);
     assert_int_equal(identities_mode(i), AUTH_GUEST);
-    EXPECT_REFUSED(i, token_of("RS256", rsa2, NULL), "no tokens of others");
+    EXPECT_REFUSED(i, token_of("RS256", rsa2, NULL), "guests in, and nobody else");
     EXPECT_USER(i, guest, "g0123456789abcdef"); /* the own key stays the same */
 
     char why[300];
@@ -369,14 +370,64 @@ static void keys_are_rotated_while_it_runs(void **state)
     identities_free(i);
 }
 
+/* ---- while tokens are checked ---------------------------------------------------------------------- */
+
+struct crowd {
+    struct identities *i;
+    const char *token;
+    bool *stop;         /* atomic */
+    unsigned good, bad; /* tallied by the thread */
+};
+
+static void check_on(void *arg)
+{
+    struct crowd *c = arg;
+    while (!__atomic_load_n(c->stop, __ATOMIC_ACQUIRE) || c->good == 0) {
+        struct identity who;
+        const char *detail;
+        if (identities_check(c->i, c->token, &who, &detail) == PROBLEM_NONE)
+            c->good++;
+        else
+            c->bad++;
+    }
+}
+
+static void checks_go_on_while_keys_change(void **state)
+{
+    (void)state;
+    enum { THREADS = 3, RELOADS = 200 };
+    char *keys[] = {put_text("s2", secret2), put_text("s", secret)};
+    struct identity_config c = {.mode = AUTH_BOTH, .alg = "HS256", .keys = keys, .nkeys = 2};
+    struct identities *i = identities_of(&c);
+    char *token = token_of("HS256", NULL, NULL);
+    struct crowd crowd[THREADS];
+    struct thread *threads[THREADS];
+    bool stop = false;
+    for (int n = 0; n < THREADS; n++) {
+        crowd[n] = (struct crowd){.i = i, .token = token, .stop = &stop};
+        assert_int_equal(thread_start(&threads[n], "check", 256 * 1024, check_on, &crowd[n]), 0);
+    }
+    for (int n = 0; n < RELOADS; n++) {
+        c.keys = keys + n % 2;
+        c.nkeys = 2 - (size_t)n % 2;
+        reload(i, &c);
+    }
+    __atomic_store_n(&stop, true, __ATOMIC_RELEASE);
+    for (int n = 0; n < THREADS; n++) {
+        thread_join(threads[n]);
+        assert_true(crowd[n].good > 0);
+        assert_int_equal(crowd[n].bad, 0);
+    }
+    thread_end_all();
+    free(token);
+    identities_free(i);
+}
+
 static void settings_that_contradict_each_other(void **state)
 {
     (void)state;
     struct identity_config c = with_file(NULL, put_text("s", secret2));
     EXPECT_NO_START(&c, "not which algorithm");
-    c = with_file("HS256", in_dir("s"));
-    c.mode = AUTH_GUEST;
-    EXPECT_NO_START(&c, "only guests are let in");
     c = (struct identity_config){.mode = AUTH_TOKEN, .alg = "HS256"};
     EXPECT_NO_START(&c, "no keys for the HS256 tokens");
     c = (struct identity_config){.mode = AUTH_TOKEN}; /* `hubbub token` makes some */
@@ -395,6 +446,7 @@ int main(int argc, char **argv)
         cmocka_unit_test(a_set_is_chosen_from_by_kid),
         cmocka_unit_test(a_bad_set_is_refused),
         cmocka_unit_test(keys_are_rotated_while_it_runs),
+        cmocka_unit_test(checks_go_on_while_keys_change),
         cmocka_unit_test(settings_that_contradict_each_other),
     };
     return run_tests(argc, argv, "keys", tests, sizeof tests / sizeof tests[0], begin, end);

@@ -12,6 +12,7 @@
 
 #include <hubbub/config.h>
 #include <hubbub/err.h>
+#include <hubbub/identity.h>
 
 #include "server/options.h"
 
@@ -111,6 +112,27 @@ static void defaults(void **state)
     assert_int_equal(c.origin.n, 0);
     assert_null(c.web);
     assert_false(c.echo);
+    assert_int_equal(c.auth, AUTH_BOTH);
+    assert_int_equal(c.auth_key.n, 0);
+    assert_null(c.auth_jwks);
+    assert_null(c.auth_alg);
+    assert_null(c.auth_issuer);
+    assert_null(c.auth_audience);
+    assert_int_equal(c.admin.n, 0);
+    assert_int_equal(c.trusted_proxy.n, 0);
+    assert_string_equal(c.data, "./hubbub-data");
+    assert_int_equal(c.store, CONFIG_STORE_SQLITE);
+    assert_true(c.open_rooms);
+    assert_true(c.rate_limits);
+    assert_int_equal(c.message_burst, 5);
+    assert_int_equal(c.message_rate, 2);
+    assert_int_equal(c.messages_per_minute, 60);
+    assert_int_equal(c.joins_per_minute, 30);
+    assert_int_equal(c.creates_per_hour, 20);
+    assert_int_equal(c.moderation_per_minute, 60);
+    assert_int_equal(c.history_per_minute, 120);
+    assert_int_equal(c.connections_per_address, 100);
+    assert_int_equal(c.connections_per_user, 20);
     assert_int_equal(c.log, CONFIG_LOG_LOGFMT);
     assert_int_equal(c.log_level, CONFIG_LEVEL_INFO);
     assert_true(strlen(c.node) > 0);
@@ -205,6 +227,10 @@ static void bad_arguments(void **state)
             "--ping-period must be less than --pong-wait");
     refuses(ARGV("--web", "/nowhere/at/all"), "--web: /nowhere/at/all: No such file");
     refuses(ARGV("--web", "/dev/null"), "is not a directory");
+    refuses(ARGV("--auth-key", "/a.pem"), "--auth-alg must say which algorithm");
+    refuses(ARGV("--auth-jwks", "/a.json"), "--auth-alg must say which algorithm");
+    refuses(ARGV("--auth-alg", "RS256"), "--auth-alg needs the keys");
+    refuses(ARGV("--data", ""), "--data wants a directory");
 }
 
 static void bad_environment(void **state)

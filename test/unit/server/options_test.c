@@ -204,6 +204,12 @@ static void origins_and_addresses_are_checked(void **state)
     refuses("listen", "host:x", "port must be");
     refuses("listen", "host:70000", "port must be");
     refuses("listen", "unix:here", "path from the root");
+    refuses("auth-alg", "none", "no such algorithm");
+    refuses("auth-alg", "hs256", "no such algorithm");
+    refuses("admin", "alice,\t", "1 to 64 bytes");
+    refuses("trusted-proxy", "proxy.example", "want an address");
+    refuses("trusted-proxy", "10.0.0.0/33", "want an address");
+    refuses("message-burst", "-1", "out of range");
     refuses("node", "a\nb", "control characters");
     refuses("web", "/srv/a ;b", "no spaces");
 }
