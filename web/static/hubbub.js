@@ -587,6 +587,7 @@
                     this.#pause(message, error.code === 'slow_mode' ? side : null, error.retryAfter * 1000);
                 } else {
                     this.#fail(message, error);
+                    if (error.code === 'not_in_room') this.#thrown(message.room, { action: 'left' }); // by HTTP
                 }
                 this.#flush(message.room);
             });
@@ -689,7 +690,9 @@
                 if (frame.destroyed) return () => this.#thrown(name, Object.assign({ action: 'destroyed' }, frame));
                 break;
             case 'moderation':
-                if (room && mine) this.#moderated(name, room, frame);
+                for (const [one, at] of mine ? this.rooms : []) {
+                    if (!name || name === one) this.#moderated(one, at, frame); // none named: in all of them
+                }
                 break;
             case 'goaway':
                 this.#goaway = Date.now() + (frame.retryAfterMs || 0);
@@ -721,7 +724,8 @@
 
         #moderated(name, room, frame) {
             switch (frame.undone ? 'un' + frame.undone : frame.action) {
-            case 'mute': room.mutedUntil = frame.until || 0; break;
+            case 'mute':
+            case 'ununmute': room.mutedUntil = frame.until || 0; break;
             case 'unmute': room.mutedUntil = undefined; break;
             case 'add': room.role = frame.role || 'member'; break;
             case 'role': room.role = frame.role; break;
@@ -763,29 +767,4 @@
     Hubbub.Error = HubbubError;
     if (typeof module === 'object' && module.exports) module.exports = Hubbub;
     else global.Hubbub = Hubbub;
-
-    /* For the page until it is built on Hubbub itself. */
-    class HubbubClient {
-        constructor(options) {
-            const hub = this.hub = new Hubbub(options);
-            for (const name of ['request', 'join', 'leave', 'say', 'typing', 'connect']) this[name] = hub[name].bind(hub);
-            this.disconnect = () => hub.close();
-            this.hurry = () => hub.retry();
-            this.members = (room) => hub.members(room).then((reply) => reply.members);
-            this.list = () => hub.list().then((reply) => reply.rooms);
-        }
-        get state() { return this.hub.state; }
-        get rooms() { return this.hub.rooms; }
-        get username() { return this.hub.username; }
-        get welcome() { return this.hub.welcome; }
-        on(type, act) {
-            if (type === 'online') this.hub.on('welcome', act);
-            else if (type === 'lost') this.hub.on('parted', (e) => act({ room: e.room, error: { code: e.why, message: e.reason } }));
-            else if (type === 'joined') this.hub.on(type, (e) => act({ room: e.room, reply: e, again: e.again }));
-            else if (type !== 'state') this.hub.on(type, act);
-            else this.hub.on(type, (e) => act({ state: e.state === 'closed' ? 'offline' : e.state, reason: e.reason || '', delay: e.retryAt - Date.now() }));
-            return this;
-        }
-    }
-    if (typeof module !== 'object') global.HubbubClient = HubbubClient;
 })(typeof globalThis === 'object' ? globalThis : this);
