@@ -140,6 +140,9 @@ static void what_was_answered_survives_a_kill(void **state)
         assert_int_equal(f.entries, f.last);
         snprintf(title, sizeof title, "%llu", (unsigned long long)f.last);
         assert_string_equal(f.title, title);
+        /* A check that something else than 'ok' fails. */
+        shop_exec(s, "CREATE TEMP TABLE sound (said CHECK (said = 'ok'));"
+                     "INSERT INTO sound SELECT integrity_check FROM pragma_integrity_check");
         n = f.last;
         shop_close(s);
     }

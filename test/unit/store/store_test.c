@@ -3,6 +3,7 @@
 #include "helpers.h"
 
 #include <hubbub/metrics.h>
+#include <sqlite3.h>
 
 /* ---- records --------------------------------------------------------------------------------------- */
 
@@ -301,6 +302,35 @@ static void answers_come_in_order_and_are_counted(void **state)
     shop_free(s);
 }
 
+/* The first value of a query, asked by another connection; the caller frees. */
+static char *seen_by_others(struct shop *s, const char *query)
+{
+    sqlite3 *other;
+    sqlite3_stmt *st;
+    assert_int_equal(sqlite3_open(s->file, &other), SQLITE_OK);
+    assert_int_equal(sqlite3_prepare_v2(other, query, -1, &st, NULL), SQLITE_OK);
+    assert_int_equal(sqlite3_step(st), SQLITE_ROW);
+    char *text = xstrdup((const char *)sqlite3_column_text(st, 0));
+    sqlite3_finalize(st);
+    sqlite3_close(other);
+    return text;
+}
+
+/* Not a moment before: while the answer is on its way, others can see what it is about. */
+static void an_answer_comes_after_the_commit(void **state)
+{
+    (void)state;
+    struct shop *s = shop_started();
+    shop_hold(s, true);
+    shop_post(s, a_room("den", "there"));
+    shop_wait_held(s);
+    char *title = seen_by_others(s, "SELECT max(title) FROM rooms");
+    shop_hold(s, false);
+    assert_string_equal(title, "there");
+    free(title);
+    shop_free(s);
+}
+
 static void a_change_without_records_is_answered(void **state)
 {
     (void)state;
@@ -404,6 +434,7 @@ int main(int argc, char **argv)
         cmocka_unit_test(of_a_ledger_the_newest_are_loaded),
         cmocka_unit_test(a_row_that_makes_no_sense_stops_the_load),
         cmocka_unit_test(answers_come_in_order_and_are_counted),
+        cmocka_unit_test(an_answer_comes_after_the_commit),
         cmocka_unit_test(a_change_without_records_is_answered),
         cmocka_unit_test(stop_writes_what_waits),
         cmocka_unit_test(opened_and_closed_without_a_thread),
