@@ -245,8 +245,7 @@ static void garbage_in_the_header_is_refused(void **state)
         "{'alg':'HS256','crit':[]}",
         "{'alg':'HS256','b64':false,'crit':['b64']}",
         " {'alg':'HS256'}",
-        "{'alg':'HS256','typ':5,'kid':{'a':[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[]]]]]]]]]]]]]]]]]]]]]]]"
-        "]]]]]]]]]]}}",
+        "{'alg':'HS256','typ':'JWE'}",
     };
     for (size_t n = 0; n < sizeof headers / sizeof headers[0]; n++)
         EXPECT_REFUSED(by_secret, forge(&hs, headers[n], "{'sub':'alice'}"), "");
