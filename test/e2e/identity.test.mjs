@@ -140,6 +140,26 @@ test('a room is full of users, not of tabs', async (t) => {
     await (await connectAgain(t, server, bob)).join('lobby');
 });
 
+test('merged notices tell of users, not of tabs', async (t) => {
+    const server = await startServer(t, ['--notice-limit', '1']);
+    const { alice, bob, carol, dave } = await people(t, server, 'alice', 'bob', 'carol', 'dave');
+    for (const one of [alice, bob]) await one.join('lobby');
+    const tabs = [carol, await connectAgain(t, server, carol), dave, await connectAgain(t, server, dave)];
+    for (const tab of tabs) await tab.join('lobby');
+    const joined = [];
+    let last;
+    while (!joined.includes('dave')) {
+        last = await alice.next({ type: 'presence', room: 'lobby' });
+        joined.push(...last.joined);
+    }
+    assert.deepEqual(joined.filter((name) => name !== 'bob').sort(), ['carol', 'dave']);
+    assert.equal(last.count, 4);
+    for (const tab of tabs.slice(0, 3)) await tab.close(); // carol is gone, dave is not
+    last = await alice.next({ type: 'presence', room: 'lobby' });
+    assert.deepEqual(last.left, ['carol']);
+    assert.equal(last.count, 3);
+});
+
 /* Names */
 
 test('names that look alike count as equal', async (t) => {

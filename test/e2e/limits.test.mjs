@@ -4,9 +4,12 @@
  * machine does not matter: bursts that are used up at once, and rates that fill up within hours or at once.
  */
 import assert from 'node:assert/strict';
+import { writeFileSync } from 'node:fs';
+import path from 'node:path';
 import { test } from 'node:test';
 import { connect, connectAgain, people, refusal, turnedAway } from './support/client.mjs';
-import { startServer } from './support/server.mjs';
+import { rawPeer } from './support/raw.mjs';
+import { folder, freePort, startServer } from './support/server.mjs';
 import { Issuer } from './support/tokens.mjs';
 import { DEADLINE, until } from './support/wait.mjs';
 
@@ -158,6 +161,34 @@ test('X-Forwarded-For counts only from a trusted proxy', async (t) => {
     });
     await connect(t, nets, { headers: { 'X-Forwarded-For': '2001:db8::1' } });
     await turnedAway(t, nets, 4010, 'rate_limited', { headers: { 'X-Forwarded-For': '2001:db8:0::1' } });
+});
+
+test('a proxy on a Unix socket may be trusted as well', async (t) => {
+    const socket = path.join(folder(), 'hubbub.sock');
+    const port = await freePort();
+    const server = await startServer(t, [`--listen=unix:${socket}`, `--listen=127.0.0.1:${port}`, '--trusted-proxy', 'unix',
+        '--connections-per-address', '1'], { port });
+    const from = async (address) => {
+        const peer = await rawPeer(t, { where: { path: socket } });
+        await peer.handshake('/ws', { 'Sec-WebSocket-Protocol': 'hubbub.v1', 'X-Forwarded-For': address });
+        return peer;
+    };
+    await (await from('203.0.113.7')).nextJson({ type: 'welcome' });
+    assert.equal(await (await from('203.0.113.7')).closeCode(), 4010);
+    await (await from('203.0.113.8')).nextJson({ type: 'welcome' });
+    assert.equal(await server.metric('hubbub_limited_address_total'), 1);
+});
+
+test('rates can be changed while the server runs', async (t) => {
+    const file = path.join(folder(), 'hubbub.ini');
+    writeFileSync(file, 'creates-per-hour = 1\n');
+    const server = await startServer(t, ['--rate-limits', '--config', file]);
+    const alice = await connect(t, server, { username: 'alice' });
+    await alice.ok('create', { room: 'one' });
+    await alice.refused('rate_limited', 'create', { room: 'two' });
+    writeFileSync(file, 'creates-per-hour = 0\n');
+    server.signal('SIGHUP');
+    await until(async () => (await alice.request('create', { room: 'two' })).type === 'ok', 'no limit', DEADLINE, 400);
 });
 
 test('moderators are exempt from the rate of messages in their room, operators from all', async (t) => {

@@ -3,9 +3,11 @@
  * later, and to what the others see.
  */
 import assert from 'node:assert/strict';
+import { writeFileSync } from 'node:fs';
+import path from 'node:path';
 import { test } from 'node:test';
-import { connect, connectAgain, people, turnedAway } from './support/client.mjs';
-import { startServer } from './support/server.mjs';
+import { connect, connectAgain, turnedAway } from './support/client.mjs';
+import { folder, startServer } from './support/server.mjs';
 import { Issuer } from './support/tokens.mjs';
 import { until } from './support/wait.mjs';
 
@@ -516,12 +518,21 @@ test('an operator may do all of it anywhere', async (t) => {
     await carol.refused('muted', 'message', { content: 'x' });
 });
 
-test('operators are named when the server starts, and on SIGHUP', async (t) => {
-    const { server } = await run(t);
-    const guest = await connect(t, server, { username: 'bob' });
-    await guest.refused('forbidden', 'notice', { content: 'x' });
-    const next = await startServer(t, ['--admin', guest.welcome.userId, '--admin', 'somebody else']);
-    assert.ok(!(await connect(t, next, { username: 'bob' })).welcome.operator, 'a name is no identity');
+test('operators are named by userId when the server starts, and on SIGHUP', async (t) => {
+    const issuer = new Issuer();
+    const file = path.join(folder(), 'hubbub.ini');
+    writeFileSync(file, 'admin = root, alice\n');
+    const server = await startServer(t, ['--config', file, ...issuer.args]);
+    const root = await connect(t, server, { token: issuer.token('root') });
+    const bob = await connect(t, server, { token: issuer.token('bob') });
+    assert.ok(!(await connect(t, server, { username: 'root' })).welcome.operator, 'a name is no identity');
+    assert.equal((await connect(t, server, { token: issuer.token('alice') })).welcome.operator, true);
+    await root.ok('notice', { content: 'x' });
+    await bob.refused('forbidden', 'notice', { content: 'x' });
+    writeFileSync(file, 'admin = bob\n');
+    server.signal('SIGHUP');
+    await until(async () => (await bob.request('notice', { content: 'x' })).type === 'ok', 'bob to be an operator');
+    await root.refused('forbidden', 'notice', { content: 'x' });
 });
 
 test('a ban from the server: 4003 for every connection, and at every return', async (t) => {

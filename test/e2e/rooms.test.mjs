@@ -2,9 +2,12 @@
  * Rooms that people run, over the wire: made and kept, their settings, who sees them, who gets in.
  */
 import assert from 'node:assert/strict';
+import { writeFileSync } from 'node:fs';
+import path from 'node:path';
 import { test } from 'node:test';
 import { bearing, connect, connectAgain, people } from './support/client.mjs';
-import { startServer } from './support/server.mjs';
+import { folder, startServer } from './support/server.mjs';
+import { until } from './support/wait.mjs';
 
 const roomsOf = async (asker, fields) => (await asker.ok('rooms', fields)).rooms;
 const namesOf = async (asker) => (await roomsOf(asker)).map((row) => row.room).sort();
@@ -231,6 +234,29 @@ test('--no-open-rooms: only what was created can be joined', async (t) => {
     await bob.join('open');
     const late = await connect(t, server, { username: 'carol', room: 'elsewhere' });
     await late.told('no_such_room');
+});
+
+test('the server holds so many rooms, kept ones too', async (t) => {
+    const server = await startServer(t, ['--max-rooms', '2']);
+    const alice = await connect(t, server, { username: 'alice' });
+    await alice.join('open');
+    await alice.ok('create', { room: 'kept' });
+    await alice.refused('room_limit', 'create', { room: 'one more' });
+    await alice.refused('room_limit', 'join', { room: 'one more', stay: true });
+    await alice.join('kept');
+    await alice.ok('destroy', { room: 'kept' });
+    await alice.ok('create', { room: 'one more' });
+});
+
+test('open rooms may be allowed and forbidden while the server runs', async (t) => {
+    const file = path.join(folder(), 'hubbub.ini');
+    writeFileSync(file, 'open-rooms = no\n');
+    const server = await startServer(t, ['--config', file]);
+    const alice = await connect(t, server, { username: 'alice' });
+    await alice.refused('no_such_room', 'join', { room: 'open' });
+    writeFileSync(file, 'open-rooms = yes\n');
+    server.signal('SIGHUP');
+    await until(async () => (await alice.request('join', { room: 'open' })).type === 'ok', 'open rooms');
 });
 
 /* Who gets in */
