@@ -37,30 +37,31 @@
         4029: { least: 10 },
     };
 
-    // Methods that are no more than a request: its type, then the fields that are given by position.
-    // An object among the arguments brings further fields: ban('lobby', 'mallory', { seconds: 600 }).
+    // Methods that are no more than a request of that type: the fields that are given by position. An object
+    // among the arguments brings further fields: ban('lobby', 'mallory', { seconds: 600 }).
     const REQUESTS = {
-        list: ['rooms', 'query', 'cursor'],
-        members: ['members', 'room'],
-        create: ['create', 'room'],
-        update: ['update', 'room'],
-        settings: ['settings', 'room'],
-        destroy: ['destroy', 'room', 'reason'],
-        invite: ['invite', 'room', 'user'],
-        add: ['add', 'room', 'user'],
-        remove: ['remove', 'room', 'user'],
-        kick: ['kick', 'room', 'user', 'reason'],
-        ban: ['ban', 'room', 'user', 'reason', 'seconds'],
-        unban: ['unban', 'room', 'user', 'reason'],
-        mute: ['mute', 'room', 'user', 'reason', 'seconds'],
-        unmute: ['unmute', 'room', 'user', 'reason'],
-        role: ['role', 'room', 'user', 'role'],
-        deleteMessage: ['delete', 'room', 'seq', 'reason'],
-        ledger: ['ledger', 'room', 'limit', 'before'],
-        undo: ['undo', 'room', 'entry'],
-        why: ['why', 'room'],
-        notice: ['notice', 'content', 'room'],
+        list: 'query cursor',
+        members: 'room',
+        create: 'room',
+        update: 'room',
+        settings: 'room',
+        destroy: 'room reason',
+        invite: 'room user',
+        add: 'room user',
+        remove: 'room user',
+        role: 'room user role',
+        kick: 'room user reason',
+        ban: 'room user reason seconds',
+        unban: 'room user reason',
+        mute: 'room user reason seconds',
+        unmute: 'room user reason',
+        deleteMessage: 'room seq reason',
+        ledger: 'room limit before',
+        undo: 'room entry',
+        why: 'room',
+        notice: 'content room',
     };
+    const TYPES = { list: 'rooms', deleteMessage: 'delete' }; // those that cannot go by their type
 
     const SETTINGS = ['title', 'topic', 'visibility', 'maxUsers', 'slowMode', 'hasPassword', 'kept'];
 
@@ -737,10 +738,11 @@
         }
     }
 
-    for (const [name, [type, ...fields]] of Object.entries(REQUESTS)) {
+    for (const [name, fields] of Object.entries(REQUESTS)) {
+        const names = fields.split(' ');
         Hubbub.prototype[name] = function (...values) {
-            const given = values.map((value, at) => (typeof value === 'object' ? value : { [fields[at]]: value }));
-            return this.request(type, Object.assign({}, ...given));
+            const given = values.map((value, at) => (typeof value === 'object' ? value : { [names[at]]: value }));
+            return this.request(TYPES[name] || name, Object.assign({}, ...given));
         };
     }
 
