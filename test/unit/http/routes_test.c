@@ -24,6 +24,8 @@ struct person {
 
 static struct relay *relay;
 static struct hub *hub;
+static struct identities *identities;
+static struct limits *limits;
 static struct http *http;
 static struct person alice, bob;
 static struct http_response r; // to the latest request
@@ -36,7 +38,7 @@ static void post(struct event *e)
 static void person_init(struct person *p, const char *name)
 {
     outbox_init(&p->outbox, NULL, NULL, NULL, 1000, 0);
-    p->session = session_new(DIALECT_FULL, name, &p->outbox);
+    p->session = session_new(DIALECT_FULL, name, name, &p->outbox); // the user id is the name
     strcpy(p->id, p->session->id);
     struct event *e = event_new(EVENT_REGISTER);
     e->session = p->session;
@@ -61,7 +63,8 @@ static int open_house(void **state)
                                       .settings = {.max_per_room = 2,
                                                    .max_rooms = 3,
                                                    .max_rooms_per_client = 2,
-                                                   .notice_limit = 10},
+                                                   .notice_limit = 10,
+                                                   .open_rooms = true},
                                       .node = "test",
                                       .version = "0",
                                       .max_message = 4096,
@@ -69,8 +72,12 @@ static int open_house(void **state)
                                       .ping_period = NS_PER_S};
     hub = hub_new(&config);
     assert_int_equal(hub_start(hub), 0);
-    http = http_new(hub, relay, &(struct http_settings){0}, why, sizeof(why));
+    identities = identities_new(&(struct identity_config){.mode = AUTH_BOTH}, why, sizeof(why));
+    assert_non_null(identities);
+    limits = limits_new(&(struct limits_config){.enabled = false});
+    http = http_new(hub, relay, identities, NULL, &(struct http_settings){0}, why, sizeof(why));
     assert_non_null(http);
+    http_use_limits(http, limits);
     person_init(&alice, "alice");
     person_init(&bob, "bob");
     assert_int_equal(hub_fence(hub), 0);
@@ -88,6 +95,8 @@ static int close_house(void **state)
     outbox_fini(&alice.outbox);
     outbox_fini(&bob.outbox);
     http_free(http);
+    limits_free(limits);
+    identities_free(identities);
     hub_free(hub);
     relay_free(relay);
     thread_end_all();
@@ -100,6 +109,7 @@ static int close_house(void **state)
 struct ask {
     enum http_method method;
     const char *path, *arg, *arg2, *accept_encoding, *if_none_match, *body;
+    const char *authorization, *cookie;
     bool too_large, malformed;
 };
 
@@ -116,6 +126,8 @@ static int ask(struct ask a)
                              .host = copy("chat.example"),
                              .accept_encoding = copy(a.accept_encoding),
                              .if_none_match = copy(a.if_none_match),
+                             .authorization = copy(a.authorization),
+                             .cookie = copy(a.cookie),
                              .body_too_large = a.too_large,
                              .malformed = a.malformed};
     if (a.body != NULL)
@@ -317,6 +329,141 @@ static void a_hub_that_has_stopped_is_unavailable(void **state)
     assert_problem("unavailable");
 }
 
+/* ---- who asks ------------------------------------------------------------------------------------- */
+
+/* A kept room of alice's, who is not in it. */
+static void create(const char *room, enum visibility visibility, const char *password)
+{
+    struct request q = {.type = REQUEST_CREATE};
+    struct buf answer = BUF_INIT;
+    strcpy(q.room, room);
+    q.args = xcalloc(1, sizeof(*q.args));
+    q.args->given = ROOM_VISIBILITY | (password != NULL ? (unsigned)ROOM_PASSWORD : 0);
+    q.args->visibility = visibility;
+    if (password != NULL) {
+        char hash[PASSWORD_HASH_MAX];
+        assert_true(password_hash(password, hash));
+        q.args->password_hash = xstrdup(hash);
+    }
+    assert_int_equal(hub_call(hub, alice.id, &q, &answer), 0);
+    assert_non_null(strstr(answer.data, "\"ok\""));
+    buf_fini(&answer);
+}
+
+static void lists_are_for_whoever_shows_a_token(void **state)
+{
+    (void)state;
+    create("attic", VISIBILITY_PRIVATE, NULL);
+    assert_int_equal(call("/join-room", &alice, "attic"), 200);
+    char *token = identities_make_token(identities, "alice", "alice", NULL, 3600);
+    char header_value[1024], cookie[1024], arg[1024];
+    snprintf(header_value, sizeof(header_value), "Bearer %s", token);
+    snprintf(cookie, sizeof(cookie), "a=1; hubbub_session=%s", token);
+    snprintf(arg, sizeof(arg), "token=%s", token);
+    free(token);
+
+    assert_int_equal(GET("/rooms"), 200);
+    assert_false(body_has("attic"));
+    assert_int_equal(GET("/members", .arg = "room=attic"), 404);
+    assert_int_equal(GET("/rooms", .authorization = header_value), 200);
+    assert_true(body_has("\"attic\""));
+    assert_int_equal(GET("/rooms", .cookie = cookie), 200);
+    assert_true(body_has("\"attic\""));
+    assert_int_equal(GET("/rooms", .arg = arg), 200);
+    assert_true(body_has("\"attic\""));
+    assert_int_equal(GET("/members", .arg = "room=attic", .authorization = header_value), 200);
+    assert_true(body_has("\"alice\""));
+}
+
+static void a_guest_is_somebody_too(void **state)
+{
+    (void)state;
+    struct identity guest;
+    identity_new_guest(&guest);
+    create("attic", VISIBILITY_PRIVATE, NULL);
+    char *token = identities_guest_token(identities, guest.user_id, "carol");
+    char header_value[1024];
+    snprintf(header_value, sizeof(header_value), "Bearer %s", token);
+    free(token);
+    assert_int_equal(GET("/rooms", .authorization = header_value), 200);
+    assert_false(body_has("attic"));
+}
+
+static void a_bad_token_is_refused(void **state)
+{
+    (void)state;
+    int64_t before = metric_read(METRIC_AUTH_FAILED);
+    assert_int_equal(GET("/rooms", .authorization = "Bearer nonsense"), 401);
+    assert_problem("not_authenticated");
+    assert_string_equal(header("WWW-Authenticate"), "Bearer");
+    assert_int_equal(GET("/members", .arg = "room=lobby", .cookie = "hubbub_session=x"), 401);
+    assert_problem("not_authenticated");
+    assert_int_equal(metric_read(METRIC_AUTH_FAILED), before + 2);
+    assert_int_equal(GET("/rooms", .authorization = "Basic YTpi"), 200); // meant for a proxy
+}
+
+static void where_guests_may_not_in_they_may_not_look_either(void **state)
+{
+    (void)state;
+    char why[256];
+    struct identities *strict =
+        identities_new(&(struct identity_config){.mode = AUTH_TOKEN}, why, sizeof(why));
+    assert_non_null(strict);
+    http->identities = strict;
+    int rooms = GET("/rooms"), members = GET("/members", .arg = "room=lobby");
+    char *token = identities_make_token(strict, "alice", "alice", NULL, 3600);
+    char header_value[1024];
+    snprintf(header_value, sizeof(header_value), "Bearer %s", token);
+    free(token);
+    int known = GET("/rooms", .authorization = header_value);
+    http->identities = identities;
+    identities_free(strict);
+    assert_int_equal(rooms, 401);
+    assert_int_equal(members, 401);
+    assert_int_equal(known, 200);
+}
+
+/* ---- passwords and rates of calls ----------------------------------------------------------------- */
+
+static int join_with(const struct person *p, const char *room, const char *password)
+{
+    char body[512];
+    snprintf(body, sizeof(body), "{\"session\":\"%s\",\"room\":\"%s\",\"password\":\"%s\"}", p->id,
+             room, password);
+    return ASK(.method = HTTP_POST, .path = "/join-room", .body = body);
+}
+
+static void a_password_opens_a_room(void **state)
+{
+    (void)state;
+    create("club", VISIBILITY_RESTRICTED, "open sesame");
+    assert_int_equal(call("/join-room", &bob, "club"), 403);
+    assert_problem("wrong_password");
+    assert_int_equal(join_with(&bob, "club", "sesame"), 403);
+    assert_problem("wrong_password");
+    assert_int_equal(join_with(&bob, "club", "open sesame"), 200);
+    assert_int_equal(join_with(&alice, "club", "never mind"), 200); // a member needs none
+    assert_int_equal(join_with(&bob, "lobby", "never mind"), 200);  // and a room without one, too
+}
+
+static void calls_count_against_the_rates_of_the_user(void **state)
+{
+    (void)state;
+    static const struct limits_config strict = {.enabled = true, .joins_per_minute = 2};
+    int64_t before = metric_read(METRIC_LIMITED_JOINS);
+    limits_configure(limits, &strict);
+    for (int i = 0; i < 2; i++) {
+        assert_int_equal(call("/join-room", &alice, "lobby"), 200);
+        assert_int_equal(call("/leave-room", &alice, "lobby"), 200);
+    }
+    assert_int_equal(call("/join-room", &alice, "lobby"), 429);
+    assert_problem("rate_limited");
+    assert_true(atoi(header("Retry-After")) >= 1 && atoi(header("Retry-After")) <= 30);
+    assert_int_equal(metric_read(METRIC_LIMITED_JOINS), before + 1);
+    assert_int_equal(call("/join-room", &bob, "lobby"), 200);
+    assert_int_equal(call("/leave-room", &alice, "lobby"), 409); // another rate
+}
+
 /* ---- health and metrics --------------------------------------------------------------------------- */
 
 static void health_is_ok_until_the_drain(void **state)
@@ -442,7 +589,12 @@ static void the_page_has_several_addresses(void **state)
         assert_string_equal(header("Cache-Control"), "no-cache");
         assert_string_equal(header("X-Content-Type-Options"), "nosniff");
         assert_string_equal(header("Referrer-Policy"), "no-referrer");
-        assert_non_null(strstr(header("Content-Security-Policy"), "default-src 'self'"));
+        const char *policy = header("Content-Security-Policy");
+        assert_non_null(strstr(policy, "default-src 'self'"));
+        assert_non_null(strstr(policy, "script-src 'self';")); // and nothing inline
+        assert_non_null(strstr(policy, "style-src 'self';"));
+        assert_null(strstr(policy, "unsafe"));
+        assert_non_null(strstr(header("Permissions-Policy"), "camera=()"));
     }
 }
 
@@ -604,7 +756,7 @@ static void without_its_files_it_does_not_begin(void **state)
     (void)state;
     char why[256] = "";
     struct http_settings settings = {.web = "/nonexistent"};
-    assert_null(http_new(hub, relay, &settings, why, sizeof(why)));
+    assert_null(http_new(hub, relay, identities, NULL, &settings, why, sizeof(why)));
     assert_non_null(strstr(why, "/nonexistent"));
 }
 
@@ -621,6 +773,12 @@ int main(int argc, char **argv)
         IN_HOUSE(sessions_that_are_not_there_cannot_join),
         IN_HOUSE(bodies_that_are_no_call_are_refused),
         IN_HOUSE(a_hub_that_has_stopped_is_unavailable),
+        IN_HOUSE(lists_are_for_whoever_shows_a_token),
+        IN_HOUSE(a_guest_is_somebody_too),
+        IN_HOUSE(a_bad_token_is_refused),
+        IN_HOUSE(where_guests_may_not_in_they_may_not_look_either),
+        IN_HOUSE(a_password_opens_a_room),
+        IN_HOUSE(calls_count_against_the_rates_of_the_user),
         IN_HOUSE(health_is_ok_until_the_drain),
         IN_HOUSE(every_metric_is_shown),
         IN_HOUSE(a_websocket_wants_an_upgrade),
