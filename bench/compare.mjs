@@ -3,11 +3,12 @@
 //
 //   node bench/compare.mjs [--rounds 3] [--only ROW,…] [--servers hubbub,tuned,go,bare]
 //                          [--quick] [--duration SECONDS] [--json FILE] [--list]
+//                          [--before FILE]    another build of hubbub, to see what a change costs
 //
 // Exit code 1 when a run of hubbub failed its verification.
 
-import { spawn } from 'node:child_process';
-import { existsSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { spawn, spawnSync } from 'node:child_process';
+import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { createConnection, createServer } from 'node:net';
 import { availableParallelism, cpus, release, tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
@@ -25,17 +26,27 @@ const { values: opt } = parseArgs({
     servers: { type: 'string', default: 'bare,tuned,go,hubbub' },
     quick: { type: 'boolean', default: false },
     json: { type: 'string' },
+    before: { type: 'string' },
     list: { type: 'boolean', default: false },
   },
 });
 if (opt.quick) Object.assign(opt, { rounds: '1', duration: '1.5' });
+if (opt.before) opt.servers += ',before';
 
 const servers = {
   bare: { title: 'bare', program: built('release/bench/peer-bare', 'release/peer-bare'), args: [] },
   tuned: { title: 'Go tuned', program: built('peer-go'), args: ['-mode', 'tuned'] },
   go: { title: 'Go', program: built('peer-go'), args: ['-mode', 'plain'] },
-  hubbub: { title: 'hubbub', program: built('release/hubbub'), args: ['--log-level', 'warn'] },
+  hubbub: { title: 'hubbub', program: built('release/hubbub') },
+  before: { title: 'before', program: opt.before },
 };
+// As it is run by default, but for the limits on how fast one may be: the load is faster on purpose. An older
+// build has neither.
+const data = mkdtempSync(join(tmpdir(), 'hubbub-bench-'));
+for (const server of [servers.hubbub, servers.before].filter(s => s.program)) {
+  const known = spawnSync(server.program, ['--help']).stdout.includes('rate-limits');
+  server.args = ['--log-level', 'warn', ...known ? ['--no-rate-limits', '--data', data] : []];
+}
 const bench = built('release/hubbub-bench');
 
 // A figure: title, key in the bench's JSON, factor and digits for print, whether more is better.
@@ -84,7 +95,10 @@ const faults = ['lost', 'duplicate', 'reordered', 'damaged', 'wrong', 'errors', 
 // ---- running ------------------------------------------------------------------------------------
 
 const children = new Set();
-process.on('exit', () => children.forEach(c => c.kill('SIGKILL')));
+process.on('exit', () => {
+  children.forEach(c => c.kill('SIGKILL'));
+  rmSync(data, { recursive: true, force: true });
+});
 for (const signal of ['SIGINT', 'SIGTERM']) process.on(signal, () => process.exit(130));
 
 // With two cores or more, server and load may be kept apart: the load has the last core.
