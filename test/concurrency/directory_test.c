@@ -1,9 +1,10 @@
-/* The directory: the hub adds and removes rooms and sessions while others read it without asking. What
+/* The directory: the hub adds and removes rooms, users and sessions while others read it without asking. What
  * a reader finds is whole, as long as its read section lasts, and who never leaves is always found. */
 #include "helpers.h"
 
 #include <hubbub/hub.h>
 #include <hubbub/listing.h>
+#include <hubbub/lookalike.h>
 #include <hubbub/metrics.h>
 #include <hubbub/outbox.h>
 #include <stdio.h>
@@ -13,7 +14,7 @@
 enum {
     READERS = 3,
     POSTERS = 2,
-    EACH = 40,     /* sessions of a poster */
+    EACH = 40,     /* sessions of a poster, two of a user */
     STAYING = 300, /* rooms that are always there: more than one page */
     PASSING = 50,
     ROUNDS = 20000 / SLOWER,
@@ -35,14 +36,23 @@ static void on_released(void *owner)
     ADD(released, 1);
 }
 
-static struct session *enter(const char *name)
+static struct session *enter_as(const char *user_id, const char *name)
 {
-    struct session *s = session_new(DIALECT_CLASSIC, name, &sink);
+    struct session *s = session_new(DIALECT_CLASSIC, user_id, name, &sink);
     s->released = on_released;
     struct event *e = event_new(EVENT_REGISTER);
     e->session = s;
     hub_post(hub, &e, DEADLINE_NEVER);
     return s;
+}
+
+/* Somebody new each time. */
+static struct session *enter(const char *name)
+{
+    static uint32_t n;
+    char user_id[USER_ID_MAX + 1];
+    snprintf(user_id, sizeof(user_id), "u%u", ADD(n, 1));
+    return enter_as(user_id, name);
 }
 
 static void leave(struct session *s)
@@ -65,19 +75,21 @@ static void join(struct session *s, const char *room, bool stay)
 struct poster {
     struct thread *thread;
     struct session *sessions[EACH];
-    uint32_t seed, made;
+    uint32_t number, seed, made;
 };
 
 static void come_and_go(void *arg)
 {
     struct poster *p = arg;
     for (int i = 0; i < ROUNDS; i++) {
-        struct session **s = &p->sessions[dice(&p->seed) % EACH];
+        uint32_t which = dice(&p->seed) % EACH;
+        struct session **s = &p->sessions[which];
+        char room[16], user_id[16];
         if (*s == NULL) {
-            *s = enter("bob");
+            snprintf(user_id, sizeof(user_id), "b%u-%u", p->number, which / 2);
+            *s = enter_as(user_id, "bob");
             p->made++;
         }
-        char room[16];
         snprintf(room, sizeof(room), "passing-%u", dice(&p->seed) % PASSING);
         join(*s, room, dice(&p->seed) % 2 == 0);
         if (dice(&p->seed) % 3 == 0) {
@@ -114,8 +126,14 @@ static bool look_at(void *arg, struct room *r)
     cds_list_for_each_entry_rcu(m, &r->list, node)
     {
         RCU_FOUND(); // it may have come since the last
-        if (m->session->magic != SESSION_MAGIC || !is_name(m->session->username) ||
-            strlen(m->session->id) != SESSION_ID_MAX)
+        const struct user *u = m->session->user;
+        const struct room *only = rcu_dereference(m->session->only);
+        if (m->session->magic != SESSION_MAGIC || strlen(m->session->id) != SESSION_ID_MAX)
+            me->broken++;
+        if (u->magic != USER_MAGIC || !is_name(u->username) ||
+            strcmp(u->id, m->session->user_id) != 0)
+            me->broken++;
+        if (only != NULL && only->magic != ROOM_MAGIC)
             me->broken++;
     }
     return true;
@@ -123,10 +141,11 @@ static bool look_at(void *arg, struct room *r)
 
 static void find(struct reader *me, const struct directory *d)
 {
-    char name[16], copy[NAME_MAX_BYTES + 1] = "";
+    char name[16], key[LOOKALIKE_MAX + 1];
     rcu_read_lock();
     if (directory_find_session(d, anchor->id) != anchor ||
-        directory_find_name(d, "anchor") != anchor)
+        directory_find_user(d, "anchor's") != anchor->user ||
+        directory_find_key(d, anchor->user->key) != anchor->user)
         me->lost++;
     snprintf(name, sizeof(name), "staying-%03u", dice(&me->seed) % STAYING);
     const struct room *r = directory_find_room(d, name);
@@ -135,16 +154,10 @@ static void find(struct reader *me, const struct directory *d)
     else if (strcmp(r->name, name) != 0 || r->magic != ROOM_MAGIC)
         me->broken++;
     snprintf(name, sizeof(name), "bob-%u", 2 + dice(&me->seed) % EACH);
-    const struct session *s = directory_find_name(d, name);
-    if (s != NULL) {
-        if (s->magic != SESSION_MAGIC || strcmp(s->username, name) != 0)
-            me->broken++;
-        const struct room *only = rcu_dereference(s->only);
-        if (only != NULL)
-            strcpy(copy, only->name);
-        if (copy[0] != '\0' && strncmp(copy, "passing-", 8) != 0)
-            me->broken++;
-    }
+    lookalike_key(name, key);
+    const struct user *u = directory_find_key(d, key);
+    if (u != NULL && (u->magic != USER_MAGIC || strcmp(u->username, name) != 0))
+        me->broken++;
     directory_each_room(d, look_at, me);
     rcu_read_unlock();
 }
@@ -161,26 +174,28 @@ static uint32_t count(const char *text, const char *piece)
 
 static void list(struct reader *me, const struct directory *d, struct buf *text)
 {
+    static const struct asker the_anchor = {.user_id = "anchor's"};
     char name[16];
     snprintf(name, sizeof(name), "staying-%03u", dice(&me->seed) % STAYING);
     buf_clear(text);
-    if (listing_members(d, text, false, NULL, name) != 0)
+    if (listing_members(d, text, false, NULL, &the_anchor, name) != 0)
         me->lost++;
     else if (count(text->data, "\"username\":\"anchor\"") != 1)
         me->broken++;
     snprintf(name, sizeof(name), "passing-%u", dice(&me->seed) % PASSING);
     buf_clear(text);
-    if (listing_members(d, text, false, NULL, name) == 0 && strstr(text->data, "anchor") != NULL)
+    if (listing_members(d, text, false, NULL, NULL, name) == 0 &&
+        strstr(text->data, "anchor") != NULL)
         me->broken++;
 
     /* Rooms come and go, but a page behind them is always the same. */
     buf_clear(text);
-    listing_rooms(d, text, false, NULL, NULL, "q", 0);
+    listing_rooms(d, text, false, NULL, &the_anchor, NULL, "q", 0);
     if (count(text->data, "{\"room\":\"staying-") != LISTING_ROOMS_PAGE ||
         strstr(text->data, "\"cursor\":\"staying-099\"") == NULL)
         me->lost++;
     buf_clear(text);
-    listing_rooms(d, text, false, NULL, "passing", NULL, 0);
+    listing_rooms(d, text, false, NULL, NULL, "passing", NULL, 0);
     if (count(text->data, "{\"room\":") > PASSING || count(text->data, "\"members\":0") > 0)
         me->broken++;
 }
@@ -210,13 +225,16 @@ static void begin(void)
     hub = hub_new(&(struct hub_config){
         .inbox = 256,
         .relay = relay,
-        .settings = {.max_rooms = 10000, .max_rooms_per_client = 1000, .notice_limit = 10},
+        .settings = {.max_rooms = 10000,
+                     .max_rooms_per_client = 1000,
+                     .notice_limit = 10,
+                     .open_rooms = true},
         .node = "",
         .version = "",
         .send_queue = 256,
     });
     assert_int_equal(hub_start(hub), 0);
-    anchor = enter("anchor");
+    anchor = enter_as("anchor's", "anchor");
     for (int i = 0; i < STAYING; i++) {
         char room[16];
         snprintf(room, sizeof(room), "staying-%03d", i);
@@ -235,6 +253,7 @@ static void end(uint32_t sessions)
     relay_free(relay);
     outbox_fini(&sink);
     assert_int_equal(metric_read(METRIC_SESSIONS), 0);
+    assert_int_equal(metric_read(METRIC_USERS), 0);
     assert_int_equal(metric_read(METRIC_ROOMS), 0);
     assert_int_equal(metric_read(METRIC_MEMBERS), 0);
 }
@@ -251,7 +270,7 @@ static void readers_find_whole_things(void **state)
         readers[i].thread = start_thread(read_on, &readers[i]);
     }
     for (uint32_t i = 0; i < POSTERS; i++) {
-        posters[i] = (struct poster){.seed = 77 * i + 1};
+        posters[i] = (struct poster){.number = i, .seed = 77 * i + 1};
         posters[i].thread = start_thread(come_and_go, &posters[i]);
     }
     for (int i = 0; i < POSTERS; i++) {

@@ -24,6 +24,7 @@ static struct relay *relay;
 static struct hub *hub;
 static struct net *net;
 static struct http *http;
+static struct identities *identities;
 static struct clients *clients;
 static struct listener *listener;
 static int port;
@@ -37,10 +38,13 @@ static void put_together(uint32_t send_queue, size_t socket_buffer)
         fail_msg("%s", why);
     port = listener_port(listener);
     relay = relay_new(2);
+    identities = identities_new(&(struct identity_config){.mode = AUTH_GUEST}, why, sizeof(why));
+    assert_non_null(identities);
     hub = hub_new(&(struct hub_config){
         .inbox = 512,
         .relay = relay,
-        .settings = {.max_rooms = 1000, .max_rooms_per_client = 10, .notice_limit = 50},
+        .settings =
+            {.max_rooms = 1000, .max_rooms_per_client = 10, .notice_limit = 50, .open_rooms = true},
         .node = "here",
         .version = "0",
         .max_message = 4096,
@@ -51,7 +55,7 @@ static void put_together(uint32_t send_queue, size_t socket_buffer)
     net = net_new(&(struct net_config){
         .shards = 4, .max_message = 4096, .close_wait = NS_PER_S, .upgrade = clients_upgrade});
     assert_non_null(net);
-    http = http_new(hub, relay, &(struct http_settings){0}, why, sizeof(why));
+    http = http_new(hub, relay, identities, NULL, &(struct http_settings){0}, why, sizeof(why));
     assert_non_null(http);
     clients = clients_new(&(struct clients_config){
         .net = net,
@@ -67,10 +71,12 @@ static void put_together(uint32_t send_queue, size_t socket_buffer)
         .handshake_wait = 20 * NS_PER_S,
         .idle_wait = 20 * NS_PER_S,
         .close_wait = NS_PER_S,
+        .identities = identities,
         .serve = http_serve,
         .admit = http_admit,
         .arg = http,
     });
+    http_use_limits(http, clients_limits(clients));
     assert_int_equal(listener_start(listener, clients_accept, clients), 0);
 }
 
@@ -88,9 +94,11 @@ static void take_apart(void)
     thread_end_all();
     rcu_barrier();
     hub_free(hub);
+    identities_free(identities);
     relay_free(relay);
     assert_int_equal(metric_read(METRIC_CONNECTIONS), 0);
     assert_int_equal(metric_read(METRIC_SESSIONS), 0);
+    assert_int_equal(metric_read(METRIC_USERS), 0);
     assert_int_equal(metric_read(METRIC_ROOMS), 0);
     assert_int_equal(metric_read(METRIC_MEMBERS), 0);
 }

@@ -181,7 +181,7 @@ void join_too(struct probe *p, const char *room, const char *id)
     post(p->stage, e);
 }
 
-void leave(struct probe *p, const char *room, const char *id)
+void part(struct probe *p, const char *room, const char *id)
 {
     post(p->stage, request(p, REQUEST_LEAVE, room, id));
 }

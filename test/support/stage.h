@@ -62,7 +62,7 @@ const char *probe_name(const struct probe *p); /* as the hub made it unique */
 /* What members ask for. room NULL: none given; id NULL: no reply wanted. */
 void join(struct probe *p, const char *room, const char *id);
 void join_too(struct probe *p, const char *room, const char *id); /* and stay in the others */
-void leave(struct probe *p, const char *room, const char *id);
+void part(struct probe *p, const char *room, const char *id);
 void say(struct probe *p, const char *room, const char *content, const char *id);
 void type(struct probe *p, const char *room, bool paused, const char *id);
 

@@ -1,6 +1,7 @@
 /* Connections come and go: registration, the welcome, names made unique, and the drain. */
 #include <support/stage.h>
 
+#include <hubbub/lookalike.h>
 #include <hubbub/room.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -16,7 +17,7 @@ static void the_full_dialect_is_welcomed(void **state)
     snprintf(pattern, sizeof(pattern),
              "{'type':'welcome','session':'%s','userId':'%s','username':'alice','node':'here',"
              "'version':'1.2.3','limits':{'maxMessage':4096,'maxRooms':1000,'maxPerRoom':0,"
-             "'sendQueue':256},'pingInterval':30000}",
+             "'sendQueue':256},'pingInterval':30000,'auth':'guest'}",
              alice->id, alice->user_id);
     EXPECT(alice, pattern);
     EXPECT_NOTHING(alice);
@@ -33,6 +34,13 @@ static void the_classic_dialect_is_not(void **state)
     stage_fini(&s);
 }
 
+static const struct user *find_name(const struct directory *d, const char *name)
+{
+    char key[LOOKALIKE_MAX + 1];
+    lookalike_key(name, key);
+    return directory_find_key(d, key);
+}
+
 static void sessions_are_found_by_id_and_name_while_they_last(void **state)
 {
     (void)state;
@@ -43,14 +51,16 @@ static void sessions_are_found_by_id_and_name_while_they_last(void **state)
     hub_fence(s.hub);
     rcu_read_lock();
     assert_ptr_equal(directory_find_session(d, alice->id), alice->session);
-    assert_ptr_equal(directory_find_name(d, "alice"), alice->session);
+    assert_ptr_equal(directory_find_user(d, alice->user_id), alice->session->user);
+    assert_ptr_equal(find_name(d, "alice"), alice->session->user);
     assert_null(directory_find_session(d, "alice"));
     rcu_read_unlock();
     probe_leave(alice);
     hub_fence(s.hub);
     rcu_read_lock();
     assert_null(directory_find_session(d, alice->id));
-    assert_null(directory_find_name(d, "alice"));
+    assert_null(directory_find_user(d, alice->user_id));
+    assert_null(find_name(d, "alice"));
     rcu_read_unlock();
     assert_int_equal(outbox_close_code(&alice->outbox), 1000);
     stage_fini(&s);
@@ -134,7 +144,7 @@ static void suffixes_in_use_are_passed_over(void **state)
     const char *name = probe_name(by_chance);
     EXPECT_MATCH("carol-*", name);
     rcu_read_lock();
-    assert_ptr_equal(directory_find_name(hub_directory(s.hub), name), by_chance->session);
+    assert_ptr_equal(find_name(hub_directory(s.hub), name), by_chance->session->user);
     rcu_read_unlock();
     for (size_t i = 0; i < s.n; i++)
         assert_true(s.probes[i] == by_chance || strcmp(probe_name(s.probes[i]), name) != 0);

@@ -29,13 +29,13 @@ static void everybody_hears_of_a_join(void **state)
     join(alice, "den", NULL);
     snprintf(pattern, sizeof(pattern),
              "{'type':'join','room':'den','username':'alice','content':'alice joined the room',"
-             "'userId':'%s','count':1}",
+             "'userId':'%s','count':1,'role':'owner'}",
              alice->user_id);
     EXPECT(alice, pattern);
     EXPECT_NOTHING(alice); /* without an id the broadcast is the confirmation */
     join(bob, "den", NULL);
-    EXPECT(alice, "{'type':'join','room':'den','username':'bob',*'count':2}");
-    EXPECT(bob, "{'type':'join','room':'den','username':'bob',*'count':2}");
+    EXPECT(alice, "{'type':'join','room':'den','username':'bob',*'count':2,'role':'guest'}");
+    EXPECT(bob, "{'type':'join','room':'den','username':'bob',*'count':2,'role':'guest'}");
     EXPECT_NOTHING(bob);
     stage_fini(&s);
 }
@@ -52,8 +52,10 @@ static void a_join_with_an_id_is_confirmed_first(void **state)
     say(alice, NULL, "two", NULL);
     probe_skip(bob);
     join(bob, "den", "j1");
-    EXPECT(bob, "{'type':'ok','id':'j1','room':'den','seq':2,'epoch':'*','members':2}");
-    EXPECT(bob, "{'type':'join','room':'den','username':'bob',*'count':2}");
+    EXPECT(bob, "{'type':'ok','id':'j1','room':'den','seq':2,'epoch':'*','members':2,"
+                "'title':'','topic':'','visibility':'public','maxUsers':0,'slowMode':0,"
+                "'hasPassword':false,'kept':false,'role':'guest'}");
+    EXPECT(bob, "{'type':'join','room':'den','username':'bob',*'count':2,'role':'guest'}");
     EXPECT_NOTHING(bob); /* nothing of what was said before */
     stage_fini(&s);
 }
@@ -68,7 +70,7 @@ static void entering_twice_changes_nothing(void **state)
     join(alice, "den", NULL);
     EXPECT_NOTHING(alice);
     join(alice, "den", "again");
-    EXPECT(alice, "{'type':'ok','id':'again','room':'den',*'members':1}");
+    EXPECT(alice, "{'type':'ok','id':'again','room':'den',*'members':1,*}");
     EXPECT_NOTHING(alice);
     stage_fini(&s);
 }
@@ -109,7 +111,7 @@ static void the_others_hear_of_a_leave(void **state)
     struct probe *alice = stage_enter(&s, DIALECT_FULL, "alice");
     struct probe *bob = stage_enter(&s, DIALECT_FULL, "bob");
     meet(alice, bob, "den");
-    leave(alice, "den", "l1");
+    part(alice, "den", "l1");
     EXPECT(alice, "{'type':'ok','id':'l1','room':'den'}");
     snprintf(pattern, sizeof(pattern),
              "{'type':'leave','room':'den','username':'alice','content':'alice left the room',"
@@ -117,9 +119,10 @@ static void the_others_hear_of_a_leave(void **state)
              alice->user_id);
     EXPECT(bob, pattern);
     EXPECT_NOTHING(alice);
-    leave(bob, NULL, NULL); /* the only one it is in */
+    EXPECT(bob, "{'type':'moderation',*'username':'bob','by':'server','role':'owner'}");
+    part(bob, NULL, NULL); /* the only one it is in */
     EXPECT_NOTHING(bob);
-    leave(bob, "den", NULL);
+    part(bob, "den", NULL);
     EXPECT(bob, "{'type':'error','code':'not_in_room','message':*,'room':'den'}");
     stage_fini(&s);
 }
@@ -138,7 +141,7 @@ static void a_room_left_empty_is_forgotten(void **state)
     const char *text = probe_next(alice, DEADLINE_NOW);
     snprintf(first, sizeof(first), "%.16s", strstr(text, "\"epoch\":\"") + 9);
     assert_int_equal(metric_read(METRIC_ROOMS), rooms + 1);
-    leave(alice, "den", NULL);
+    part(alice, "den", NULL);
     probe_skip(alice);
     assert_int_equal(metric_read(METRIC_ROOMS), rooms);
     rcu_read_lock();
@@ -147,7 +150,7 @@ static void a_room_left_empty_is_forgotten(void **state)
 
     join(alice, "den", "2");
     text = probe_next(alice, DEADLINE_NOW);
-    EXPECT_MATCH("{'type':'ok','id':'2','room':'den','seq':0,'epoch':'*','members':1}", text);
+    EXPECT_MATCH("{'type':'ok','id':'2','room':'den','seq':0,'epoch':'*','members':1,*}", text);
     snprintf(second, sizeof(second), "%.16s", strstr(text, "\"epoch\":\"") + 9);
     assert_string_not_equal(first, second);
     stage_fini(&s);
@@ -268,7 +271,7 @@ static void one_sees_what_was_said_between_its_join_and_its_leave(void **state)
         say(alice, "den", "before", NULL);
         join(bob, "den", NULL);
         say(alice, "den", "between", NULL);
-        leave(bob, "den", NULL);
+        part(bob, "den", NULL);
         say(alice, "den", "after", NULL);
         EXPECT(bob, "{'type':'join',*'username':'bob',*}");
         EXPECT(bob, "{'type':'message',*'content':'between',*}");
@@ -276,7 +279,7 @@ static void one_sees_what_was_said_between_its_join_and_its_leave(void **state)
         if (round == 0)
             EXPECT(alice, "{'type':'join',*'username':'alice',*}");
         EXPECT(alice, "{'type':'message',*'content':'before',*}");
-        EXPECT(alice, "{'type':'join',*'username':'bob',*'count':2}");
+        EXPECT(alice, "{'type':'join',*'username':'bob',*'count':2,'role':'guest'}");
         EXPECT(alice, "{'type':'message',*'content':'between',*}");
         EXPECT(alice, "{'type':'leave',*'username':'bob',*'count':1}");
         EXPECT(alice, "{'type':'message',*'content':'after',*}");
@@ -314,7 +317,7 @@ static void without_a_room_the_only_one_is_meant(void **state)
     probe_skip(alice);
     say(alice, NULL, "nowhere", "1");
     EXPECT(alice, "{'type':'error','id':'1','code':'not_in_room','message':*}");
-    leave(alice, NULL, NULL);
+    part(alice, NULL, NULL);
     EXPECT(alice, "{'type':'error','code':'not_in_room','message':*}");
     type(alice, NULL, false, "3");
     EXPECT(alice, "{'type':'error','id':'3','code':'not_in_room','message':*}");
@@ -326,7 +329,7 @@ static void without_a_room_the_only_one_is_meant(void **state)
     probe_skip(alice);
     say(alice, NULL, "which", "4");
     EXPECT(alice, "{'type':'error','id':'4','code':'bad_request','message':*}");
-    leave(alice, "den", NULL);
+    part(alice, "den", NULL);
     say(alice, NULL, "this one", NULL);
     EXPECT(alice, "{'type':'message','room':'attic',*}");
     EXPECT_NOTHING(alice);
@@ -368,8 +371,11 @@ static void typing_is_for_the_others_of_the_full_dialect(void **state)
 
 /* ---- limits ---------------------------------------------------------------------------------------- */
 
-static const struct settings narrow = {
-    .max_per_room = 2, .max_rooms = 3, .max_rooms_per_client = 2, .notice_limit = 100};
+static const struct settings narrow = {.max_per_room = 2,
+                                       .max_rooms = 3,
+                                       .max_rooms_per_client = 2,
+                                       .notice_limit = 100,
+                                       .open_rooms = true};
 
 static void a_full_room_takes_nobody(void **state)
 {
@@ -387,10 +393,10 @@ static void a_full_room_takes_nobody(void **state)
     EXPECT(carol, "{'type':'message','room':'attic',*}");
     EXPECT_NOTHING(alice);
     join(bob, "den", "2"); /* who is in is not refused */
-    EXPECT(bob, "{'type':'ok','id':'2','room':'den',*'members':2}");
-    leave(bob, "den", NULL);
+    EXPECT(bob, "{'type':'ok','id':'2','room':'den',*'members':2,*}");
+    part(bob, "den", NULL);
     join(carol, "den", NULL);
-    EXPECT(carol, "{'type':'join','room':'den','username':'carol',*'count':2}");
+    EXPECT(carol, "{'type':'join','room':'den','username':'carol',*'count':2,*}");
     stage_fini(&s);
 }
 
@@ -410,7 +416,7 @@ static void there_are_only_so_many_rooms(void **state)
     EXPECT(carol, "{'type':'error','code':'room_limit','message':'the server *','room':'four'}");
     join(carol, "one", NULL);
     EXPECT(carol, "{'type':'join','room':'one',*}");
-    leave(bob, NULL, NULL);
+    part(bob, NULL, NULL);
     hub_fence(s.hub);
     join_too(carol, "four", NULL);
     EXPECT(carol, "{'type':'join','room':'four',*}");
@@ -452,7 +458,7 @@ static void limits_can_be_changed(void **state)
     assert_int_equal(hub_max_per_room(s.hub), 2);
     stage_settings(&s, &wide);
     join(carol, "den", NULL);
-    EXPECT(carol, "{'type':'join','room':'den',*'count':3}");
+    EXPECT(carol, "{'type':'join','room':'den',*'count':3,*}");
     assert_int_equal(hub_max_per_room(s.hub), 3);
     stage_settings(&s, &narrow); /* nobody is thrown out */
     say(alice, "den", "all here", NULL);
