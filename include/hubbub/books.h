@@ -69,7 +69,7 @@ bool books_restore(struct books *b, const struct entry *like, uint64_t number);
 const struct entry *books_sanction(struct books *b, enum action action, const char *user_id,
                                    int64_t now_ms);
 bool books_lift(struct books *b, enum action action, const char *user_id);
-/* Drops all that have ended. */
+/* Drops all sanctions and invitations that have ended. */
 void books_expire(struct books *b, int64_t now_ms);
 /* Whom a sanction names so: by user id or name; NULL when none does. */
 const struct entry *books_named(const struct books *b, const char *user);

@@ -100,6 +100,8 @@ int store_load(struct store *s, uint32_t ledger, store_load_fn *fn, void *arg);
 /* 0 or ERR_LIMIT: no room for a thread. */
 int store_start(struct store *s, store_done_fn *done, void *arg);
 
+/* Would refuse a change now. What is not full takes one more of the thread that posts. */
+bool store_full(const struct store *s);
 /* After store_start(); never waits. Takes *c and nulls it, or leaves it: ERR_FULL, ERR_CLOSED. */
 int store_post(struct store *s, struct change **c);
 

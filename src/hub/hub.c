@@ -119,6 +119,19 @@ int hub_call(struct hub *h, const char *session_id, struct request *request, str
 
 /* ---- the thread ---------------------------------------------------------------------------------- */
 
+/* Refused before anything is done when it could not be kept. */
+static bool changes_what_is_kept(enum request_type type)
+{
+    static const bool does[REQUEST_COUNT] = {
+        [REQUEST_CREATE] = true, [REQUEST_UPDATE] = true, [REQUEST_DESTROY] = true,
+        [REQUEST_INVITE] = true, [REQUEST_ADD] = true,    [REQUEST_REMOVE] = true,
+        [REQUEST_KICK] = true,   [REQUEST_BAN] = true,    [REQUEST_UNBAN] = true,
+        [REQUEST_MUTE] = true,   [REQUEST_UNMUTE] = true, [REQUEST_ROLE] = true,
+        [REQUEST_UNDO] = true,   [REQUEST_DELETE] = true,
+    };
+    return does[type];
+}
+
 static void on_request(struct hub *h, struct event *e)
 {
     static void (*const handlers[REQUEST_COUNT])(struct hub *, struct event *) = {
@@ -135,7 +148,12 @@ static void on_request(struct hub *h, struct event *e)
         [REQUEST_WHY] = on_why,         [REQUEST_NOTICE] = on_notice,
     };
     INSIST(handlers[e->request.type] != NULL); /* the others their reader answers */
-    if (!e->session->barred)
+    if (e->session->barred)
+        return;
+    if (changes_what_is_kept(e->request.type) && h->config.store != NULL &&
+        store_full(h->config.store))
+        refuse(h, e, PROBLEM_UNAVAILABLE, "the disk is behind, try again");
+    else
         handlers[e->request.type](h, e);
 }
 

@@ -183,7 +183,7 @@ void confirm_change(struct hub *h, const struct event *e, struct change **c)
         reply_scratch(h, e); /* a web request does not wait for the disk */
     else
         change->note = note_new(h, e);
-    if (store_post(h->config.store, &change) != 0) {
+    if (store_post(h->config.store, &change) != 0) { /* of a join: others were refused before */
         drop(change);
         if (e->reply_to == NULL)
             refuse(h, e, PROBLEM_UNAVAILABLE, "done, but not saved: the disk is behind");

@@ -41,10 +41,15 @@ static bool is_in(const struct asker *asker, const struct room *r)
 }
 
 /* An open room without members is on its way out. */
-static bool exists(const struct room *r)
+static bool exists(const struct room *r, size_t members)
 {
-    return __atomic_load_n(&r->count, __ATOMIC_RELAXED) > 0 ||
-           __atomic_load_n(&r->kept, __ATOMIC_RELAXED);
+    return members > 0 || __atomic_load_n(&r->kept, __ATOMIC_RELAXED);
+}
+
+/* Read once: it may change meanwhile. */
+static size_t members_of(const struct room *r)
+{
+    return __atomic_load_n(&r->count, __ATOMIC_RELAXED);
 }
 
 static bool may_see(const struct directory *d, const struct asker *asker, const struct room *r)
@@ -128,9 +133,9 @@ static int copy_people(const struct directory *d, const struct asker *asker, con
 {
     rcu_read_lock();
     const struct room *r = directory_find_room(d, name);
-    int err = r == NULL || !exists(r) || !may_see(d, asker, r) ? ERR_NOTFOUND
-              : !may_look_inside(d, asker, r)                  ? ERR_DENIED
-                                                               : 0;
+    int err = r == NULL || !exists(r, members_of(r)) || !may_see(d, asker, r) ? ERR_NOTFOUND
+              : !may_look_inside(d, asker, r)                                 ? ERR_DENIED
+                                                                              : 0;
     if (err == 0) {
         add_online(p, r);
         if (__atomic_load_n(&r->kept, __ATOMIC_RELAXED) && is_in(asker, r)) {
@@ -186,12 +191,12 @@ static bool matches(const struct page *p, const struct room *r)
            strcasestr(room_info(r)->title, p->query) != NULL;
 }
 
-static struct place *copy_place(const struct page *p, const struct room *r)
+static struct place *copy_place(const struct page *p, const struct room *r, size_t members)
 {
     struct place *place = xmalloc(sizeof *place);
     strcpy(place->name, r->name);
     place->info = *room_info(r);
-    place->members = __atomic_load_n(&r->count, __ATOMIC_RELAXED);
+    place->members = members;
     place->kept = __atomic_load_n(&r->kept, __ATOMIC_RELAXED);
     place->rank = rank_of(p->directory, p->asker, r);
     return place;
@@ -200,7 +205,8 @@ static struct place *copy_place(const struct page *p, const struct room *r)
 static bool collect(void *arg, struct room *r)
 {
     struct page *p = arg;
-    if (!exists(r) || strcmp(r->name, p->cursor) <= 0 || !matches(p, r))
+    size_t members = members_of(r);
+    if (!exists(r, members) || strcmp(r->name, p->cursor) <= 0 || !matches(p, r))
         return true;
     size_t at = p->n;
     while (at > 0 && strcmp(p->places[at - 1]->name, r->name) > 0)
@@ -211,7 +217,7 @@ static bool collect(void *arg, struct room *r)
     if (kept < p->n)
         free(p->places[kept]);
     memmove(&p->places[at + 1], &p->places[at], (kept - at) * sizeof p->places[0]);
-    p->places[at] = copy_place(p, r);
+    p->places[at] = copy_place(p, r, members);
     p->n = kept + 1;
     return true;
 }

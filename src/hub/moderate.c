@@ -69,6 +69,9 @@ static void impose(struct hub *h, struct event *e, enum action action)
     books_impose(b, entry);
     keep_sanction(c, r, entry);
     if (action == ACTION_BAN && r != NULL) {
+        for (size_t i = 0; i < b->ninvites; i++)
+            if (strcmp(b->invites[i].user_id, t.user_id) == 0)
+                keep_invite_gone(c, r, b->invites[i].code);
         books_drop_invites(b, t.user_id);
         refresh_bar(r, t.user_id);
         if (t.online != NULL)

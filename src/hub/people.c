@@ -25,8 +25,10 @@ void on_invite(struct hub *h, struct event *e)
     struct room *r = meant_room(h, e);
     if (r == NULL || !may(h, e, r) || !find_invited(h, e, r, &t))
         return;
+    int64_t now = clock_wall_ms();
+    books_expire(room_books(r), now);
     const struct invite *i =
-        books_invite(room_books(r), t.user_id, e->session->user_id, clock_wall_ms() + INVITE_MS);
+        books_invite(r->books, t.user_id, e->session->user_id, now + INVITE_MS);
     if (i == NULL) {
         refuse(h, e, PROBLEM_UNAVAILABLE, "too many invitations to this room are outstanding");
         return;

@@ -188,6 +188,11 @@ void books_expire(struct books *b, int64_t now_ms)
             b->sanctions[kept++] = b->sanctions[i];
     }
     b->nsanctions = kept;
+    kept = 0;
+    for (size_t i = 0; i < b->ninvites; i++)
+        if (b->invites[i].until > now_ms)
+            b->invites[kept++] = b->invites[i];
+    b->ninvites = kept;
 }
 
 const struct entry *books_named(const struct books *b, const char *user)

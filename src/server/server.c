@@ -195,6 +195,7 @@ int server_run(const struct config *config, int argc, char **argv)
     sigaddset(&s.signals, SIGHUP);
     pthread_sigmask(SIG_BLOCK, &s.signals, NULL);
     signal(SIGPIPE, SIG_IGN);
+    signal(SIGXFSZ, SIG_IGN); /* a file size limit is a full disk, which is survived */
     configure_log(config);
     rcu_register_thread();
 

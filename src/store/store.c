@@ -100,10 +100,15 @@ static void count_backlog(struct store *s, int n)
     metric_add(METRIC_STORE_BACKLOG, n);
 }
 
+bool store_full(const struct store *s)
+{
+    return __atomic_load_n(&s->backlog, __ATOMIC_RELAXED) >= STORE_BACKLOG;
+}
+
 int store_post(struct store *s, struct change **c)
 {
     REQUIRE(s->done != NULL);
-    if (__atomic_load_n(&s->backlog, __ATOMIC_RELAXED) >= STORE_BACKLOG)
+    if (store_full(s))
         return ERR_FULL;
     count_backlog(s, 1); /* first: it may be written before channel_send() returns */
     int err = channel_send(&s->inbox, *c, DEADLINE_NOW);
