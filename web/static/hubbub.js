@@ -63,6 +63,11 @@
     };
     const TYPES = { list: 'rooms', deleteMessage: 'delete' }; // those that cannot go by their type
 
+    // What the reply to a join says of the room, or else is so; the event `room` brings changes, and more.
+    const ROOM = {
+        title: '', topic: '', visibility: 'public', slowMode: 0, kept: false,
+        role: 'guest', mutedUntil: undefined, seq: 0, epoch: undefined,
+    };
     const SETTINGS = ['title', 'topic', 'visibility', 'maxUsers', 'slowMode', 'hasPassword', 'kept'];
 
     /* `code` is one of the protocol's, or offline, timeout, cancelled, invalid_url. `sent` tells of the
@@ -132,12 +137,8 @@
             this.#token = options.token || null;
             this.url = address(options.url);
             this.username = options.username || '';
-            this.state = 'idle';
-            this.userId = null;
-            this.session = null;
+            Object.assign(this, { state: 'idle', welcome: null, userId: null, session: null, operator: false });
             this.limits = {};
-            this.operator = false;
-            this.welcome = null;
             this.rooms = new Map();
         }
 
@@ -442,7 +443,7 @@
             if (joining) return joining.then(() => this.leave(name), () => ({ room: name }));
             const online = this.state === 'online';
             const reply = online ? this.request('leave', { room: name }) : Promise.resolve({ room: name });
-            this.#part(name, { why: 'left' }, new HubbubError('cancelled', 'The room was left.', { room: name }));
+            this.#part(name, { why: 'left' }, 'cancelled');
             return reply;
         }
 
@@ -451,9 +452,8 @@
             const room = this.rooms.get(name) || { name };
             const again = this.rooms.has(name);
             const missed = again && room.epoch === reply.epoch ? reply.seq - room.seq : undefined;
-            const { title = '', topic = '', visibility = 'public', slowMode = 0, kept = false, role = 'guest' } = reply;
-            Object.assign(room, { title, topic, visibility, slowMode, kept, role, mutedUntil: reply.mutedUntil });
-            Object.assign(room, { seq: reply.seq, epoch: reply.epoch, count: reply.members, joined: true });
+            for (const key in ROOM) room[key] = key in reply ? reply[key] : ROOM[key];
+            Object.assign(room, { count: reply.members, joined: true });
             if (missed === undefined) side.last = null;
             side.thrown = null;
             this.rooms.set(name, room);
@@ -465,12 +465,12 @@
         async #reenter(name) {
             const socket = this.#socket;
             try {
-                await this.join(name, this.#side(name));
+                await this.join(name, { password: this.#side(name).password });
             } catch (error) {
                 if (error.code === 'offline' || !this.rooms.has(name)) return; // the next connection tries again
                 if (!(error.code in REJOIN)) {
                     const { code: why, message: reason, retryAfter } = error;
-                    this.#part(name, { why, reason, retryAfter }, error);
+                    this.#part(name, { why, reason, retryAfter }, why);
                     return;
                 }
                 setTimeout(() => {
@@ -480,11 +480,14 @@
         }
 
         /* Out of a room, however it came: what was said and not sent cannot be sent any more. */
-        #part(name, why, error) {
+        #part(name, why, code) {
             const side = this.#side(name);
             const here = this.rooms.delete(name);
             this.#settle(name, false);
-            for (const message of side.queue.slice()) if (message.state !== 'sent') this.#fail(message, error);
+            for (const message of side.queue.slice()) {
+                const error = new HubbubError(code, why.reason || 'Not in this room any more.', { room: name });
+                if (message.state !== 'sent') this.#fail(message, error);
+            }
             side.password = undefined;
             if (side.queue.length === 0 && !side.hold && !side.joining) this.#sides.delete(name);
             if (here) this.#emit('parted', Object.assign({ room: name }, why));
@@ -705,9 +708,7 @@
         }
 
         #thrown(name, { action, by, reason, until }) {
-            if (!this.rooms.has(name)) return;
-            const error = new HubbubError('not_in_room', 'Not in this room any more.', { room: name });
-            this.#part(name, { why: action, by, reason, until }, error);
+            if (this.rooms.has(name)) this.#part(name, { why: action, by, reason, until }, 'not_in_room');
         }
 
         /* Is this what was said here? Then a page need not show it twice. When it comes before the reply
