@@ -43,11 +43,11 @@ static const char *wished_name(const struct client *c, const struct identity *wh
 }
 
 /* Counts it among the connections of its user and address. False: it was thrown out. */
-static bool take_place(struct client *c, const struct identity *who)
+static bool take_place(struct client *c, const struct identity *who, bool is_new)
 {
     struct limits *l = c->all->limits;
     const char *address = c->local ? NULL : c->address;
-    enum admission verdict = limits_enter(l, who->user_id, address, clock_now(), &c->visit);
+    enum admission verdict = limits_enter(l, who->user_id, address, is_new, clock_now(), &c->visit);
     if (verdict != ADMITTED &&
         directory_is_operator(hub_directory(c->all->config.hub), who->user_id)) {
         limits_let_in(l, who->user_id, address, clock_now(), &c->visit);
@@ -97,7 +97,7 @@ static void watch_expiry(struct client *c, int64_t expires_ms)
     if (expires_ms == 0)
         return;
     hub_fence(c->all->config.hub);
-    __atomic_store_n(&c->expires_ms, expires_ms, __ATOMIC_RELAXED);
+    __atomic_store_n(&c->expires_ms, expires_ms, __ATOMIC_RELEASE); /* the dialect, too */
     parker_wake(&c->parker, WAKE_STOP);
 }
 
@@ -107,13 +107,14 @@ void enter(struct client *c)
     const char *detail;
     c->dialect =
         strcmp(conn_subprotocol(c->conn), "hubbub.v1") == 0 ? DIALECT_FULL : DIALECT_CLASSIC;
+    bool is_new = c->token == NULL;
     enum problem problem = identify(c, &who, &detail);
     if (problem != PROBLEM_NONE) {
         metric_add(METRIC_AUTH_FAILED, 1);
         throw_out(c, problem, detail, 0, UNAUTHENTICATED, problem_code(problem));
         return;
     }
-    if (!take_place(c, &who)) {
+    if (!take_place(c, &who, is_new)) {
         free(who.grants);
         return;
     }

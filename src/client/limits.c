@@ -1,55 +1,29 @@
-/* Limits: buckets, the accounts they belong to, and the tables that hold those. See <hubbub/limits.h>. */
+/* Limits: buckets, what is taken from them, and who is turned away. See <hubbub/limits.h>. */
+#include "client/account.h"
+
 #include <hubbub/address.h>
 #include <hubbub/check.h>
 #include <hubbub/clock.h>
 #include <hubbub/limits.h>
 #include <hubbub/mem.h>
-#include <hubbub/text.h>
-#include <pthread.h>
 #include <stdlib.h>
-#include <string.h>
-#include <sys/random.h>
 
 enum {
     REQUESTS_BURST = 60, /* requests without a rate of their own */
     REQUESTS_PER_S = 10,
     STRIKES_BURST = 20, /* refusals */
     STRIKES_PER_S = 1,
+    GUESTS_PER_S = 1,
     PASSWORDS_BURST = 10,
     PASSWORDS_PER_MINUTE = 6,
-    FIRST_SLOTS = 64,
-};
-
-/* Messages have two rates: a burst, and what may be kept up for a minute. */
-enum { BUCKET_MINUTE = RATE_COUNT, BUCKET_STRIKES, BUCKET_PASSWORDS, BUCKET_COUNT };
-
-/* Of a user or of an address. */
-struct account {
-    uint32_t hash; /* set once, like key */
-    /* under the table's mutex */
-    struct account *next; /* in the slot */
-    uint32_t visits;
-    /* atomic */
-    int64_t refused_until;
-    struct bucket buckets[BUCKET_COUNT];
-    char key[]; /* user id or address_subject() */
-};
-
-struct table {
-    pthread_mutex_t mu;
-    /* under mu */
-    struct account **slots;
-    uint32_t nslots; /* a power of two */
-    uint32_t count;
 };
 
 struct limits {
-    uint32_t seed; /* set once: nobody outside knows which keys collide */
     /* atomic */
     bool enabled;
     uint32_t per_address, per_user;
     struct bucket_rule rules[BUCKET_COUNT];
-    struct table users, addresses;
+    struct accounts users, addresses;
 };
 
 #define X(name, text) text,
@@ -97,105 +71,6 @@ int64_t bucket_wait(const struct bucket *b, const struct bucket_rule *r, int64_t
     return wait;
 }
 
-/* ---- tables -------------------------------------------------------------------------------------- */
-
-/* FNV-1a, from a secret start, stirred (the end of MurmurHash3). */
-static uint32_t hash_of(const struct limits *l, const char *key)
-{
-    uint32_t h = UINT32_C(0x811c9dc5) ^ l->seed;
-    for (; *key != '\0'; key++)
-        h = (h ^ (unsigned char)*key) * UINT32_C(0x01000193);
-    h = (h ^ h >> 16) * UINT32_C(0x85ebca6b);
-    h = (h ^ h >> 13) * UINT32_C(0xc2b2ae35);
-    return h ^ h >> 16;
-}
-
-static void table_init(struct table *t)
-{
-    pthread_mutex_init(&t->mu, NULL);
-    t->nslots = FIRST_SLOTS;
-    t->slots = xcalloc(t->nslots, sizeof *t->slots);
-}
-
-static void table_fini(struct table *t)
-{
-    for (uint32_t i = 0; i < t->nslots; i++) {
-        for (struct account *a = t->slots[i], *next; a != NULL; a = next) {
-            REQUIRE(a->visits == 0);
-            next = a->next;
-            free(a);
-        }
-    }
-    free(t->slots);
-    pthread_mutex_destroy(&t->mu);
-}
-
-/* As if it had just been made. */
-static bool is_idle(const struct account *a, int64_t now)
-{
-    if (a->visits > 0 || __atomic_load_n(&a->refused_until, __ATOMIC_RELAXED) > now)
-        return false;
-    for (int i = 0; i < BUCKET_COUNT; i++)
-        if (__atomic_load_n(&a->buckets[i].full_at, __ATOMIC_RELAXED) > now)
-            return false;
-    return true;
-}
-
-/* Into twice the slots, unless dropping idle accounts makes room enough. */
-static void make_room_locked(struct table *t, int64_t now)
-{
-    struct account *kept = NULL;
-    for (uint32_t i = 0; i < t->nslots; i++) {
-        for (struct account *a = t->slots[i], *next; a != NULL; a = next) {
-            next = a->next;
-            if (is_idle(a, now)) {
-                t->count--;
-                free(a);
-            } else {
-                a->next = kept;
-                kept = a;
-            }
-        }
-    }
-    uint32_t nslots = t->count > t->nslots / 2 ? t->nslots * 2 : t->nslots;
-    free(t->slots);
-    t->slots = xcalloc(nslots, sizeof *t->slots);
-    t->nslots = nslots;
-    for (struct account *a = kept, *next; a != NULL; a = next) {
-        next = a->next;
-        struct account **slot = &t->slots[a->hash & (nslots - 1)];
-        a->next = *slot;
-        *slot = a;
-    }
-}
-
-static struct account *find_locked(const struct table *t, uint32_t hash, const char *key)
-{
-    struct account *a = t->slots[hash & (t->nslots - 1)];
-    while (a != NULL && (a->hash != hash || strcmp(a->key, key) != 0))
-        a = a->next;
-    return a;
-}
-
-static struct account *get_locked(struct limits *l, struct table *t, const char *key, int64_t now)
-{
-    uint32_t hash = hash_of(l, key);
-    struct account *a = find_locked(t, hash, key);
-    if (a != NULL)
-        return a;
-    if (t->count == t->nslots)
-        make_room_locked(t, now);
-    size_t n = strlen(key) + 1;
-    a = xcalloc(1, sizeof *a + n);
-    a->hash = hash;
-    memcpy(a->key, key, n);
-    struct account **slot = &t->slots[hash & (t->nslots - 1)];
-    a->next = *slot;
-    *slot = a;
-    t->count++;
-    return a;
-}
-
 /* ---- life ---------------------------------------------------------------------------------------- */
 
 static void set_rule(struct limits *l, int bucket, uint32_t burst, uint32_t count, int64_t period)
@@ -218,6 +93,7 @@ void limits_configure(struct limits *l, const struct limits_config *c)
     set_rule(l, RATE_REQUESTS, REQUESTS_BURST, REQUESTS_PER_S, NS_PER_S);
     set_rule(l, BUCKET_STRIKES, STRIKES_BURST, STRIKES_PER_S, NS_PER_S);
     set_rule(l, BUCKET_PASSWORDS, PASSWORDS_BURST, PASSWORDS_PER_MINUTE, minute);
+    set_rule(l, BUCKET_GUESTS, c->connections_per_address, GUESTS_PER_S, NS_PER_S);
     __atomic_store_n(&l->per_address, c->connections_per_address, __ATOMIC_RELAXED);
     __atomic_store_n(&l->per_user, c->connections_per_user, __ATOMIC_RELAXED);
     __atomic_store_n(&l->enabled, c->enabled, __ATOMIC_RELAXED);
@@ -226,17 +102,16 @@ void limits_configure(struct limits *l, const struct limits_config *c)
 struct limits *limits_new(const struct limits_config *config)
 {
     struct limits *l = xcalloc(1, sizeof *l);
-    INSIST(getrandom(&l->seed, sizeof l->seed, 0) == sizeof l->seed);
-    table_init(&l->users);
-    table_init(&l->addresses);
+    accounts_init(&l->users);
+    accounts_init(&l->addresses);
     limits_configure(l, config);
     return l;
 }
 
 void limits_free(struct limits *l)
 {
-    table_fini(&l->users);
-    table_fini(&l->addresses);
+    accounts_fini(&l->users);
+    accounts_fini(&l->addresses);
     free(l);
 }
 
@@ -259,22 +134,45 @@ bool limits_refuses(struct limits *l, const char *address, int64_t now)
         return false;
     address_subject(address, subject);
     pthread_mutex_lock(&l->addresses.mu);
-    const struct account *a = find_locked(&l->addresses, hash_of(l, subject), subject);
+    const struct account *a = accounts_find_locked(&l->addresses, subject);
     bool refused = a != NULL && is_refused(a, now);
     pthread_mutex_unlock(&l->addresses.mu);
     return refused;
 }
 
-/* Counts a visit, unless there are `most` already (0: any number), or it is turned away. */
-static enum admission begin_visit(struct limits *l, struct table *t, const char *key, uint32_t most,
-                                  bool strict, int64_t now, struct account **out)
+static void turn_away(struct account *a, int64_t now)
 {
+    __atomic_store_n(&a->refused_until, now + LIMITS_REFUSAL_S * NS_PER_S, __ATOMIC_RELAXED);
+}
+
+/* False: that was one too many. */
+static bool strike(struct limits *l, struct account *a, int64_t now)
+{
+    return bucket_take(&a->buckets[BUCKET_STRIKES], &l->rules[BUCKET_STRIKES], now) == 0;
+}
+
+/* May there be one more, of `most` (0: any number)? A refusal is a strike. */
+static bool has_room(struct limits *l, struct account *a, uint32_t most, bool is_new, int64_t now)
+{
+    if ((most == 0 || a->visits < most) &&
+        (!is_new || bucket_take(&a->buckets[BUCKET_GUESTS], &l->rules[BUCKET_GUESTS], now) == 0))
+        return true;
+    if (!strike(l, a, now))
+        turn_away(a, now);
+    return false;
+}
+
+static enum admission begin_visit(struct limits *l, struct accounts *t, const char *key,
+                                  bool strict, bool is_new, int64_t now, struct account **out)
+{
+    const uint32_t *limit = t == &l->users ? &l->per_user : &l->per_address;
+    uint32_t most = __atomic_load_n(limit, __ATOMIC_RELAXED);
     enum admission verdict = ADMITTED;
     pthread_mutex_lock(&t->mu);
-    struct account *a = get_locked(l, t, key, now);
+    struct account *a = accounts_get_locked(t, key, now);
     if (strict && is_refused(a, now))
         verdict = TURNED_AWAY;
-    else if (strict && most > 0 && a->visits >= most)
+    else if (strict && !has_room(l, a, most, is_new, now))
         verdict = t == &l->users ? TOO_MANY_OF_USER : TOO_MANY_OF_ADDRESS;
     else
         a->visits++;
@@ -284,7 +182,7 @@ static enum admission begin_visit(struct limits *l, struct table *t, const char 
 }
 
 /* Its account stays, until it is found idle. */
-static void end_visit(struct table *t, struct account *a)
+static void end_visit(struct accounts *t, struct account *a)
 {
     if (a == NULL)
         return;
@@ -295,37 +193,34 @@ static void end_visit(struct table *t, struct account *a)
 }
 
 static enum admission enter(struct limits *l, const char *user_id, const char *address, bool strict,
-                            int64_t now, struct visit *out)
+                            bool is_new, int64_t now, struct visit *out)
 {
     struct visit v = {NULL, NULL};
     enum admission verdict = ADMITTED;
     if (address != NULL) {
         char subject[ADDRESS_TEXT + 4];
-        uint32_t most = __atomic_load_n(&l->per_address, __ATOMIC_RELAXED);
         address_subject(address, subject);
-        verdict = begin_visit(l, &l->addresses, subject, most, strict, now, &v.address);
+        verdict = begin_visit(l, &l->addresses, subject, strict, is_new, now, &v.address);
     }
-    if (verdict == ADMITTED) {
-        uint32_t most = __atomic_load_n(&l->per_user, __ATOMIC_RELAXED);
-        verdict = begin_visit(l, &l->users, user_id, most, strict, now, &v.user);
-    }
-    if (verdict != ADMITTED)
-        end_visit(&l->addresses, v.address);
-    else
+    if (verdict == ADMITTED)
+        verdict = begin_visit(l, &l->users, user_id, strict, false, now, &v.user);
+    if (verdict == ADMITTED)
         *out = v;
+    else
+        end_visit(&l->addresses, v.address);
     return verdict;
 }
 
-enum admission limits_enter(struct limits *l, const char *user_id, const char *address, int64_t now,
-                            struct visit *out)
+enum admission limits_enter(struct limits *l, const char *user_id, const char *address, bool is_new,
+                            int64_t now, struct visit *out)
 {
-    return enter(l, user_id, address, is_enabled(l), now, out);
+    return enter(l, user_id, address, is_enabled(l), is_new, now, out);
 }
 
 void limits_let_in(struct limits *l, const char *user_id, const char *address, int64_t now,
                    struct visit *out)
 {
-    enter(l, user_id, address, false, now, out);
+    enter(l, user_id, address, false, false, now, out);
 }
 
 void limits_leave(struct limits *l, struct visit *v)
@@ -386,13 +281,11 @@ int64_t limits_charge_password(struct limits *l, const struct visit *v, int64_t 
 
 bool limits_strike(struct limits *l, const struct visit *v, int64_t now)
 {
-    if (!is_enabled(l) ||
-        bucket_take(&v->user->buckets[BUCKET_STRIKES], &l->rules[BUCKET_STRIKES], now) == 0)
+    if (!is_enabled(l) || strike(l, v->user, now))
         return true;
-    int64_t until = now + LIMITS_REFUSAL_S * NS_PER_S;
-    __atomic_store_n(&v->user->refused_until, until, __ATOMIC_RELAXED);
+    turn_away(v->user, now);
     if (v->address != NULL)
-        __atomic_store_n(&v->address->refused_until, until, __ATOMIC_RELAXED);
+        turn_away(v->address, now);
     return false;
 }
 

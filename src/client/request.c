@@ -174,7 +174,7 @@ static void answer_auth(struct client *c, struct request *r)
         answer_error(c, problem, detail, r->id, NULL, 0);
         return;
     }
-    __atomic_store_n(&c->expires_ms, who.expires_ms, __ATOMIC_RELAXED);
+    __atomic_store_n(&c->expires_ms, who.expires_ms, __ATOMIC_RELEASE);
     parker_wake(&c->parker, WAKE_STOP); /* the writer keeps that deadline */
     struct buf text = BUF_INIT;
     encode_ok_auth(&text, r->id, who.user_id, who.expires_ms);

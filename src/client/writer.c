@@ -139,7 +139,7 @@ static void warn_of_expiry(struct client *c, int64_t expires_ms, int64_t left_ms
 /* Tells the client that its token is about to expire, closes when it has; returns the next deadline. */
 static int64_t watch_token(struct client *c, struct deadlines *d, int64_t now)
 {
-    int64_t expires_ms = __atomic_load_n(&c->expires_ms, __ATOMIC_RELAXED);
+    int64_t expires_ms = __atomic_load_n(&c->expires_ms, __ATOMIC_ACQUIRE);
     if (expires_ms == 0)
         return DEADLINE_NEVER;
     int64_t left_ms = expires_ms - clock_wall_ms();

@@ -29,7 +29,7 @@ static int begin(void **state)
     (void)state;
     now = SECONDS(1000);
     l = limits_new(&usual);
-    assert_int_equal(limits_enter(l, "alice", "192.0.2.1", now, &alice), ADMITTED);
+    assert_int_equal(limits_enter(l, "alice", "192.0.2.1", false, now, &alice), ADMITTED);
     return 0;
 }
 
@@ -163,7 +163,7 @@ static void nobody_pays_for_others(void **state)
 {
     (void)state;
     struct visit bob;
-    assert_int_equal(limits_enter(l, "bob", "192.0.2.1", now, &bob), ADMITTED);
+    assert_int_equal(limits_enter(l, "bob", "192.0.2.1", false, now, &bob), ADMITTED);
     assert_int_equal(take(&alice, RATE_MESSAGES, 100), 5);
     assert_int_equal(take(&bob, RATE_MESSAGES, 100), 5);
     limits_leave(l, &bob);
@@ -173,7 +173,7 @@ static void connections_of_a_user_share_an_account(void **state)
 {
     (void)state;
     struct visit second;
-    assert_int_equal(limits_enter(l, "alice", "198.51.100.1", now, &second), ADMITTED);
+    assert_int_equal(limits_enter(l, "alice", "198.51.100.1", false, now, &second), ADMITTED);
     assert_int_equal(take(&alice, RATE_MESSAGES, 3), 3);
     assert_int_equal(take(&second, RATE_MESSAGES, 100), 2);
     limits_leave(l, &second);
@@ -184,7 +184,7 @@ static void coming_back_gains_nothing(void **state)
     (void)state;
     assert_int_equal(take(&alice, RATE_MESSAGES, 100), 5);
     limits_leave(l, &alice);
-    assert_int_equal(limits_enter(l, "alice", "192.0.2.1", now, &alice), ADMITTED);
+    assert_int_equal(limits_enter(l, "alice", "192.0.2.1", false, now, &alice), ADMITTED);
     assert_int_equal(take(&alice, RATE_MESSAGES, 100), 0);
 }
 
@@ -196,10 +196,10 @@ static void passwords_are_tried_slowly_by_user_and_by_address(void **state)
         assert_int_equal(limits_charge_password(l, &alice, now), 0);
     assert_int_equal(limits_charge_password(l, &alice, now), SECONDS(10));
     // another name from there does not help, another address does
-    assert_int_equal(limits_enter(l, "bob", "192.0.2.1", now, &bob), ADMITTED);
+    assert_int_equal(limits_enter(l, "bob", "192.0.2.1", false, now, &bob), ADMITTED);
     assert_int_equal(limits_charge_password(l, &bob, now), SECONDS(10));
     limits_leave(l, &bob);
-    assert_int_equal(limits_enter(l, "bob", "198.51.100.1", now, &bob), ADMITTED);
+    assert_int_equal(limits_enter(l, "bob", "198.51.100.1", false, now, &bob), ADMITTED);
     assert_int_equal(limits_charge_password(l, &bob, now), 0);
     limits_leave(l, &bob);
     assert_int_equal(limits_charge_password(l, &alice, now + SECONDS(10)), 0);
@@ -229,12 +229,12 @@ static void connections_of_an_address_are_limited(void **state)
 {
     (void)state;
     struct visit bob, carol, dave, other;
-    assert_int_equal(limits_enter(l, "bob", "192.0.2.1", now, &bob), ADMITTED);
-    assert_int_equal(limits_enter(l, "carol", "::ffff:192.0.2.1", now, &carol), ADMITTED);
-    assert_int_equal(limits_enter(l, "dave", "192.0.2.1", now, &dave), TOO_MANY_OF_ADDRESS);
-    assert_int_equal(limits_enter(l, "dave", "192.0.2.2", now, &other), ADMITTED);
+    assert_int_equal(limits_enter(l, "bob", "192.0.2.1", false, now, &bob), ADMITTED);
+    assert_int_equal(limits_enter(l, "carol", "::ffff:192.0.2.1", false, now, &carol), ADMITTED);
+    assert_int_equal(limits_enter(l, "dave", "192.0.2.1", false, now, &dave), TOO_MANY_OF_ADDRESS);
+    assert_int_equal(limits_enter(l, "dave", "192.0.2.2", false, now, &other), ADMITTED);
     limits_leave(l, &bob);
-    assert_int_equal(limits_enter(l, "dave", "192.0.2.1", now, &dave), ADMITTED);
+    assert_int_equal(limits_enter(l, "dave", "192.0.2.1", false, now, &dave), ADMITTED);
     limits_leave(l, &carol);
     limits_leave(l, &dave);
     limits_leave(l, &other);
@@ -248,10 +248,10 @@ static void a_site_of_ipv6_counts_as_one_address(void **state)
     for (int i = 0; i < 4; i++) {
         snprintf(address, sizeof(address), "2001:db8:0:7:%x::1", i + 1);
         snprintf(name, sizeof(name), "user%d", i);
-        assert_int_equal(limits_enter(l, name, address, now, &v[i]),
+        assert_int_equal(limits_enter(l, name, address, false, now, &v[i]),
                          i < 3 ? ADMITTED : TOO_MANY_OF_ADDRESS);
     }
-    assert_int_equal(limits_enter(l, "user3", "2001:db8:0:8::1", now, &v[3]), ADMITTED);
+    assert_int_equal(limits_enter(l, "user3", "2001:db8:0:8::1", false, now, &v[3]), ADMITTED);
     for (int i = 0; i < 4; i++)
         limits_leave(l, &v[i]);
 }
@@ -260,18 +260,44 @@ static void connections_of_a_user_are_limited(void **state)
 {
     (void)state;
     struct visit second, third;
-    assert_int_equal(limits_enter(l, "alice", NULL, now, &second), ADMITTED);
-    assert_int_equal(limits_enter(l, "alice", "198.51.100.1", now, &third), TOO_MANY_OF_USER);
+    assert_int_equal(limits_enter(l, "alice", NULL, false, now, &second), ADMITTED);
+    assert_int_equal(limits_enter(l, "alice", "198.51.100.1", false, now, &third),
+                     TOO_MANY_OF_USER);
     limits_leave(l, &second);
-    assert_int_equal(limits_enter(l, "alice", "198.51.100.1", now, &third), ADMITTED);
+    assert_int_equal(limits_enter(l, "alice", "198.51.100.1", false, now, &third), ADMITTED);
     limits_leave(l, &third);
     // the refused one was not counted for its address either
     struct visit v[3];
     for (int i = 0; i < 3; i++)
-        assert_int_equal(limits_enter(l, i == 0 ? "bob" : "carol", "198.51.100.1", now, &v[i]),
-                         ADMITTED);
+        assert_int_equal(
+            limits_enter(l, i == 0 ? "bob" : "carol", "198.51.100.1", false, now, &v[i]), ADMITTED);
     for (int i = 0; i < 3; i++)
         limits_leave(l, &v[i]);
+}
+
+/* Whoever comes back as somebody else every time is told from a crowd by the time it takes. */
+static void new_guests_of_an_address_come_one_a_second(void **state)
+{
+    (void)state;
+    struct visit v;
+    char name[16];
+    for (int i = 0; i < 4; i++) {
+        snprintf(name, sizeof(name), "guest%d", i);
+        assert_int_equal(limits_enter(l, name, "198.51.100.1", true, now, &v),
+                         i < 3 ? ADMITTED : TOO_MANY_OF_ADDRESS);
+        if (i < 3)
+            limits_leave(l, &v);
+    }
+    assert_int_equal(limits_enter(l, "guest1", "198.51.100.1", false, now, &v), ADMITTED);
+    limits_leave(l, &v); // that one came back with its token
+    now += SECONDS(1);
+    assert_int_equal(limits_enter(l, "guest5", "198.51.100.1", true, now, &v), ADMITTED);
+    limits_leave(l, &v);
+    assert_int_equal(limits_enter(l, "guest6", "198.51.100.1", true, now, &v), TOO_MANY_OF_ADDRESS);
+    for (int i = 0; i < 100; i++) {
+        assert_int_equal(limits_enter(l, "guest7", NULL, true, now, &v), ADMITTED);
+        limits_leave(l, &v);
+    }
 }
 
 static void without_an_address_only_the_user_counts(void **state)
@@ -281,7 +307,7 @@ static void without_an_address_only_the_user_counts(void **state)
     char name[16];
     for (int i = 0; i < 20; i++) {
         snprintf(name, sizeof(name), "user%d", i);
-        assert_int_equal(limits_enter(l, name, NULL, now, &v[i]), ADMITTED);
+        assert_int_equal(limits_enter(l, name, NULL, false, now, &v[i]), ADMITTED);
         assert_null(v[i].address);
     }
     for (int i = 0; i < 20; i++)
@@ -294,8 +320,10 @@ static void whoever_is_let_in_is_counted_but_not_refused(void **state)
     struct visit v[5], one_more;
     for (int i = 0; i < 5; i++)
         limits_let_in(l, "alice", "192.0.2.1", now, &v[i]);
-    assert_int_equal(limits_enter(l, "alice", "192.0.2.9", now, &one_more), TOO_MANY_OF_USER);
-    assert_int_equal(limits_enter(l, "bob", "192.0.2.1", now, &one_more), TOO_MANY_OF_ADDRESS);
+    assert_int_equal(limits_enter(l, "alice", "192.0.2.9", false, now, &one_more),
+                     TOO_MANY_OF_USER);
+    assert_int_equal(limits_enter(l, "bob", "192.0.2.1", false, now, &one_more),
+                     TOO_MANY_OF_ADDRESS);
     for (int i = 0; i < 5; i++)
         limits_leave(l, &v[i]);
 }
@@ -308,7 +336,7 @@ static void switched_off_it_refuses_nobody(void **state)
     off.enabled = false;
     limits_configure(l, &off);
     for (int i = 0; i < 20; i++)
-        assert_int_equal(limits_enter(l, "bob", "192.0.2.1", now, &v[i]), ADMITTED);
+        assert_int_equal(limits_enter(l, "bob", "192.0.2.1", false, now, &v[i]), ADMITTED);
     for (int i = 0; i < 20; i++)
         limits_leave(l, &v[i]);
 }
@@ -333,14 +361,31 @@ static void twenty_refusals_at_once_are_forgiven(void **state)
     assert_true(limits_refuses(l, "192.0.2.1", now));
     assert_true(limits_refuses(l, "::ffff:192.0.2.1", now + SECONDS(10) - 1));
     assert_false(limits_refuses(l, "192.0.2.2", now));
-    assert_int_equal(limits_enter(l, "bob", "192.0.2.1", now, &second), TURNED_AWAY);
-    assert_int_equal(limits_enter(l, "alice", "198.51.100.1", now, &second), TURNED_AWAY);
-    assert_int_equal(limits_enter(l, "alice", NULL, now, &second), TURNED_AWAY);
+    assert_int_equal(limits_enter(l, "bob", "192.0.2.1", false, now, &second), TURNED_AWAY);
+    assert_int_equal(limits_enter(l, "alice", "198.51.100.1", false, now, &second), TURNED_AWAY);
+    assert_int_equal(limits_enter(l, "alice", NULL, false, now, &second), TURNED_AWAY);
     now += SECONDS(10);
     assert_false(limits_refuses(l, "192.0.2.1", now));
-    assert_int_equal(limits_enter(l, "alice", "192.0.2.1", now, &second), ADMITTED);
+    assert_int_equal(limits_enter(l, "alice", "192.0.2.1", false, now, &second), ADMITTED);
     assert_int_equal(strikes(&second), 10); // one has come back each second
     limits_leave(l, &second);
+}
+
+static void connections_that_are_refused_are_strikes(void **state)
+{
+    (void)state;
+    struct visit second, more;
+    assert_int_equal(limits_enter(l, "alice", NULL, false, now, &second), ADMITTED);
+    for (int i = 0; i < 21; i++)
+        assert_int_equal(limits_enter(l, "alice", NULL, false, now, &more), TOO_MANY_OF_USER);
+    assert_int_equal(limits_enter(l, "alice", NULL, false, now, &more), TURNED_AWAY);
+    for (int i = 0; i < 20; i++) // a refusal does not prolong itself
+        assert_int_equal(limits_enter(l, "alice", NULL, false, now + SECONDS(9), &more),
+                         TURNED_AWAY);
+    limits_leave(l, &second);
+    assert_int_equal(limits_enter(l, "alice", NULL, false, now + SECONDS(10), &more), ADMITTED);
+    limits_leave(l, &more);
+    assert_false(limits_refuses(l, "192.0.2.1", now)); // her address has done nothing
 }
 
 static void a_refusal_a_second_goes_on_for_ever(void **state)
@@ -356,13 +401,14 @@ static void loopback_is_never_turned_away(void **state)
 {
     (void)state;
     struct visit local, bob;
-    assert_int_equal(limits_enter(l, "local", NULL, now, &local), ADMITTED);
+    assert_int_equal(limits_enter(l, "local", NULL, false, now, &local), ADMITTED);
     assert_int_equal(strikes(&local), 20);
     assert_false(limits_refuses(l, "127.0.0.1", now));
-    assert_int_equal(limits_enter(l, "bob", NULL, now, &bob), ADMITTED);
+    assert_int_equal(limits_enter(l, "bob", NULL, false, now, &bob), ADMITTED);
     limits_leave(l, &bob);
     limits_leave(l, &local);
-    assert_int_equal(limits_enter(l, "local", NULL, now, &local), TURNED_AWAY); // but the user is
+    assert_int_equal(limits_enter(l, "local", NULL, false, now, &local),
+                     TURNED_AWAY); // but the user is
 }
 
 /* ---- the tables --------------------------------------------------------------------------------- */
@@ -377,7 +423,7 @@ static void accounts_that_are_idle_are_dropped(void **state)
     for (unsigned i = 0; i < 100000; i++) {
         snprintf(name, sizeof(name), "guest%u", i);
         snprintf(address, sizeof(address), "10.%u.%u.%u", i >> 16 & 255, i >> 8 & 255, i & 255);
-        assert_int_equal(limits_enter(l, name, address, now, &v), ADMITTED);
+        assert_int_equal(limits_enter(l, name, address, false, now, &v), ADMITTED);
         assert_int_equal(limits_charge(l, &v, RATE_MESSAGES, now), 0);
         limits_leave(l, &v);
         now += MS(10); // full again after a second, so about a hundred are not
@@ -398,17 +444,17 @@ static void accounts_that_matter_are_kept(void **state)
     limits_leave(l, &alice); // her bucket needs an hour
     for (unsigned i = 0; i < MANY; i++) {
         snprintf(name, sizeof(name), "user%u", i);
-        assert_int_equal(limits_enter(l, name, NULL, now, &v[i]), ADMITTED);
+        assert_int_equal(limits_enter(l, name, NULL, false, now, &v[i]), ADMITTED);
         assert_int_equal(limits_charge(l, &v[i], RATE_HISTORY, now), 0);
     }
     assert_true(limits_accounts(l) >= MANY + 1);
     for (unsigned i = 0; i < MANY; i += 97) {
         snprintf(name, sizeof(name), "user%u", i);
-        assert_int_equal(limits_enter(l, name, NULL, now, &late), ADMITTED);
+        assert_int_equal(limits_enter(l, name, NULL, false, now, &late), ADMITTED);
         assert_ptr_equal(late.user, v[i].user);
         limits_leave(l, &late);
     }
-    assert_int_equal(limits_enter(l, "alice", "192.0.2.1", now, &alice), ADMITTED);
+    assert_int_equal(limits_enter(l, "alice", "192.0.2.1", false, now, &alice), ADMITTED);
     assert_int_equal(take(&alice, RATE_CREATES, 100), 0);
     for (unsigned i = 0; i < MANY; i++)
         limits_leave(l, &v[i]);
@@ -434,10 +480,12 @@ int main(int argc, char **argv)
         WITH_ALICE(connections_of_an_address_are_limited),
         WITH_ALICE(a_site_of_ipv6_counts_as_one_address),
         WITH_ALICE(connections_of_a_user_are_limited),
+        WITH_ALICE(new_guests_of_an_address_come_one_a_second),
         WITH_ALICE(without_an_address_only_the_user_counts),
         WITH_ALICE(whoever_is_let_in_is_counted_but_not_refused),
         WITH_ALICE(switched_off_it_refuses_nobody),
         WITH_ALICE(twenty_refusals_at_once_are_forgiven),
+        WITH_ALICE(connections_that_are_refused_are_strikes),
         WITH_ALICE(a_refusal_a_second_goes_on_for_ever),
         WITH_ALICE(loopback_is_never_turned_away),
         WITH_ALICE(accounts_that_are_idle_are_dropped),
