@@ -13,6 +13,7 @@ enum {
     REQUESTS_PER_S = 10,
     STRIKES_BURST = 20, /* refusals */
     STRIKES_PER_S = 1,
+    GUESTS_BURST = 100, /* or as many as an address may have connections */
     GUESTS_PER_S = 1,
     PASSWORDS_BURST = 10,
     PASSWORDS_PER_MINUTE = 6,
@@ -93,7 +94,9 @@ void limits_configure(struct limits *l, const struct limits_config *c)
     set_rule(l, RATE_REQUESTS, REQUESTS_BURST, REQUESTS_PER_S, NS_PER_S);
     set_rule(l, BUCKET_STRIKES, STRIKES_BURST, STRIKES_PER_S, NS_PER_S);
     set_rule(l, BUCKET_PASSWORDS, PASSWORDS_BURST, PASSWORDS_PER_MINUTE, minute);
-    set_rule(l, BUCKET_GUESTS, c->connections_per_address, GUESTS_PER_S, NS_PER_S);
+    uint32_t guests = c->connections_per_address;
+    guests = guests > 0 && guests < GUESTS_BURST ? GUESTS_BURST : guests;
+    set_rule(l, BUCKET_GUESTS, guests, GUESTS_PER_S, NS_PER_S);
     __atomic_store_n(&l->per_address, c->connections_per_address, __ATOMIC_RELAXED);
     __atomic_store_n(&l->per_user, c->connections_per_user, __ATOMIC_RELAXED);
     __atomic_store_n(&l->enabled, c->enabled, __ATOMIC_RELAXED);

@@ -281,21 +281,22 @@ static void new_guests_of_an_address_come_one_a_second(void **state)
     (void)state;
     struct visit v;
     char name[16];
-    for (int i = 0; i < 4; i++) {
+    for (int i = 0; i < 101; i++) {
         snprintf(name, sizeof(name), "guest%d", i);
         assert_int_equal(limits_enter(l, name, "198.51.100.1", true, now, &v),
-                         i < 3 ? ADMITTED : TOO_MANY_OF_ADDRESS);
-        if (i < 3)
+                         i < 100 ? ADMITTED : TOO_MANY_OF_ADDRESS);
+        if (i < 100)
             limits_leave(l, &v);
     }
     assert_int_equal(limits_enter(l, "guest1", "198.51.100.1", false, now, &v), ADMITTED);
     limits_leave(l, &v); // that one came back with its token
     now += SECONDS(1);
-    assert_int_equal(limits_enter(l, "guest5", "198.51.100.1", true, now, &v), ADMITTED);
+    assert_int_equal(limits_enter(l, "guest105", "198.51.100.1", true, now, &v), ADMITTED);
     limits_leave(l, &v);
-    assert_int_equal(limits_enter(l, "guest6", "198.51.100.1", true, now, &v), TOO_MANY_OF_ADDRESS);
+    assert_int_equal(limits_enter(l, "guest106", "198.51.100.1", true, now, &v),
+                     TOO_MANY_OF_ADDRESS);
     for (int i = 0; i < 100; i++) {
-        assert_int_equal(limits_enter(l, "guest7", NULL, true, now, &v), ADMITTED);
+        assert_int_equal(limits_enter(l, "guest107", NULL, true, now, &v), ADMITTED);
         limits_leave(l, &v);
     }
 }
