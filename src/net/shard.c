@@ -15,7 +15,7 @@
 #include <sys/socket.h>
 
 enum {
-    MAX_HEADER_BYTES = 8192,
+    MAX_HEADER_BYTES = 12288, /* of a whole head: the longest token, 8 KiB, and the rest */
     MAX_HEADER_TABLES =
         65535, /* one for each connection that is sending a request; made on demand */
 };

@@ -148,13 +148,13 @@ static char *with_token(size_t len)
 static void a_long_token_arrives_whole(void **state)
 {
     (void)state;
-    char *text = with_token(4096);
+    char *text = with_token(8192);
     say(text);
     free(text);
     assert_int_equal(get(), CONN_REQUEST);
     char *token = http_request_token(conn_request(conn));
-    assert_int_equal(strlen(token), 4096);
-    assert_int_equal(strspn(token, "x"), 4096);
+    assert_int_equal(strlen(token), 8192);
+    assert_int_equal(strspn(token, "x"), 8192);
     free(token);
 }
 
