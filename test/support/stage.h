@@ -17,6 +17,7 @@
 #include <hubbub/clock.h>
 #include <hubbub/hub.h>
 #include <hubbub/outbox.h>
+#include <hubbub/store.h>
 #include <stdbool.h>
 
 enum { STAGE_SEND_QUEUE = 256, PROBE_LIMIT = 100000 };
@@ -27,6 +28,9 @@ enum { STAGE_SEND_QUEUE = 256, PROBE_LIMIT = 100000 };
 struct stage {
     struct hub *hub;
     struct relay *relay;
+    struct settings *settings; /* as at the start */
+    struct store *store;       /* NULL: nothing is kept */
+    char directory[128];       /* of the store; "": none */
     struct probe **probes;
     size_t n;
 };
@@ -46,9 +50,27 @@ struct probe {
 void stage_init(struct stage *s, const struct settings *settings);
 /* Whoever is still there leaves; the hub must then be empty, and every session freed once. */
 void stage_fini(struct stage *s);
+/* The same with a store in a directory of its own, in which `before` (taken, may be NULL) is kept already. */
+void stage_init_kept(struct stage *s, const struct settings *settings, struct change *before);
+/* Everybody leaves; then another server's life begins, with what was kept. */
+void stage_restart(struct stage *s);
+/* Whether the disk takes what is written. */
+void stage_disk(struct stage *s, bool well);
 void stage_settings(struct stage *s, const struct settings *settings);
 void stage_drain(struct stage *s, int64_t drain_ns);
 
+/* Who comes; what is left out is as usual. */
+struct visitor {
+    enum dialect dialect;
+    const char *user_id; /* NULL: somebody new */
+    const char *username;
+    const char *address; /* NULL: "" */
+    bool local;
+    struct grants *grants; /* taken */
+    uint32_t limit;        /* of the outbox, and its patience */
+    int64_t patience;
+};
+struct probe *stage_enter_with(struct stage *s, const struct visitor *v);
 struct probe *stage_enter(struct stage *s, enum dialect dialect, const char *username);
 /* The same with an outbox of its own size and patience. */
 struct probe *stage_enter_slow(struct stage *s, enum dialect dialect, const char *username,
