@@ -1,501 +1,280 @@
 /*
- * chat.js: the page. Ties the client (hubbub.js) to what is shown (view.js): the door with its form,
- * the rooms as tabs, the composer, the state of the connection.
+ * chat.js: the page as a whole: which room is shown and what stands above and below it, columns on a
+ * phone, theme and language, notifications, the keys, and the start of everything.
  */
 (function () {
     'use strict';
 
-    const { RoomView, element, paintAvatar, people } = window.ChatView;
-    const $ = (id) => document.getElementById(id);
-    const fromDisk = location.protocol === 'file:';
-    const NAME_LENGTH = 'at most 64 bytes (an é takes 2, an emoji 4)';
-    const TYPING_EVERY = 3000;
-    const TYPING_PAUSE = 5000;
+    const { Chat } = window;
+    const { $, el, t, tn, bdi } = Chat;
+    const root = document.documentElement;
 
-    const rooms = new Map(); // name -> RoomView, in the order of the tabs
-    let chat = null; // HubbubClient
-    let active = null; // RoomView
-    let atDoor = true;
-    let banner = { timer: 0, until: 0 };
+    /* ---- the room in view ---- */
 
-    /* Remembered: name and server for the next visit; for a reload of this tab its rooms, and under
-     * 'here' the name it was given. A browser may forbid storage; the page then just starts empty. */
-    const memory = {
-        get(store, key) {
-            try { return window[store].getItem('hubbub.' + key); } catch (forbidden) { return null; }
-        },
-        set(store, key, value) {
-            try { window[store].setItem('hubbub.' + key, value); } catch (forbidden) { /* not kept */ }
-        },
+    Chat.addRoom = function (name) {
+        if (!Chat.rooms.has(name)) {
+            const room = new Chat.Room(name);
+            room.draft = drafts()[name] || '';
+            Chat.rooms.set(name, room);
+        }
+        return Chat.rooms.get(name);
     };
 
-    function serverAddress() {
-        if (fromDisk) return addressFrom($('door-server').value.trim() || 'localhost:8080');
-        const folder = location.pathname.replace(/(static\/)?[^/]*$/, '');
-        return location.origin.replace(/^http/, 'ws') + folder + 'ws';
-    }
-
-    /* As people type it: localhost:8080, http://localhost:8080 and ws://localhost:8080/ws are one. */
-    function addressFrom(typed) {
-        const text = /^[a-z]+:\/\//i.test(typed) ? typed.replace(/^http/i, 'ws') : 'ws://' + typed;
-        try {
-            const url = new URL(text);
-            if (url.pathname === '/') url.pathname = '/ws';
-            return url.href;
-        } catch (malformed) {
-            return text; // the client says what is wrong with it
-        }
-    }
-
-    function roomFromHash() {
-        try { return decodeURIComponent(location.hash.slice(1)); } catch (malformed) { return ''; }
-    }
-
-    function showError(node, text) {
-        node.textContent = text;
-        node.hidden = !text;
-    }
-
-    function plainError(error) {
-        switch (error.code) {
-        case 'room_full': return 'This room is full.';
-        case 'room_limit': return 'You are in as many rooms as this server allows.';
-        case 'invalid_room': return 'A room’s name has visible letters, no control characters, and ' + NAME_LENGTH + '.';
-        case 'not_in_room': return 'You are not in this room any more.';
-        case 'too_large': return 'This is too long to be sent.';
-        case 'rate_limited': return 'Slow down a little, then try again.';
-        default: return error.message;
-        }
-    }
-
-    /* The door */
-
-    function openDoor(problem, field) {
-        atDoor = true;
-        $('house').hidden = true;
-        $('door').hidden = false;
-        $('door-connect').disabled = false;
-        $('door-connect').textContent = 'Connect';
-        if (!problem) $('door-room').value = roomFromHash();
-        showError($('door-error'), problem);
-        $(field || (problem || $('door-name').value ? 'door-connect' : 'door-name')).focus();
-        document.title = 'hubbub';
-    }
-
-    function knock(event) {
-        event.preventDefault();
-        const name = $('door-name').value.trim();
-        const badName = nameProblem(name, 'name');
-        const bad = badName || nameProblem(roomAtDoor(), 'room name');
-        showError($('door-error'), bad);
-        if (bad) {
-            $(badName ? 'door-name' : 'door-room').focus();
-            return;
-        }
-        memory.set('localStorage', 'name', name);
-        if (fromDisk) memory.set('localStorage', 'server', $('door-server').value.trim());
-        enter(name);
-    }
-
-    function roomAtDoor() {
-        return $('door-room').value.trim().replace(/^#/, '') || 'lobby';
-    }
-
-    function nameProblem(text, what) {
-        const bytes = new TextEncoder().encode(text).length;
-        if (bytes === 0) return 'Please enter a ' + what + '.';
-        if (bytes > 64) return 'This ' + what + ' is too long: it may have ' + NAME_LENGTH + '.';
-        // eslint-disable-next-line no-control-regex
-        if (/[\u0000-\u001f\u007f-\u009f\u2028\u2029]/.test(text)) return 'A ' + what + ' has no control characters.';
-        return '';
-    }
-
-    /* `kept` is the name of a tab that was inside before. It stays the one to ask for, even when this
-     * time the connection from before still holds it: alice-2 must not become alice-2-2 for good. */
-    function enter(name, kept) {
-        const first = roomAtDoor();
-        const before = (memory.get('sessionStorage', 'rooms') || '').split('\n').filter(Boolean);
-        const wanted = [first].concat(before.filter((room) => room !== first));
-        $('door-connect').disabled = true;
-        $('door-connect').textContent = 'Connecting…';
-        chat = new HubbubClient({ url: serverAddress(), username: name });
-        chat.on('state', onState)
-            .on('online', (welcome) => {
-                paintAvatar($('me-avatar'), welcome.username);
-                $('me-name').textContent = welcome.username;
-                if (atDoor) firstRoom(wanted, kept || welcome.username);
-            })
-            .on('joined', (e) => onJoined(e.room, e.again))
-            .on('lost', (e) => outOf(openRoom(e.room), plainError(e.error)))
-            .on('join', (e) => {
-                if (e.userId === chat.welcome.userId) openRoom(e.room);
-                inRoom(e, (room) => room.joined(e));
-            })
-            .on('leave', (e) => inRoom(e, (room) => room.left(e)))
-            .on('presence', (e) => inRoom(e, (room) => room.presence(e)))
-            .on('typing', (e) => inRoom(e, (room) => room.typing(e.username, e.state !== 'paused')))
-            .on('message', (e) => inRoom(e, (room) => onMessage(room, e)))
-            .on('gap', (e) => inRoom(e, (room) => room.notice('Some messages were missed here.', 'gap')))
-            .on('error', (e) => showRoomError(rooms.get(e.room) || active, plainError(e)));
-        chat.connect();
-    }
-
-    async function firstRoom([first, ...others], name) {
-        try {
-            await chat.join(first);
-        } catch (error) {
-            chat.disconnect();
-            const about = ['room_full', 'invalid_room'].includes(error.code) ? 'door-room' : '';
-            if (error.code !== 'disconnected') openDoor(plainError(error), about);
-            return;
-        }
-        atDoor = false;
-        $('door').hidden = true;
-        $('house').hidden = false;
-        memory.set('sessionStorage', 'here', name);
-        show(rooms.get(first));
-        for (const room of others) chat.join(room).catch(() => forget(room));
-    }
-
-    function leaveHouse(problem) {
-        for (const room of rooms.values()) room.remove();
-        rooms.clear();
-        active = null;
-        memory.set('sessionStorage', 'here', '');
-        $('door-room').value = roomFromHash();
-        openDoor(problem);
-    }
-
-    /* The connection */
-
-    function onState(e) {
-        const words = { online: 'Online', connecting: 'Connecting…', waiting: 'Reconnecting', offline: 'Offline' };
-        $('state').dataset.state = e.state;
-        $('state-text').textContent = words[e.state];
-        $('say-send').disabled = e.state !== 'online';
-        clearInterval(banner.timer);
-        if (atDoor) {
-            if (e.state === 'waiting' || (e.state === 'offline' && e.reason)) {
-                chat.disconnect();
-                openDoor(fromDisk ? e.reason + ' (' + serverAddress() + ')' : e.reason);
-            }
-            return;
-        }
-        if (e.state === 'online') $('banner').hidden = true;
-        if (e.state === 'waiting') {
-            banner = { until: Date.now() + e.delay, timer: setInterval(tick, 500), reason: e.reason };
-            $('banner').hidden = false;
-            tick();
-        }
-        if (e.state === 'offline' && e.reason) leaveHouse(e.reason);
-    }
-
-    function tick() {
-        const seconds = Math.max(0, Math.ceil((banner.until - Date.now()) / 1000));
-        $('banner-text').textContent = banner.reason + ' Trying again in ' + seconds + '\u00a0s.';
-    }
-
-    /* Rooms */
-
-    function openRoom(name) {
-        if (rooms.has(name)) return rooms.get(name);
-        const room = new RoomView(name, chat.welcome.userId);
-        rooms.set(name, room);
-        $('tabs').append(room.tab);
-        $('panes').append(room.pane);
-        room.tab.addEventListener('click', () => show(room));
-        room.onfollow = () => { if (room === active) $('to-newest').hidden = true; };
-        room.ontyping = () => { if (room === active) $('typing').textContent = room.typingText(); };
-        remember();
-        return room;
-    }
-
-    function onJoined(name, again) {
-        const room = openRoom(name);
-        room.me = chat.welcome.userId;
-        room.out = false;
-        room.error = '';
-        if (again) room.notice('Connected again.', 'again');
-        chat.members(name).then((list) => {
-            room.setMembers(list);
-            refresh(room);
-        }, () => {}); // gone again already: the reason is shown by whatever took us out
-        refresh(room);
-    }
-
-    function outOf(room, why) {
-        room.out = true;
-        showRoomError(room, why);
-        refresh(room);
-    }
-
-    function inRoom(event, act) {
-        const room = rooms.get(event.room);
-        if (!room) return;
-        act(room);
-        refresh(room);
-    }
-
-    function onMessage(room, message) {
-        room.message(message);
-        const seen = room === active && document.visibilityState === 'visible';
-        if (!seen) {
-            room.setUnread(room.unread + 1);
-            showTitle();
-        }
-        if (room === active && !room.following) $('to-newest').hidden = false;
-    }
-
-    function show(room) {
-        if (active && active !== room) {
-            active.draft = $('say-text').value;
-            stopTyping();
-            active.show(false);
-        }
-        active = room || null;
+    Chat.show = function (room) {
+        const before = Chat.active;
+        if (before && before !== room) Chat.clearNew(before);
+        Chat.active = room || null;
+        for (const id of ['conversation', 'composer', 'people']) $(id).hidden = !room;
         $('nowhere').hidden = Boolean(room);
-        for (const id of ['say', 'talk-head', 'members-panel']) $(id).hidden = !room;
-        $('to-newest').hidden = true;
-        $('say-text').value = room ? room.draft : '';
-        fitComposer();
         if (room) {
-            room.show(true);
-            room.setUnread(0);
-            room.tab.scrollIntoView({ block: 'nearest', inline: 'nearest' });
-            // Not by way of location: the browser would go to the element of that id, and move the focus.
-            if (roomFromHash() !== room.name) history.replaceState(null, '', '#' + encodeURIComponent(room.name));
+            room.seen();
+            Chat.showComposer(room);
+        } else {
+            $('composer-error').hidden = $('hindrance').hidden = true;
         }
-        refresh(room);
-        showTitle();
-        focusRoom();
-    }
+        Chat.timeline.show(room);
+        Chat.drawHead();
+        Chat.drawRooms();
+        Chat.drawPeople();
+        Chat.showTyping(room);
+        Chat.showInAddress(room);
+        Chat.remember();
+        pane(room ? 'talk' : 'rooms');
+        if (room && !document.querySelector('dialog[open]')) focusRoom();
+    };
 
-    /* Where one goes on: typing, but not where that would pull up a keyboard over half the screen. */
+    /* Where one goes on: typing, but not where that would pull a keyboard over half the screen. */
     function focusRoom() {
-        if (!active) $('open-join').focus();
-        else if (active.out || matchMedia('(pointer: coarse)').matches) active.tab.focus();
-        else $('say-text').focus();
+        if (matchMedia('(pointer: coarse)').matches) $('room-title').focus();
+        else Chat.focusComposer();
     }
 
-    /* Brings what is shown around the pane in line with the room, when it is the one in view. */
-    function refresh(room) {
-        if (room !== active && active) return;
-        $('room-title').textContent = room ? room.name : '';
-        $('typing').textContent = room ? room.typingText() : '';
-        showError($('room-error'), room ? room.error : '');
-        if (!room) return;
-        $('member-count').textContent = people(room.count);
-        $('say-text').disabled = room.out;
-        $('say-text').placeholder = 'Message #' + room.name;
-        $('say-send').textContent = room.out ? 'Join again' : 'Send';
-        room.fillMembers($('members'));
+    Chat.drawHead = function () {
+        const room = Chat.active;
+        for (const id of ['show-people', 'room-menu']) $(id).hidden = !room;
+        $('room-title').replaceChildren(...(room ? [bdi(room.label)] : []));
+        $('room-topic').replaceChildren(...(room ? subtitle(room) : []));
+        $('room-topic').title = room ? room.info.topic || '' : '';
+        if (room) Chat.showHindrance(room);
+    };
+
+    function subtitle(room) {
+        const { title, topic, slowMode, kept } = room.info;
+        const parts = [];
+        if (title && title !== room.name) parts.push(bdi('#' + room.name));
+        if (topic) parts.push(bdi(topic));
+        if (slowMode) parts.push(el('span', {}, t('slow mode', { time: Chat.duration(slowMode) })));
+        if (parts.length === 0 && !kept && !room.out) parts.push(el('span', {}, t('open room')));
+        return parts.flatMap((part, i) => (i ? [' · ', part] : [part]));
     }
 
-    function showRoomError(room, text) {
-        if (room) room.error = text;
-        if (room === active) showError($('room-error'), text);
-    }
-
-    function showTitle() {
-        let unread = 0;
-        for (const room of rooms.values()) unread += room.unread;
-        document.title = (unread ? '(' + unread + ') ' : '') + (active ? '#' + active.name + ' – ' : '') + 'hubbub';
-    }
-
-    function leave(room) {
-        if (!room.out) chat.leave(room.name).catch(() => {}); // not connected: then it is simply not entered again
-        chat.rooms.delete(room.name);
-        forget(room.name);
-    }
-
-    function forget(name) {
-        const room = rooms.get(name);
-        if (room) {
-            const order = Array.from(rooms.values());
-            const at = order.indexOf(room);
-            room.remove();
-            rooms.delete(name);
-            if (room === active) {
-                active = null;
-                $('say-text').value = '';
-                show(order[at + 1] || order[at - 1]);
-            }
-        }
-        remember();
-    }
-
-    function remember() {
-        memory.set('sessionStorage', 'rooms', Array.from(rooms.keys()).join('\n'));
-    }
-
-    async function goTo(name) {
-        if (!rooms.has(name)) await chat.join(name);
-        show(rooms.get(name));
-    }
-
-    /* Joining another room */
-
-    async function openJoin() {
-        $('join-room').value = '';
-        showError($('join-error'), '');
-        $('join-open-title').hidden = true;
-        $('join-open').replaceChildren();
-        $('join').showModal();
-        $('join-room').focus();
-        const list = await chat.list().catch(() => []);
-        const others = list.filter((row) => !rooms.has(row.room)).sort((a, b) => b.members - a.members);
-        $('join-open-title').hidden = others.length === 0;
-        $('join-open').replaceChildren(...others.slice(0, 50).map((row) => {
-            const pick = element('button', { type: 'button', class: 'open-room' },
-                element('span', { class: 'tab-name' }, '#' + row.room),
-                element('span', { class: 'quiet-text' }, people(row.members)));
-            pick.addEventListener('click', () => joinFromDialog(row.room));
-            return element('li', {}, pick);
-        }));
-    }
-
-    async function joinFromDialog(typed) {
-        const name = typed.trim().replace(/^#/, '');
-        const bad = nameProblem(name, 'room name');
-        showError($('join-error'), bad);
-        if (bad) return;
-        try {
-            await goTo(name);
-            $('join').close();
-            focusRoom(); // the dialog gave the focus back to the button that opened it
-        } catch (error) {
-            showError($('join-error'), plainError(error));
-            $('join-room').focus();
-        }
-    }
-
-    /* Saying something */
-
-    async function say(event) {
-        event.preventDefault();
-        const room = active;
-        if (!room || chat.state !== 'online') return;
+    /* Out of the room or muted: said where one would write, with what can be done. */
+    Chat.showHindrance = function (room) {
+        const { mutedUntil } = room.info;
+        const muted = !room.out && mutedUntil !== undefined && mutedUntil !== null && (mutedUntil === 0 || mutedUntil > Date.now());
+        clearTimeout(room.unmuteTimer);
+        if (muted && mutedUntil) room.unmuteTimer = setTimeout(() => Chat.active === room && Chat.drawHead(), Math.min(mutedUntil - Date.now() + 50, 86400000));
+        $('composer').hidden = Boolean(room.out) || muted;
+        $('hindrance').hidden = !room.out && !muted;
+        if (muted) $('hindrance').replaceChildren(el('p', {}, mutedUntil ? t('muted until', { until: Chat.moment(mutedUntil) }) : t('muted forever')));
         if (room.out) {
-            chat.join(room.name).catch((error) => outOf(room, plainError(error)));
-            return;
+            $('hindrance').replaceChildren(el('p', {}, room.out.build()), el('div', { class: 'buttons' },
+                room.out.final ? null : el('button', { type: 'button', class: 'primary', onclick: () => Chat.enter(room.name) }, t('enter again')),
+                el('button', { type: 'button', class: 'quiet', onclick: () => Chat.forget(room) }, t('take off list'))));
         }
-        const text = $('say-text').value;
-        if (!text.trim()) return;
-        $('say-text').value = '';
-        fitComposer();
-        stopTyping();
-        room.toEnd();
-        showRoomError(room, '');
-        try {
-            await chat.say(room.name, text);
-        } catch (error) {
-            if (error.code === 'not_in_room') outOf(room, plainError(error));
-            else showRoomError(room, 'Not sent: ' + plainError(error));
-            if (room !== active) room.draft = room.draft || text;
-            else if (!$('say-text').value) $('say-text').value = text;
-            fitComposer();
-        }
+    };
+
+    Chat.showTyping = function (room) {
+        const names = room ? Array.from(room.typing.keys()) : [];
+        const key = ['', 'one types', 'two type'][names.length] || 'many type';
+        $('typing').replaceChildren(...(names.length ? tn(key, { a: bdi(names[0]), b: bdi(names[1] || '') }) : []));
+    };
+
+    Chat.leave = function (room) {
+        if (room.out) Chat.forget(room);
+        else return Chat.hub.leave(room.name).catch(() => {}); // not connected: then it is simply not entered again
+        return undefined;
+    };
+
+    /* Off the list; the one beside it is shown. */
+    Chat.forget = function (room) {
+        const all = Array.from(Chat.rooms.values());
+        const at = all.indexOf(room);
+        room.close();
+        Chat.rooms.delete(room.name);
+        Chat.drafts(room, true);
+        if (room === Chat.active) Chat.show(all[at + 1] || all[at - 1]);
+        Chat.drawRooms();
+        Chat.remember();
+        Chat.refreshRooms();
+    };
+
+    /* ---- drafts, kept for this browser ---- */
+
+    function drafts() {
+        try { return JSON.parse(Chat.kept.get('drafts')) || {}; } catch (odd) { return {}; }
     }
 
-    function fitComposer() {
-        const box = $('say-text');
-        box.style.height = 'auto';
-        box.style.height = Math.min(box.scrollHeight + 2, 180) + 'px';
+    Chat.drafts = function (room, gone) {
+        const all = drafts();
+        if ((all[room.name] || '') === room.draft && !gone) return;
+        if (room.draft && !gone) all[room.name] = room.draft;
+        else delete all[room.name];
+        Chat.kept.set('drafts', JSON.stringify(all));
+    };
+
+    /* ---- columns: all three where there is room, on a phone one at a time ---- */
+
+    function pane(name) {
+        root.dataset.pane = name;
     }
 
-    const typing = { sent: 0, timer: 0, room: '' };
+    function togglePeople() {
+        const wide = matchMedia('(min-width: 62.01rem)').matches;
+        if (wide) root.classList.toggle('no-people');
+        else pane(root.dataset.pane === 'people' ? 'talk' : 'people');
+        if (!wide && root.dataset.pane === 'people') $('hide-people').focus();
+    }
 
-    function onType() {
-        fitComposer();
-        if (!active || !$('say-text').value) {
-            stopTyping();
-            return;
+    function walkPanes(back) {
+        const stops = [$('find'), $('log'), $('box'), $('people').querySelector('.person')].filter((node) => node && node.offsetParent);
+        const at = stops.findIndex((node) => node === document.activeElement || (node.id === 'log' && node.contains(document.activeElement)) ||
+            (node.classList.contains('person') && $('people').contains(document.activeElement)) || (node.id === 'find' && $('rooms-nav').contains(document.activeElement)));
+        stops[(at + (back ? -1 : 1) + stops.length) % stops.length].focus();
+    }
+
+    /* ---- menus ---- */
+
+    function roomMenu(anchor) {
+        const room = Chat.active;
+        const items = [];
+        if (!room.out && room.info.kept && room.may('moderator')) {
+            items.push({ label: t('settings'), icon: 'gear', run: () => Chat.roomSettings(room) });
+            items.push({ label: t('invite'), icon: 'mail', run: () => Chat.inviteDialog(room) });
         }
-        if (Date.now() - typing.sent > TYPING_EVERY || typing.room !== active.name) {
-            typing.sent = Date.now();
-            typing.room = active.name;
-            chat.typing(active.name, true);
-        }
-        clearTimeout(typing.timer);
-        typing.timer = setTimeout(stopTyping, TYPING_PAUSE);
+        if (!room.out && !room.info.kept && room.may('owner')) items.push({ label: t('keep room'), icon: 'lock', run: () => Chat.createRoom(room.name) });
+        if (items.length) items.push(null);
+        items.push({ label: t('leave room'), icon: 'door', run: () => Chat.leave(room) });
+        Chat.menu(anchor, items);
     }
 
-    function stopTyping() {
-        clearTimeout(typing.timer);
-        if (typing.room) chat.typing(typing.room, false);
-        typing.room = '';
-        typing.sent = 0;
+    function myMenu(anchor) {
+        const theme = Chat.kept.get('theme') || 'auto';
+        const notifying = Chat.kept.get('notify') === 'yes' && notificationsAllowed();
+        Chat.menu(anchor, [
+            ...['auto', 'light', 'dark'].map((name) => ({ label: t('theme ' + name), checked: theme === name, run: () => setTheme(name) })),
+            null,
+            ...Object.entries(Chat.LANGUAGES).map(([tag, name]) => ({ label: name, checked: Chat.language === tag, run: () => setLanguage(tag) })),
+            null,
+            { label: t(notifying ? 'notify off' : 'notify on'), icon: 'bell', run: () => setNotify(!notifying) },
+            { label: t('help'), icon: 'help', run: () => Chat.help() },
+            { label: t('disconnect'), icon: 'door', run: () => Chat.goOut('') },
+        ]);
     }
 
-    /* Arrow keys walk the tabs, as in every tab list. */
-    function onTabKey(event) {
-        const steps = { ArrowDown: 1, ArrowRight: 1, ArrowUp: -1, ArrowLeft: -1 };
-        const order = Array.from(rooms.values());
-        let at = order.indexOf(active);
-        if (event.key in steps) at = (at + steps[event.key] + order.length) % order.length;
-        else if (event.key === 'Home') at = 0;
-        else if (event.key === 'End') at = order.length - 1;
-        else return;
+    function setTheme(name) {
+        Chat.kept.set('theme', name === 'auto' ? '' : name);
+        root.dataset.theme = name;
+    }
+
+    function setLanguage(tag) {
+        Chat.kept.set('language', tag);
+        Chat.setLanguage(tag);
+        $('state-text').textContent = t(root.dataset.state);
+        if (Chat.active) Chat.showComposer(Chat.active);
+        Chat.timeline.show(Chat.active);
+        Chat.drawHead();
+        Chat.drawRooms();
+        Chat.drawPeople();
+        Chat.showTyping(Chat.active);
+    }
+
+    /* ---- notifications ---- */
+
+    const notificationsAllowed = () => 'Notification' in window && Notification.permission === 'granted';
+
+    async function setNotify(on) {
+        if (on && 'Notification' in window && Notification.permission === 'default') await Notification.requestPermission();
+        if (on && !notificationsAllowed()) Chat.toast(t('notify denied'));
+        Chat.kept.set('notify', on && notificationsAllowed() ? 'yes' : '');
+    }
+
+    Chat.notify = function (room, event) {
+        if (Chat.kept.get('notify') !== 'yes' || !notificationsAllowed() || document.visibilityState === 'visible') return;
+        const title = Chat.plain(event.username || '') + (room ? ' · #' + Chat.plain(room.label) : '');
+        const shown = new Notification(title, { body: event.content.slice(0, 200), tag: room ? room.name : 'hubbub', icon: 'favicon.svg' });
+        shown.onclick = () => {
+            window.focus();
+            if (room && Chat.rooms.has(room.name)) Chat.show(room);
+            shown.close();
+        };
+    };
+
+    /* ---- keys ---- */
+
+    const KEYS = [['Enter', 'k send'], ['Shift Enter', 'k break'], ['Tab', 'k complete'], ['Alt ↑ ↓', 'k rooms'], ['Alt Shift ↓', 'k unread'],
+        ['Ctrl K', 'k find'], ['F6', 'k panes'], ['↑ ↓', 'k rows'], ['Enter', 'k actions'], ['End', 'k newest'], ['?', 'k help'], ['Ctrl /', 'k help']];
+    const FORMATS = [['**x**', 'f bold'], ['*x*', 'f italic'], ['`x`', 'f code'], ['```', 'f block'], ['[x](https://…)', 'f link'], ['> x', 'f quote']];
+
+    Chat.help = function () {
+        if (document.querySelector('dialog[open]')) return;
+        const table = (title, rows) => el('section', {}, el('h3', {}, t(title)), el('dl', { class: 'keys' },
+            rows.map(([key, what]) => el('div', {}, el('dt', {}, el('kbd', {}, key)), el('dd', {}, t(what))))));
+        Chat.dialog({
+            title: t('help'), wide: true,
+            content: [table('help keys', KEYS), table('help commands', Object.keys(Chat.COMMANDS).map((name) => [Chat.usage(name), 'c ' + name])), table('help format', FORMATS)],
+        });
+    };
+
+    function onKey(event) {
+        if (event.isComposing || Chat.atDoor || document.querySelector('dialog[open], .menu')) return;
+        const writing = event.target.closest('input, textarea, select');
+        const command = event.ctrlKey || event.metaKey;
+        if (event.altKey && !command && ['ArrowUp', 'ArrowDown'].includes(event.key)) Chat.walkRooms(event.key === 'ArrowUp' ? -1 : 1, event.shiftKey);
+        else if (command && event.key.toLowerCase() === 'k') {
+            pane('rooms');
+            $('find').focus();
+        } else if (event.key === 'F6') walkPanes(event.shiftKey);
+        else if ((event.key === '?' && !writing) || (command && event.key === '/')) Chat.help();
+        else if (event.key === 'Escape' && root.dataset.pane !== 'talk' && Chat.active) {
+            pane('talk');
+            Chat.focusComposer();
+        } else return;
         event.preventDefault();
-        show(order[at]);
-        order[at].tab.focus();
     }
 
-    function toggleMembers(open) {
-        $('house').classList.toggle('with-members', open);
-        $('show-members').setAttribute('aria-expanded', String($('house').classList.contains('with-members')));
-    }
+    /* ---- the start ---- */
+
+    const ICONS = { 'create-room': 'plus', 'show-rooms': 'back', 'room-menu': 'more', 'hide-people': 'close', send: 'send' };
 
     function start() {
-        $('door-form').addEventListener('submit', knock);
-        $('disconnect').addEventListener('click', () => {
-            chat.disconnect();
-            leaveHouse('');
-            memory.set('sessionStorage', 'rooms', ''); // who comes next may be somebody else
+        for (const [id, name] of Object.entries(ICONS)) $(id).prepend(Chat.icon(name));
+        $('show-rooms').append(el('span', { id: 'unread-elsewhere', class: 'count', hidden: true }));
+        $('show-people').append(Chat.icon('people'), el('span', { id: 'people-count' }));
+        $('to-newest').append(Chat.icon('down'));
+        root.dataset.theme = Chat.kept.get('theme') || 'auto';
+        Chat.setLanguage(Chat.kept.get('language'));
+        Chat.timeline.start();
+        Chat.startRooms();
+        Chat.startPeople();
+        Chat.startComposer();
+        $('me').addEventListener('click', () => myMenu($('me')));
+        $('room-menu').addEventListener('click', () => roomMenu($('room-menu')));
+        $('show-rooms').addEventListener('click', () => pane('rooms'));
+        $('show-people').addEventListener('click', togglePeople);
+        $('hide-people').addEventListener('click', () => {
+            pane('talk');
+            $('show-people').focus();
         });
-        $('banner-retry').addEventListener('click', () => chat.hurry());
-        $('tabs').addEventListener('keydown', onTabKey);
-        $('open-join').addEventListener('click', openJoin);
-        $('join-form').addEventListener('submit', (event) => {
-            event.preventDefault();
-            joinFromDialog($('join-room').value);
-        });
-        $('join-cancel').addEventListener('click', () => $('join').close());
-        $('leave').addEventListener('click', () => leave(active));
-        $('show-members').addEventListener('click', () => toggleMembers());
-        $('to-newest').addEventListener('click', () => active.toEnd());
-        $('say').addEventListener('submit', say);
-        $('say-text').addEventListener('input', onType);
-        $('say-text').addEventListener('keydown', (event) => {
-            if (event.key !== 'Enter' || event.shiftKey || event.isComposing) return;
-            event.preventDefault();
-            $('say').requestSubmit();
-        });
-        document.addEventListener('keydown', (event) => {
-            if (event.key === 'Escape') toggleMembers(false);
-        });
+        $('banner-retry').addEventListener('click', () => Chat.hub.retry());
+        document.addEventListener('keydown', onKey);
         document.addEventListener('visibilitychange', () => {
-            if (document.visibilityState !== 'visible') return;
-            if (active) active.setUnread(0);
-            if (chat) chat.hurry();
-            showTitle();
+            if (document.visibilityState !== 'visible' || !Chat.active) return;
+            Chat.active.seen();
+            Chat.drawRooms();
+            Chat.refreshRooms();
         });
-        window.addEventListener('online', () => { if (chat) chat.hurry(); });
-        window.addEventListener('hashchange', () => {
-            const name = roomFromHash();
-            if (atDoor) $('door-room').value = name;
-            else if (name && (!active || active.name !== name)) {
-                goTo(name).catch((error) => showRoomError(active, '#' + name + ': ' + plainError(error)));
-            }
-        });
-
-        $('door-server-field').hidden = !fromDisk;
-        $('door-server').value = memory.get('localStorage', 'server') || 'ws://localhost:8080/ws';
-        $('door-name').value = memory.get('localStorage', 'name') || '';
-        openDoor('');
-        // A reload of a tab that was inside goes straight in again.
-        const here = memory.get('sessionStorage', 'here');
-        if (here) enter(here, here);
+        Chat.startDoor();
     }
 
     start();

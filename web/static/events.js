@@ -1,0 +1,272 @@
+/*
+ * events.js: what the connection tells, brought to rooms and to the eye: its own state, comings and
+ * goings, messages, moderation, invitations.
+ */
+(function () {
+    'use strict';
+
+    const { Chat } = window;
+    const { $, t, tn, bdi } = Chat;
+    const CLOSES = { 1001: 'e restarting', 4003: 'e banned', 4010: 'e too many', 4029: 'e flooding', invalid_url: 'e address' };
+    const MEMBERS_AGAIN = 3000; // after a crowd came or went: ask who is there, not more often than this
+
+    Chat.listen = function (hub) {
+        for (const [type, handler] of Object.entries(EVENTS)) {
+            hub.on(type, (event) => { if (hub === Chat.hub) handler(event); });
+        }
+    };
+
+    const inRoom = (act) => (event) => {
+        const room = Chat.rooms.get(event.room);
+        if (room) act(room, event);
+    };
+
+    const EVENTS = {
+        state: onState,
+        welcome: onWelcome,
+        'auth-needed': (event) => Chat.goOut(needed(event.code)),
+        joined: onJoined,
+        parted: inRoom(onParted),
+        outbox: inRoom(onOutbox),
+        message: inRoom(onMessage),
+        join: inRoom((room, event) => {
+            room.joined(event);
+            if (event.userId !== Chat.hub.userId) room.traffic([event.username], []);
+            peopleChanged(room);
+        }),
+        leave: inRoom((room, event) => {
+            room.left(event);
+            if (room.thrown !== event.userId && event.userId !== Chat.hub.userId) room.traffic([], [event.username]);
+            room.thrown = null;
+            peopleChanged(room);
+        }),
+        presence: inRoom((room, event) => {
+            room.presence(event);
+            room.traffic(event.joined || [], event.left || []);
+            peopleChanged(room);
+            askMembersSoon(room);
+        }),
+        typing: inRoom((room, event) => room.setTyping(event.username, event.state !== 'paused')),
+        delete: inRoom((room, event) => room.remove(event)),
+        moderation: inRoom(onModeration),
+        room: inRoom(onRoom),
+        gap: inRoom((room) => room.notice(() => [t('gap here')])),
+        invite: onInvite,
+        notice: onNotice,
+        goaway: () => Chat.toast(t('server stops')),
+        auth: (event) => Chat.toast(t('sign-in ends', { n: event.in })),
+        error: (event) => {
+            if (!Chat.atDoor && event.code !== 'not_in_room') Chat.toast(Chat.errorText(event));
+        },
+    };
+
+    /* ---- the connection ---- */
+
+    let banner = { timer: 0 };
+
+    function onState(event) {
+        const shown = { idle: 'offline', closed: 'offline' }[event.state] || event.state;
+        document.documentElement.dataset.state = shown;
+        $('state-text').textContent = t(shown);
+        clearInterval(banner.timer);
+        $('banner').hidden = event.state === 'online' || (event.state === 'connecting' && !banner.why);
+        for (const room of Chat.rooms.values()) if (room.pending.length) Chat.timeline.touched(room);
+        if (event.state === 'online') banner = { timer: 0 };
+        else if (event.state === 'waiting') onWaiting(event);
+        else if (event.state === 'connecting') tick();
+        else if (event.state === 'closed' && event.code !== 1000 && event.code !== 4001) Chat.goOut(reasonOf(event), event.code === 'invalid_url' ? 'door-server' : '');
+    }
+
+    function onWaiting(event) {
+        if (Chat.atDoor) { // nobody is in yet, so nobody waits: they may want to try another address
+            const problem = reasonOf(event);
+            Chat.goOut(location.protocol === 'file:' ? problem + ' (' + $('door-server').value + ')' : problem);
+            return;
+        }
+        banner = { until: event.retryAt, why: reasonOf(event), timer: setInterval(tick, 500) };
+        tick();
+    }
+
+    function tick() {
+        if (!banner.why) return;
+        const n = Math.max(0, Math.ceil((banner.until - Date.now()) / 1000));
+        const text = Chat.hub.state === 'connecting' || n === 0 ? t('trying now', banner) : t('trying in', { why: banner.why, n });
+        if ($('banner-text').textContent !== text) $('banner-text').textContent = text;
+    }
+
+    function reasonOf(event) {
+        if (event.retryAfter) return Chat.errorText({ code: CLOSES[event.code] ? CLOSES[event.code].slice(2) : 'lost', retryAfter: event.retryAfter });
+        if (CLOSES[event.code]) return t(CLOSES[event.code]);
+        return t(Chat.hub.welcome && !Chat.atDoor && !banner.why ? 'e lost' : 'e unreachable');
+    }
+
+    const needed = (code) => t(code === 'token_expired' ? 'e token_expired' : 'e not_authenticated');
+
+    function onWelcome(welcome) {
+        $('me-avatar').replaceChildren(Chat.avatar(welcome.username));
+        $('me-name').textContent = welcome.username;
+        if (Chat.atDoor) Chat.goIn();
+        else Chat.refreshRooms();
+    }
+
+    /* ---- in and out of rooms ---- */
+
+    function onJoined(event) {
+        const room = Chat.addRoom(event.room);
+        const fresh = room.epoch !== undefined && room.epoch !== event.epoch;
+        if (fresh) room.bySeq.clear(); // seq began anew
+        room.epoch = event.epoch;
+        room.info = Chat.hub.rooms.get(event.room);
+        room.out = null;
+        room.count = event.members;
+        if (event.again && fresh) room.notice(() => [t('room anew')]);
+        else if (event.again && event.missed > 0) room.notice(() => [t('missed', { n: event.missed })]);
+        else if (event.again) room.notice(() => [t('back again')]);
+        askMembers(room);
+        roomChanged(room);
+        Chat.remember();
+    }
+
+    function askMembers(room) {
+        Chat.hub.members(room.name).then((reply) => {
+            room.setMembers(reply.members);
+            peopleChanged(room);
+        }, () => {}); // out again already: what took us out is shown
+    }
+
+    function askMembersSoon(room) {
+        if (room.asking) return;
+        room.asking = setTimeout(() => {
+            room.asking = 0;
+            if (!room.out && Chat.rooms.has(room.name)) askMembers(room);
+        }, MEMBERS_AGAIN);
+    }
+
+    function onParted(room, event) {
+        if (event.why === 'left') {
+            Chat.forget(room);
+            return;
+        }
+        const known = { kick: 'you kick', ban: 'you ban', remove: 'you remove', destroyed: 'you destroyed' }[event.why];
+        room.out = {
+            final: event.why === 'destroyed' || event.why === 'ban' || event.why === 'banned',
+            build: () => (known ? [...tn(known, { by: bdi(event.by || '?') }), ...(event.until ? [' ', t('ends at', { until: Chat.moment(event.until) })] : []),
+                ...(event.reason ? [' ', ...tn('because', { reason: bdi(event.reason) })] : [])] : [Chat.errorText({ code: event.why, message: event.reason, retryAfter: event.retryAfter })]),
+        };
+        room.members.clear();
+        room.count = 0;
+        roomChanged(room);
+        if (room === Chat.active) Chat.announce($('hindrance').textContent);
+    }
+
+    /* Not in a room that was wanted: it stays in the list, to be tried again, unless it is gone. */
+    Chat.stayOut = function (name, error) {
+        if (error.code === 'no_such_room' || error.code === 'offline') return;
+        const room = Chat.addRoom(name);
+        room.out = { build: () => [Chat.errorText(error)] };
+        roomChanged(room);
+    };
+
+    function onRoom(room, event) {
+        if (event.destroyed) return; // followed by our leaving
+        const changed = Object.keys(event).filter((key) => !['type', 'room', 'by'].includes(key));
+        const by = event.by || '?';
+        if (changed.length === 1 && changed[0] === 'topic') room.notice(() => tn('m topic', { by: bdi(by), topic: bdi(event.topic) }));
+        else room.notice(() => tn('m settings', { by: bdi(by) }));
+        roomChanged(room);
+    }
+
+    function roomChanged(room) {
+        Chat.drawRooms();
+        if (room === Chat.active) Chat.drawHead();
+        peopleChanged(room);
+    }
+
+    function peopleChanged(room) {
+        if (room === Chat.active) Chat.drawPeople();
+    }
+
+    /* ---- what is said ---- */
+
+    function onMessage(room, event) {
+        const mine = event.userId === Chat.hub.userId;
+        room.setTyping(event.username, false);
+        if (mine) { // ours, on its way back: it takes the place of what waited
+            const at = room.pending.findIndex((message) => message.state !== 'failed' && message.text === event.content);
+            if (at >= 0) room.pending.splice(at, 1);
+        }
+        const item = room.message(event);
+        if (!item) return;
+        const attended = room === Chat.active && document.visibilityState === 'visible';
+        if (!attended && !mine) {
+            if (room.unread === 0) markNew(room, item);
+            room.unread++;
+            if (item.mention) room.mentions++;
+            Chat.drawRooms();
+        }
+        if (room === Chat.active && !mine) Chat.announce(Chat.plain(event.username) + ': ' + event.content.slice(0, 500));
+        if (item.mention && !attended) Chat.notify(room, event);
+    }
+
+    function markNew(room, item) {
+        clearNew(room);
+        room.firstNew = item;
+        item.firstNew = true;
+    }
+
+    function clearNew(room) {
+        if (!room.firstNew) return;
+        room.firstNew.firstNew = false;
+        Chat.timeline.redraw(room, room.firstNew);
+        room.firstNew = null;
+    }
+    Chat.clearNew = clearNew;
+
+    function onOutbox(room, { message }) {
+        if (message.state === 'confirmed') {
+            room.pending = room.pending.filter((one) => one !== message);
+            if (!room.bySeq.has(message.seq) && message.echo === undefined) {
+                room.message({ userId: Chat.hub.userId, username: Chat.hub.username, content: message.text, seq: message.seq, ts: message.ts });
+            }
+        } else if (message.state === 'failed' && message.error.code === 'cancelled') {
+            room.pending = room.pending.filter((one) => one !== message);
+        }
+        Chat.timeline.touched(room);
+    }
+
+    /* ---- moderation ---- */
+
+    function onModeration(room, event) {
+        if (event.action === 'role') room.setRole(event.userId, event.role);
+        if (event.action === 'add') room.setRole(event.userId, event.role || 'member');
+        if (event.action === 'remove') room.setRole(event.userId, 'guest');
+        if (event.action === 'kick' || event.action === 'ban') room.thrown = event.userId; // that they left needs no word
+        room.notice(Chat.moderationNotice(event), 'moderation');
+        if (['add', 'remove', 'role'].includes(event.action) && !room.members.has(event.userId)) askMembersSoon(room);
+        if (event.userId === Chat.hub.userId && room === Chat.active) Chat.announce(t('m ' + event.action, { by: event.by, who: event.username, role: event.role ? t(event.role) : '' }));
+        roomChanged(room);
+        if (event.action === 'undo') askWhy(room);
+    }
+
+    /* Which sanction was taken back is known to the server: the library asks, we look a little later. */
+    function askWhy(room) {
+        Chat.hub.why(room.name).then(({ reasons }) => {
+            const muted = reasons.find((one) => one.rule === 'muted');
+            room.info.mutedUntil = muted && (muted.until || 0);
+            roomChanged(room);
+        }, () => {});
+    }
+
+    function onInvite(event) {
+        Chat.card(t('invitations'), tn('invited by', { by: bdi(event.by || '?'), room: bdi('#' + event.room) }), [
+            [t('enter'), () => Chat.enter(event.room, { invite: event.invite })], [t('not now')],
+        ]);
+        Chat.notify(null, { username: event.by, content: '#' + event.room });
+    }
+
+    function onNotice(event) {
+        const room = Chat.rooms.get(event.room);
+        if (room) room.notice(() => [...tn('notice from', { by: bdi(event.by || '?') }), ': ', bdi(event.content)], 'moderation');
+        else Chat.card(t('notice from', { by: Chat.plain(event.by || '?') }), event.content, [[t('close')]]);
+    }
+})();
