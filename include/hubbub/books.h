@@ -71,8 +71,8 @@ const struct entry *books_sanction(struct books *b, enum action action, const ch
 bool books_lift(struct books *b, enum action action, const char *user_id);
 /* Drops all sanctions and invitations that have ended. */
 void books_expire(struct books *b, int64_t now_ms);
-/* Whom a sanction names so: by user id or name; NULL when none does. */
-const struct entry *books_named(const struct books *b, const char *user);
+/* One in force on this user, by id or by name (the other is NULL); NULL when there is none. */
+const struct entry *books_named(const struct books *b, const char *user_id, const char *username);
 
 /* NULL when there are too many. */
 struct invite *books_invite(struct books *b, const char *user_id, const char *by_id, int64_t until);

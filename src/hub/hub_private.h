@@ -115,7 +115,10 @@ struct target {
     struct user *online; /* NULL: away */
     enum rank rank;      /* in the room that was asked about */
 };
+/* By what a client wrote: an id, else a name. */
 bool find_target(struct hub *h, const struct room *r, const char *user, struct target *t);
+/* By an id that is known to be one. */
+void find_user(struct hub *h, const struct room *r, const char *user_id, struct target *t);
 void note_seen(struct hub *h, const struct session *s);
 
 /* May whoever asks do this in the room (NULL: on the server)? False after the refusal was sent. */

@@ -166,7 +166,8 @@ static void restore(struct hub *h, struct room *r, const struct entry *lifted,
 {
     struct books *b = books_of(h, r);
     struct entry *e = find_lifted(b, lifted, clock_wall_ms());
-    if (e == NULL || !books_impose(b, e))
+    if (e == NULL || books_sanction(b, e->action, e->user_id, clock_wall_ms()) != NULL ||
+        !books_impose(b, e))
         return;
     keep_sanction(c, r, e);
     if (e->action != ACTION_BAN)
@@ -208,6 +209,13 @@ static enum problem why_not_undo(struct hub *h, const struct event *e, const str
     return PROBLEM_NONE;
 }
 
+/* And not another that came instead of it. */
+static bool is_in_force(struct books *b, const struct entry *entry)
+{
+    const struct entry *now = books_sanction(b, entry->action, entry->user_id, clock_wall_ms());
+    return now != NULL && now->entry == entry->entry;
+}
+
 void on_undo(struct hub *h, struct event *e)
 {
     struct target t;
@@ -220,10 +228,8 @@ void on_undo(struct hub *h, struct event *e)
         refuse(h, e, PROBLEM_UNKNOWN_MESSAGE, "there is no such entry in the ledger");
         return;
     }
-    if (!find_target(h, r, entry->user_id, &t)) { /* long gone: as it was written down */
-        strcpy(t.user_id, entry->user_id);
-        strcpy(t.username, entry->username);
-    }
+    find_user(h, r, entry->user_id, &t);
+    strcpy(t.username, entry->username);
     enum problem problem = why_not_undo(h, e, r, entry, &t, &detail);
     if (problem != PROBLEM_NONE) {
         refuse(h, e, problem, detail);
@@ -234,7 +240,7 @@ void on_undo(struct hub *h, struct event *e)
     keep_entry(c, r, entry);
     const struct deed deed = {
         .action = ACTION_UNDO, .target = &t, .rank = -1, .undid = (int)entry->action};
-    if (entry->action == ACTION_BAN || entry->action == ACTION_MUTE)
+    if (is_in_force(books_of(h, r), entry))
         lift(h, r, entry->action, t.user_id, c);
     uint64_t number = entry->entry;
     struct entry lifted = *entry;

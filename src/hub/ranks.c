@@ -121,74 +121,88 @@ static void set_target(struct target *t, const char *user_id, const char *userna
     text_copy(t->username, sizeof t->username, username, strlen(username));
 }
 
-static bool find_online(struct hub *h, const char *user, struct target *t)
-{
-    char key[LOOKALIKE_MAX + 1];
-    rcu_read_lock();
-    t->online = directory_find_user(h->directory, user);
-    if (t->online == NULL) {
-        lookalike_key(user, key);
-        t->online = directory_find_key(h->directory, key);
-    }
-    rcu_read_unlock(); /* the hub alone removes users */
-    if (t->online != NULL)
-        set_target(t, t->online->id, t->online->username);
-    return t->online != NULL;
-}
-
-static bool find_in_books(const struct books *b, const char *user, struct target *t)
-{
-    const struct entry *e = books_named(b, user);
-    if (e != NULL)
-        set_target(t, e->user_id, e->username);
-    return e != NULL;
-}
-
-static bool find_in_roster(const struct roster *roster, const char *user, struct target *t)
-{
-    const struct affiliation *a = roster_find(roster, user);
-    if (a == NULL)
-        a = roster_find_name(roster, user);
-    if (a != NULL)
-        set_target(t, a->user_id, a->username);
-    return a != NULL;
-}
-
-static bool find_seen(const struct hub *h, const char *user, struct target *t)
+static const struct seen *find_seen(const struct hub *h, const char *user_id, const char *username)
 {
     size_t n = h->nseen < SEEN_MAX ? h->nseen : SEEN_MAX;
     for (size_t i = 1; i <= n; i++) {
         const struct seen *s = &h->seen[(h->nseen - i) % SEEN_MAX];
-        if (strcmp(s->user_id, user) != 0 && strcmp(s->username, user) != 0)
-            continue;
-        set_target(t, s->user_id, s->username);
-        return true;
+        if ((user_id != NULL && strcmp(s->user_id, user_id) == 0) ||
+            (username != NULL && strcmp(s->username, username) == 0))
+            return s;
     }
-    return false;
+    return NULL;
 }
 
-/* Somebody who was never here: the form of a guest's id is enough, others are marked as ids, so that a
- * slip of the pen bans nobody. */
-static bool find_by_form(const char *user, struct target *t)
+static bool find_by_id(struct hub *h, const struct room *r, const char *id, struct target *t)
+{
+    rcu_read_lock();
+    t->online = directory_find_user(h->directory, id);
+    rcu_read_unlock(); /* the hub alone removes users */
+    const struct affiliation *a = r == NULL ? NULL : roster_find(r->roster, id);
+    const struct entry *e = books_named(r == NULL ? h->books : r->books, id, NULL);
+    const struct seen *s = find_seen(h, id, NULL);
+    if (t->online == NULL && a == NULL && e == NULL && s == NULL)
+        return false;
+    set_target(t, id,
+               t->online != NULL ? t->online->username
+               : a != NULL       ? a->username
+               : e != NULL       ? e->username
+                                 : s->username);
+    return true;
+}
+
+static bool find_by_name(struct hub *h, const struct room *r, const char *name, struct target *t)
+{
+    char key[LOOKALIKE_MAX + 1];
+    lookalike_key(name, key);
+    rcu_read_lock();
+    t->online = directory_find_key(h->directory, key);
+    rcu_read_unlock(); /* the hub alone removes users */
+    const struct affiliation *a = r == NULL ? NULL : roster_find_name(r->roster, name);
+    const struct entry *e = books_named(r == NULL ? h->books : r->books, NULL, name);
+    const struct seen *s = find_seen(h, NULL, name);
+    if (t->online == NULL && a == NULL && e == NULL && s == NULL)
+        return false;
+    set_target(t,
+               t->online != NULL ? t->online->id
+               : a != NULL       ? a->user_id
+               : e != NULL       ? e->user_id
+                                 : s->user_id,
+               t->online != NULL ? t->online->username : name);
+    return true;
+}
+
+/* The id in it when it can be nothing else: guests' have a form of their own, others are marked as ids.
+ * So also somebody who was never here can be named, and a slip of the pen bans nobody. */
+static const char *certain_id(const char *user)
 {
     static const char mark[] = "id:";
-    bool marked = strncmp(user, mark, sizeof mark - 1) == 0 && user[sizeof mark - 1] != '\0';
-    const char *id = marked ? user + sizeof mark - 1 : user;
-    bool guest = strlen(id) == 17 && id[0] == 'g' && strspn(id + 1, "0123456789abcdef") == 16;
-    if (marked || guest)
-        set_target(t, id, id);
-    return marked || guest;
+    if (strncmp(user, mark, sizeof mark - 1) == 0 && user[sizeof mark - 1] != '\0')
+        return user + sizeof mark - 1;
+    bool guest = strlen(user) == 17 && user[0] == 'g' && strspn(user + 1, "0123456789abcdef") == 16;
+    return guest ? user : NULL;
+}
+
+void find_user(struct hub *h, const struct room *r, const char *user_id, struct target *t)
+{
+    *t = (struct target){.online = NULL};
+    if (!find_by_id(h, r, user_id, t))
+        set_target(t, user_id, user_id);
+    t->rank = rank_of_user(h, r, t->user_id, t->online);
 }
 
 bool find_target(struct hub *h, const struct room *r, const char *user, struct target *t)
 {
+    const char *id = certain_id(user);
+    if (id != NULL) {
+        find_user(h, r, id, t);
+        return true;
+    }
     *t = (struct target){.online = NULL};
-    const struct books *books = r == NULL ? h->books : r->books;
-    bool found = find_online(h, user, t) || (r != NULL && find_in_roster(r->roster, user, t)) ||
-                 find_in_books(books, user, t) || find_seen(h, user, t) || find_by_form(user, t);
-    if (found)
-        t->rank = rank_of_user(h, r, t->user_id, t->online);
-    return found;
+    if (!find_by_id(h, r, user, t) && !find_by_name(h, r, user, t))
+        return false;
+    t->rank = rank_of_user(h, r, t->user_id, t->online);
+    return true;
 }
 
 /* ---- permission ---------------------------------------------------------------------------------- */

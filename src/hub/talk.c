@@ -116,8 +116,8 @@ void on_delete(struct hub *h, struct event *e)
         refuse(h, e, PROBLEM_UNKNOWN_MESSAGE, NULL);
         return;
     }
-    if (!own && find_target(h, r, author->id, &t) &&
-        !rights_over(rank_of_session(h, r, e->session), t.rank)) {
+    find_user(h, r, author->id, &t);
+    if (!own && !rights_over(rank_of_session(h, r, e->session), t.rank)) {
         refuse(h, e, PROBLEM_FORBIDDEN, "nobody acts on an equal or higher rank");
         return;
     }

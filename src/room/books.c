@@ -195,11 +195,11 @@ void books_expire(struct books *b, int64_t now_ms)
     b->ninvites = kept;
 }
 
-const struct entry *books_named(const struct books *b, const char *user)
+const struct entry *books_named(const struct books *b, const char *user_id, const char *username)
 {
     for (size_t i = 0; b != NULL && i < b->nsanctions; i++)
-        if (strcmp(b->sanctions[i]->user_id, user) == 0 ||
-            strcmp(b->sanctions[i]->username, user) == 0)
+        if ((user_id != NULL && strcmp(b->sanctions[i]->user_id, user_id) == 0) ||
+            (username != NULL && strcmp(b->sanctions[i]->username, username) == 0))
             return b->sanctions[i];
     return NULL;
 }

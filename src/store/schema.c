@@ -77,7 +77,7 @@ static int take_step(sqlite3 *sql, int version)
 int schema_migrate(sqlite3 *sql, int to, char *why, size_t space)
 {
     int application = 0, version = 0, tables = 0, err;
-    REQUIRE(to >= 1 && to <= schema_latest());
+    REQUIRE(to >= 0 && to <= schema_latest());
     if ((err = ask(sql, "PRAGMA application_id", &application)) != 0 ||
         (err = ask(sql, "PRAGMA user_version", &version)) != 0 ||
         (err = ask(sql, "SELECT count(*) FROM sqlite_schema", &tables)) != 0)

@@ -223,11 +223,11 @@ static void whom_they_name(void **state)
     struct entry like = deed(ACTION_BAN, "u-bob", 0);
     like.username = "bob";
     assert_true(books_restore(b, &like, 1));
-    assert_string_equal(books_named(b, "bob")->user_id, "u-bob");
-    assert_string_equal(books_named(b, "u-bob")->username, "bob");
-    assert_null(books_named(b, "carol"));
-    assert_null(books_named(b, "alice")); /* who did it is not who it was done to */
-    assert_null(books_named(NULL, "bob"));
+    assert_string_equal(books_named(b, NULL, "bob")->user_id, "u-bob");
+    assert_string_equal(books_named(b, "u-bob", NULL)->username, "bob");
+    assert_null(books_named(b, "carol", "carol"));
+    assert_null(books_named(b, "u-alice", "alice")); /* who did it is not who it was done to */
+    assert_null(books_named(NULL, NULL, "bob"));
     books_free(b);
     books_free(NULL);
 }
