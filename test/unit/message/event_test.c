@@ -30,7 +30,7 @@ static void an_event_frees_its_settings(void **state)
 {
     (void)state;
     struct event *e = event_new(EVENT_SETTINGS);
-    char *operators[] = {"alice"};
+    char alice[] = "alice", *operators[] = {alice};
     e->settings = settings_copy(&(struct settings){.operators = operators, .noperators = 1});
     assert_string_equal(e->settings->operators[0], "alice");
     event_free(e);
