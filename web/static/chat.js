@@ -24,6 +24,7 @@
         const before = Chat.active;
         if (before && before !== room) Chat.clearNew(before);
         Chat.active = room || null;
+        Chat.endSearch();
         for (const id of ['conversation', 'composer', 'people']) $(id).hidden = !room;
         $('nowhere').hidden = Boolean(room);
         if (room) {

@@ -126,13 +126,13 @@
     /* The door is open: into the house, into the room that was wanted, and those of last time. */
     Chat.goIn = async function () {
         const first = roomAtDoor();
+        const before = JSON.parse(Chat.kept.get('rooms') || '[]').filter((name) => name !== first);
         const { hub } = Chat;
         Chat.atDoor = false;
         $('door').hidden = true;
         $('house').hidden = false;
         Chat.here.set('in', hub.username);
         Chat.show(null);
-        const before = JSON.parse(Chat.kept.get('rooms') || '[]').filter((name) => name !== first);
         await Chat.enter(first, invitationTo(first));
         for (const name of before) {
             if (hub !== Chat.hub || Chat.rooms.has(name)) continue;

@@ -47,7 +47,10 @@
             askMembersSoon(room);
         }),
         typing: inRoom((room, event) => room.setTyping(event.username, event.state !== 'paused')),
-        delete: inRoom((room, event) => room.remove(event)),
+        delete: inRoom((room, event) => {
+            room.remove(event);
+            Chat.announce(t('message gone', { by: event.username })); // nor is its text read out any more
+        }),
         moderation: inRoom(onModeration),
         room: inRoom(onRoom),
         gap: inRoom((room) => room.notice(() => [t('gap here')])),
@@ -169,7 +172,7 @@
 
     function onRoom(room, event) {
         if (event.destroyed) return; // followed by our leaving
-        const changed = Object.keys(event).filter((key) => !['type', 'room', 'by'].includes(key));
+        const changed = Object.keys(event).filter((key) => !['type', 'room', 'by', 'kept'].includes(key));
         const by = event.by || '?';
         if (changed.length === 1 && changed[0] === 'topic') room.notice(() => tn('m topic', { by: bdi(by), topic: bdi(event.topic) }));
         else room.notice(() => tn('m settings', { by: bdi(by) }));
@@ -191,10 +194,8 @@
     function onMessage(room, event) {
         const mine = event.userId === Chat.hub.userId;
         room.setTyping(event.username, false);
-        if (mine) { // ours, on its way back: it takes the place of what waited
-            const at = room.pending.findIndex((message) => message.state !== 'failed' && message.text === event.content);
-            if (at >= 0) room.pending.splice(at, 1);
-        }
+        // Ours, on its way back: it takes the place of what waited.
+        if (event.outgoing) room.pending = room.pending.filter((message) => message !== event.outgoing);
         const item = room.message(event);
         if (!item) return;
         const attended = room === Chat.active && document.visibilityState === 'visible';
@@ -225,7 +226,7 @@
     function onOutbox(room, { message }) {
         if (message.state === 'confirmed') {
             room.pending = room.pending.filter((one) => one !== message);
-            if (!room.bySeq.has(message.seq) && message.echo === undefined) {
+            if (!room.bySeq.has(message.seq)) {
                 room.message({ userId: Chat.hub.userId, username: Chat.hub.username, content: message.text, seq: message.seq, ts: message.ts });
             }
         } else if (message.state === 'failed' && message.error.code === 'cancelled') {

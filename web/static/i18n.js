@@ -12,7 +12,6 @@
 
     const Chat = window.Chat;
     const TEXTS = {
-        'the page': ['A chat of many rooms', 'Ein Chat mit vielen Räumen'],
         lead: ['Pick a name, enter a room, start talking.', 'Name wählen, Raum betreten, losreden.'],
         'your name': ['Your name', 'Dein Name'],
         room: ['Room', 'Raum'],
@@ -21,7 +20,6 @@
         'somebody new': ['Come as somebody new', 'Als jemand Neues kommen'],
         'somebody new hint': ['You are known here as {name}.', 'Du bist hier als {name} bekannt.'],
         'signed in hint': ['You were signed in by the link that brought you here.', 'Du bist durch den Link angemeldet, der dich hergebracht hat.'],
-        noscript: ['This page needs JavaScript.', 'Diese Seite braucht JavaScript.'],
 
         close: ['Close', 'Schließen'],
         cancel: ['Cancel', 'Abbrechen'],
@@ -90,7 +88,6 @@
         'n new': ['{n} new message|{n} new messages', '{n} neue Nachricht|{n} neue Nachrichten'],
         'message actions': ['What to do with this message', 'Was mit dieser Nachricht tun'],
         'copy text': ['Copy text', 'Text kopieren'],
-        'copy code': ['Copy code', 'Code kopieren'],
         mention: ['Mention {name}', '{name} erwähnen'],
         'remove message': ['Remove message…', 'Nachricht entfernen …'],
         'remove message text': ['It disappears for everybody. This can’t be taken back.', 'Sie verschwindet für alle. Das lässt sich nicht rückgängig machen.'],
@@ -125,11 +122,9 @@
         'muted until': ['You may read here but not write until {until}.', 'Du darfst hier bis {until} lesen, aber nicht schreiben.'],
         'muted forever': ['You may read here but not write: you were muted.', 'Du darfst hier lesen, aber nicht schreiben: Du wurdest stummgeschaltet.'],
         'slow mode': ['Slow mode: one message every {time}', 'Langsam: eine Nachricht alle {time}'],
-        'write again in': ['You can write again in {n} s.', 'Du kannst in {n} s wieder schreiben.'],
         suggestions: ['Suggestions', 'Vorschläge'],
         'no command': ['There is no command {name}. Type /help for those there are; // at the start sends a slash.', 'Den Befehl {name} gibt es nicht. /help zeigt alle; // am Anfang sendet einen Schrägstrich.'],
         'needs more': ['Like this: {usage}', 'So geht es: {usage}'],
-        'not here': ['Enter a room first.', 'Betritt erst einen Raum.'],
         'c join': ['enter a room', 'Raum betreten'],
         'c leave': ['leave this room', 'diesen Raum verlassen'],
         'c create': ['create a room that stays', 'bleibenden Raum anlegen'],
@@ -152,7 +147,6 @@
         members: ['People', 'Leute'],
         'find people': ['Find people', 'Leute finden'],
         'n more': ['and {n} more', 'und {n} weitere'],
-        'actions for': ['What to do with {name}', 'Was mit {name} tun'],
         operator: ['Operator', 'Betreiber'],
         owner: ['Owner', 'Eigentümer'],
         admin: ['Admin', 'Admin'],
@@ -241,7 +235,6 @@
         'delete room text': ['Everybody has to leave, and members, roles, bans and settings are gone for good.', 'Alle müssen gehen; Mitglieder, Rollen, Sperren und Einstellungen sind endgültig weg.'],
         'delete room type': ['Type the name of the room, {room}, to confirm', 'Zum Bestätigen den Namen des Raums eingeben: {room}'],
         'delete room wrong': ['That is not the name of this room.', 'Das ist nicht der Name dieses Raums.'],
-        'not kept': ['This room is not kept: it has no settings. Keep it first.', 'Dieser Raum wird nicht gespeichert und hat keine Einstellungen. Behalte ihn erst.'],
 
         'm kick': ['{by} threw {who} out', '{by} hat {who} hinausgeworfen'],
         'm ban': ['{by} banned {who}', '{by} hat {who} gesperrt'],
@@ -251,6 +244,7 @@
         'm add': ['{by} made {who} a member', '{by} hat {who} zum Mitglied gemacht'],
         'm remove': ['{by} ended the membership of {who}', '{by} hat die Mitgliedschaft von {who} beendet'],
         'm role': ['{by} gave {who} the role {role}', '{by} hat {who} die Rolle {role} gegeben'],
+        'm role changed': ['{by} changed the role of {who}', '{by} hat die Rolle von {who} geändert'],
         'm undo': ['{by} took back what was done to {who}', '{by} hat eine Maßnahme gegen {who} zurückgenommen'],
         'm delete': ['{by} removed a message of {who}', '{by} hat eine Nachricht von {who} entfernt'],
         'm update': ['{by} changed the settings', '{by} hat die Einstellungen geändert'],

@@ -125,7 +125,7 @@
                 room ? null : el('label', { class: 'check' }, address, el('span', {}, t('ban address'))),
             ],
             buttons: [Chat.cancelButton(), el('button', { class: 'primary danger' }, t(action + ' do'))],
-            onsubmit: (dialog) => Chat.attempt(dialog, () => Chat.hub[action](room ? room.name : undefined, idOf(member), {
+            onsubmit: (dialog) => Chat.attempt(dialog, () => Chat.hub[action](room ? room.name : null, idOf(member), {
                 ...(reason.value.trim() ? { reason: reason.value.trim() } : {}),
                 ...(action !== 'kick' && period.value ? { seconds: Number(period.value) } : {}),
                 ...(address.checked ? { address: true } : {}),
@@ -191,8 +191,9 @@
 
     /* What a sanction or a change of role looks like in the conversation. */
     Chat.moderationNotice = function (event) {
+        const key = event.action === 'role' && !event.role ? 'm role changed' : 'm ' + event.action;
         return () => [
-            ...tn('m ' + event.action, { by: bdi(event.by || '?'), who: bdi(event.username || '?'), role: event.role ? t(event.role) : '' }),
+            ...tn(key, { by: bdi(event.by || '?'), who: bdi(event.username || '?'), role: event.role ? t(event.role) : '' }),
             event.until ? ' ' + t('until x', { until: Chat.moment(event.until) }) : '',
             event.reason ? [' – ', bdi(event.reason)] : '',
         ].flat();

@@ -119,6 +119,13 @@
         timer = setTimeout(() => Chat.refreshRooms(), 200);
     }
 
+    /* Found: the whole list again. */
+    Chat.endSearch = function () {
+        if (!query) return;
+        $('find').value = '';
+        onFind();
+    };
+
     /* ---- entering ---- */
 
     /* Enters a room and shows it; asks for what is missing, and says why it cannot be. */
@@ -227,10 +234,6 @@
             const hit = Array.from(Chat.rooms.values()).find((room) => room.name === query);
             if (hit) Chat.show(hit);
             else if (query && Chat.nameProblem(query) === '') Chat.enter(query);
-            if (query) {
-                $('find').value = '';
-                onFind();
-            }
         });
         $('enter-named').addEventListener('click', () => $('find-form').requestSubmit());
         $('more-rooms').addEventListener('click', () => Chat.refreshRooms(true));

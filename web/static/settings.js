@@ -186,7 +186,7 @@
 
     function ledgerRow(context, entry) {
         const { room } = context;
-        const key = 'm ' + entry.action;
+        const key = entry.action === 'role' && !entry.role ? 'm role changed' : 'm ' + entry.action;
         const sanction = ['ban', 'mute', 'unban', 'unmute'].includes(entry.action);
         const open = sanction && !entry.undone && Date.now() - entry.ts < UNDO_WITHIN;
         return el('li', { class: entry.undone ? 'line undone' : 'line' },

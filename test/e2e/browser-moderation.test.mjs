@@ -1,0 +1,172 @@
+/* Moderation seen from both sides: who does it, whom it is done to, and those who watch. */
+import assert from 'node:assert/strict';
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
+import { test } from 'node:test';
+import {
+    choose, closed, composer, createRoom, dialog, enters, fillIn, inRoom, log, message, noComplaints, notice, openTab, peopleAre,
+    person, roleIs, said, says, settingsOf, startBrowser,
+} from './support/page.mjs';
+import { runToEnd, startServer } from './support/server.mjs';
+import { until } from './support/wait.mjs';
+
+/* A kept room of alice's, with bob and carol in it. */
+async function roomOfThree(t, args) {
+    const server = await startServer(t, args);
+    const browser = await startBrowser(t);
+    const alice = await person(browser, server, 'alice');
+    await createRoom(alice, { 'Name of the room': 'yard' });
+    const bob = await person(browser, server, 'bob', { room: 'yard' });
+    const carol = await person(browser, server, 'carol', { room: 'yard' });
+    await peopleAre(alice, ['alice', 'bob', 'carol']);
+    return { server, browser, alice, bob, carol };
+}
+
+test('kicked: out at once, told why, and free to come back', async (t) => {
+    const { alice, bob, carol } = await roomOfThree(t);
+    await choose(alice, 'bob', 'Kick…');
+    await fillIn(alice, { Reason: 'shouting' }, 'Kick');
+    await closed(alice);
+    await bob.locator('#hindrance').getByText('You were thrown out by alice. Reason: shouting').waitFor();
+    assert.equal(await composer(bob).isVisible(), false);
+    await notice(carol, 'alice threw bob out – shouting');
+    assert.equal(await log(carol).getByText('bob left the room').count(), 0, 'said once is enough');
+    await peopleAre(carol, ['alice', 'carol']);
+    await bob.getByRole('button', { name: 'Enter again' }).click();
+    await peopleAre(carol, ['alice', 'bob', 'carol']);
+    await said(bob, 'sorry');
+    noComplaints(alice, bob, carol);
+});
+
+test('banned: out, kept out, lifted from the settings', async (t) => {
+    const { alice, bob, carol } = await roomOfThree(t);
+    await choose(alice, 'bob', 'Ban…');
+    await fillIn(alice, { Reason: 'spam', Ends: 'after 1 hour' }, 'Ban');
+    await bob.locator('#hindrance').getByText('You were banned from this room by alice.').waitFor();
+    await bob.locator('#hindrance').getByText('Reason: spam').waitFor();
+    await bob.getByRole('button', { name: 'Take off the list' }).click();
+    await bob.getByText('You are in no room.').waitFor();
+    await bob.getByRole('searchbox', { name: 'Find or enter a room' }).fill('yard');
+    await bob.getByRole('searchbox', { name: 'Find or enter a room' }).press('Enter');
+    await dialog(bob).getByText('You are banned here. Again in 1 hour.').waitFor();
+    await bob.keyboard.press('Escape');
+
+    await settingsOf(alice, 'Bans and mutes');
+    const line = dialog(alice).locator('.line', { hasText: 'bob' });
+    await line.getByText('by alice').waitFor();
+    await line.getByRole('button', { name: 'Lift' }).click();
+    await dialog(alice).getByText('Nobody is banned or muted.').waitFor();
+    await notice(carol, 'alice lifted the ban on bob');
+    await enters(bob, 'yard');
+    noComplaints(alice, bob, carol);
+});
+
+test('muted: reads but cannot write, until it is taken back in the ledger', async (t) => {
+    const { alice, bob, carol } = await roomOfThree(t);
+    await choose(alice, 'bob', 'Mute…');
+    await fillIn(alice, { Ends: 'after 10 minutes' }, 'Mute');
+    await bob.locator('#hindrance').getByText('You may read here but not write until').waitFor();
+    await said(carol, 'poor bob');
+    await message(bob, 'poor bob').waitFor();
+
+    await settingsOf(alice, 'Ledger');
+    const line = dialog(alice).locator('.line', { hasText: 'alice muted bob' });
+    await line.getByRole('button', { name: 'Undo' }).click();
+    await dialog(alice).locator('.line.undone', { hasText: 'alice muted bob' }).waitFor();
+    await composer(bob).waitFor();
+    await said(bob, 'thank you');
+    await notice(carol, 'alice took back what was done to bob');
+    noComplaints(alice, bob, carol);
+});
+
+test('by commands, with a time and a reason', async (t) => {
+    const { alice, bob, carol } = await roomOfThree(t);
+    await says(alice, '/mute bob 10m too loud');
+    await notice(carol, /alice muted bob until .* – too loud/);
+    await bob.locator('#hindrance').getByText('You may read here but not write until').waitFor();
+    await says(alice, '/unmute bob');
+    await composer(bob).waitFor();
+    await says(alice, '/ban @carol');
+    await carol.locator('#hindrance').getByText('You were banned').waitFor();
+    await says(alice, '/unban carol');
+    await notice(bob, 'alice lifted the ban on carol');
+    await says(alice, '/kick nobody');
+    await alice.getByRole('alert').getByText('There is nobody of this name.').waitFor();
+    assert.equal(await composer(alice).inputValue(), '/kick nobody', 'to be corrected');
+    await composer(bob).pressSequentially('/ba');
+    assert.equal(await bob.getByRole('option').count(), 0, 'what one may not do is not offered');
+    await composer(bob).fill('/kick carol now');
+    await composer(bob).press('Enter');
+    await bob.getByRole('alert').getByText('Your role does not allow this.').waitFor();
+    noComplaints(alice, bob, carol);
+});
+
+test('a role changes what is offered', async (t) => {
+    const { alice, bob, carol } = await roomOfThree(t);
+    await bob.locator('.person[data-user=carol]').click();
+    assert.deepEqual(await bob.getByRole('menuitem').allTextContents(), ['Mention carol']);
+    await bob.keyboard.press('Escape');
+    await choose(alice, 'bob', 'Role…');
+    await dialog(alice).getByText('Moderator', { exact: true }).click();
+    await fillIn(alice, {}, 'Save');
+    await roleIs(bob, 'bob', 'moderator');
+    await notice(carol, 'alice gave bob the role Moderator');
+    await bob.locator('.person[data-user=carol]').click();
+    assert.deepEqual(await bob.getByRole('menuitem').allTextContents(), ['Mention carol', 'Kick…', 'Mute…', 'Ban…']);
+    await bob.keyboard.press('Escape');
+    await bob.locator('.person[data-user=alice]').click();
+    assert.deepEqual(await bob.getByRole('menuitem').allTextContents(), ['Mention alice'], 'nobody acts on a higher rank');
+    await bob.keyboard.press('Escape');
+    await settingsOf(bob, 'Ledger');
+    await dialog(bob).getByText('alice changed the role of bob').or(dialog(bob).getByText('alice gave bob the role Moderator')).waitFor();
+    assert.equal(await dialog(bob).getByRole('tab', { name: 'General' }).count(), 0, 'settings are for admins');
+    noComplaints(alice, bob, carol);
+});
+
+test('a message is removed: gone for all, by its author and by a moderator', async (t) => {
+    const { alice, bob, carol } = await roomOfThree(t);
+    await said(bob, 'something rude');
+    await said(bob, 'something silly');
+    await message(alice, 'something rude').hover();
+    await message(alice, 'something rude').getByRole('button', { name: 'What to do with this message' }).click();
+    await alice.getByRole('menuitem', { name: 'Remove message…' }).click();
+    await fillIn(alice, {}, 'Remove');
+    for (const tab of [alice, bob, carol]) {
+        await log(tab).getByText('Message removed by alice').waitFor();
+        assert.equal(await tab.getByText('something rude').count(), 0);
+    }
+    // Their own, with the keys alone.
+    await log(bob).focus();
+    await bob.keyboard.press('ArrowUp');
+    await bob.keyboard.press('Delete');
+    await dialog(bob).getByText('something silly').waitFor();
+    await fillIn(bob, {}, 'Remove');
+    await log(carol).getByText('Message taken back').waitFor();
+    await until(async () => await carol.getByText('something silly').count() === 0, 'the text to be gone');
+    await message(carol, 'Message taken back').hover();
+    assert.equal(await message(carol, 'Message taken back').getByRole('button', { name: 'What to do with this message' }).count(), 0);
+    noComplaints(alice, bob, carol);
+});
+
+test('an operator speaks to everybody, and bans from the server', async (t) => {
+    const data = mkdtempSync(path.join(tmpdir(), 'hubbub-page-'));
+    t.after(() => rmSync(data, { recursive: true, force: true }));
+    const server = await startServer(t, ['--data', data, '--admin', 'root']);
+    const made = await runToEnd(['token', '--user', 'root', '--name', 'olivia', '--data', data]);
+    const browser = await startBrowser(t);
+    const bob = await person(browser, server, 'bob');
+    const olivia = await openTab(browser, `${server.http()}/#token=${made.stdout.trim()}&room=lobby`);
+    await inRoom(olivia, 'lobby'); // no door for those who bring a token
+    assert.doesNotMatch(olivia.url(), /token/, 'which leaves the address at once');
+    await roleIs(bob, 'olivia', 'operator');
+    await olivia.evaluate(() => window.Chat.hub.notice('Tea is ready'));
+    await bob.getByText('Tea is ready').waitFor();
+    await choose(olivia, 'bob', 'Ban from the server…');
+    await fillIn(olivia, { Reason: 'no tea' }, 'Ban');
+    await bob.locator('#door-error').getByText('You are banned here.').waitFor();
+    await peopleAre(olivia, ['olivia']);
+    await bob.getByRole('button', { name: 'Connect' }).click();
+    await bob.locator('#door-error').getByText('You are banned here.').waitFor();
+    noComplaints(bob, olivia);
+});
