@@ -108,7 +108,8 @@ static void add_away(struct people *p, const struct roster *roster)
         return;
     size_t online = p->n;
     struct person *sorted = xmalloc((online + 1) * sizeof *sorted);
-    memcpy(sorted, p->row, online * sizeof *sorted);
+    if (online > 0)
+        memcpy(sorted, p->row, online * sizeof *sorted);
     qsort(sorted, online, sizeof *sorted, by_id);
     for (size_t i = 0; i < roster->n; i++) {
         const struct affiliation *a = roster->row[i];
