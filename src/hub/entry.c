@@ -173,7 +173,8 @@ static void enter(struct hub *h, struct event *e, struct room *r, bool by_invite
     struct member *m = room_add(r, s);
     if (!r->kept && r->opened_by == NULL)
         r->opened_by = xstrdup(s->user_id);
-    m->rank = (uint8_t)rank_of_session(h, r, s);
+    __atomic_store_n(&m->rank, (uint8_t)rank_of_session(h, r, s),
+                     __ATOMIC_RELAXED); /* it is seen already */
     if (!r->kept)
         settle_runner(h, r);
     metric_add(METRIC_MEMBERS, 1);
