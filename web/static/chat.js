@@ -41,7 +41,9 @@
         Chat.showInAddress(room);
         Chat.remember();
         pane(room ? 'talk' : 'rooms');
-        if (room && !document.querySelector('dialog[open]')) focusRoom();
+        const dialog = document.querySelector('dialog[open]'); // gives the focus back when it closes: after that
+        if (dialog && room) dialog.addEventListener('close', focusRoom, { once: true });
+        else if (room) focusRoom();
     };
 
     /* Where one goes on: typing, but not where that would pull a keyboard over half the screen. */

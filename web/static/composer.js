@@ -169,7 +169,7 @@
         options = [];
         if (slash) {
             options = Object.keys(COMMANDS).filter((name) => name.startsWith(slash[1].toLowerCase()) && room && room.may(COMMANDS[name].rank || 'guest'))
-                .map((name) => ({ insert: '/' + name + ' ', from: 0, show: [el('strong', {}, Chat.usage(name)), el('span', { class: 'hint' }, t('c ' + name))] }));
+                .slice(0, SHOWN).map((name) => ({ insert: '/' + name + ' ', from: 0, show: [el('strong', {}, Chat.usage(name)), el('span', { class: 'hint' }, t('c ' + name))] }));
         } else if (at && room) {
             const start = at[2].toLowerCase();
             options = Array.from(room.members.values()).filter((row) => row.username.toLowerCase().startsWith(start))

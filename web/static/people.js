@@ -38,25 +38,30 @@
         const list = $('people-' + status);
         $(status + '-title').hidden = list.hidden = rows.length === 0;
         $(status + '-title').textContent = t('n ' + status, { n: count });
-        const wanted = rows.slice(0, MOST).map(rowOf);
+        const wanted = rows.slice(0, MOST).map((member) => rowOf(Chat.active, member));
         if (count > wanted.length && rows.length > 0) wanted.push(el('li', { class: 'hint' }, t('n more', { n: count - wanted.length })));
         Chat.arrange(list, wanted);
     }
 
-    let nodes = new WeakMap(); // member -> {key, node}: the node stays while nothing changes
-
-    function rowOf(member) {
-        const key = [member.username, member.role, member.status, member.userId === Chat.hub.userId, Chat.language].join('\n');
-        const before = nodes.get(member);
-        if (before && before.key === key) return before.node;
-        const node = el('li', {}, el('button', {
-            type: 'button', class: 'person', 'aria-haspopup': 'menu', 'aria-expanded': 'false', 'data-user': member.username,
-            'data-role': member.role, onclick: (event) => Chat.personMenu(Chat.active, member, event.currentTarget),
-        }, Chat.avatar(member.username, member.status || 'online'), bdi(member.username, { class: 'person-name' }),
-        member.userId === Chat.hub.userId ? el('span', { class: 'badge-role' }, t('you')) : null,
-        Chat.rank(member.role) > 0 ? el('span', { class: 'badge-role ' + member.role }, t(member.role)) : null));
-        nodes.set(member, { key, node });
-        return node;
+    /* The element of a person stays the same, or it would lose the focus; its content follows. */
+    function rowOf(room, member) {
+        const id = idOf(member);
+        if (!room.rows.has(id)) {
+            const button = el('button', { type: 'button', class: 'person', 'aria-haspopup': 'menu', 'aria-expanded': 'false' });
+            button.addEventListener('click', () => Chat.personMenu(room, room.members.get(id) || member, button));
+            room.rows.set(id, { node: el('li', {}, button) });
+        }
+        const row = room.rows.get(id);
+        const mine = member.userId === Chat.hub.userId;
+        const look = [member.username, member.role, member.status, mine, Chat.language].join('\n');
+        if (row.look === look) return row.node;
+        row.look = look;
+        const button = row.node.firstChild;
+        Object.assign(button.dataset, { user: member.username, role: member.role });
+        button.replaceChildren(Chat.avatar(member.username, member.status || 'online'), bdi(member.username, { class: 'person-name' }),
+            ...(mine ? [el('span', { class: 'badge-role' }, t('you'))] : []),
+            ...(Chat.rank(member.role) > 0 ? [el('span', { class: 'badge-role ' + member.role }, t(member.role))] : []));
+        return row.node;
     }
 
     /* ---- menus ---- */

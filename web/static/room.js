@@ -31,6 +31,7 @@
             this.bySeq = new Map();
             this.pending = []; // what was said and is not confirmed: Outgoing of the library
             this.members = new Map(); // userId, or '@name' where the id is not known -> row
+            this.rows = new Map(); // of people.js: userId or name -> what shows them
             this.count = 0;
             this.unread = 0;
             this.mentions = 0;
@@ -125,6 +126,7 @@
 
         setMembers(rows) {
             this.members = new Map(rows.map((row) => [row.userId || '@' + row.username, row]));
+            for (const id of this.rows.keys()) if (!this.members.has(id)) this.rows.delete(id);
         }
 
         joined(event) {

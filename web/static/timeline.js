@@ -132,7 +132,8 @@
         if (!room) return;
         const below = log.scrollHeight - log.scrollTop - log.clientHeight;
         const { view } = room;
-        view.follow = view.to === room.items.length && below < 40;
+        // Who was at the end and still is follows, though more may have come that is not drawn yet.
+        view.follow = below < 40 && (view.follow || view.to === room.items.length);
         if (view.follow) view.fresh = 0;
         else view.anchor = anchorNow();
         if (!timeline.due && extend()) draw();
@@ -223,12 +224,14 @@
 
     function text(item) {
         const { room } = timeline;
-        const made = el('div', { class: 'text' }, Chat.markdown(item.content, {
+        const lines = item.content.split('\n', LINES + 1);
+        const long = !item.open && (item.content.length > LONG || lines.length > LINES);
+        const shown = long ? lines.slice(0, LINES).join('\n').slice(0, LONG) : item.content;
+        const made = el('div', { class: 'text' }, Chat.markdown(shown, {
             known: (name) => Boolean(room.called(name)) || name.toLowerCase() === Chat.hub.username.toLowerCase(),
             mine: (name) => name.toLowerCase() === Chat.hub.username.toLowerCase(),
         }));
-        const long = item.content.length > LONG || item.content.split('\n', LINES + 1).length > LINES;
-        if (!long || item.open) return made;
+        if (!long) return made;
         made.classList.add('long');
         return [made, el('button', { type: 'button', class: 'quiet open-text' }, t('show all'))];
     }
@@ -242,7 +245,7 @@
     /* What is said and not confirmed: rebuilt each time, there are few. */
     function pendingRow(message, first) {
         const last = timeline.room.items[timeline.room.items.length - 1];
-        const item = { userId: Chat.hub.userId, username: Chat.hub.username, content: message.text, ts: message.since, open: true };
+        const item = { userId: Chat.hub.userId, username: Chat.hub.username, content: message.text, ts: message.since };
         const head = first && !(last && last.kind === 'message' && last.userId === item.userId && !last.gone);
         const row = said(item, head, [text(item), el('p', { class: 'fate' }, fate(message))]);
         row.classList.add('pending', message.state);
