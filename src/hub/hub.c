@@ -161,8 +161,8 @@ static void on_call(struct hub *h, struct event *e)
 {
     rcu_read_lock();
     e->session = directory_find_session(h->directory, e->session_id);
-    rcu_read_unlock(); /* the hub alone removes sessions */
-    if (e->session == NULL)
+    rcu_read_unlock();                            /* the hub alone removes sessions */
+    if (e->session == NULL || e->session->barred) /* that one is on its way out */
         refuse(h, e, PROBLEM_UNKNOWN_SESSION, NULL);
     else
         on_request(h, e);

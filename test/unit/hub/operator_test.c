@@ -59,6 +59,11 @@ static void who_is_banned_from_the_server_is_closed(void **state)
     join(again, "den", NULL); /* what it still asks for is not even answered */
     hub_fence(h.stage.hub);
     assert_int_equal(probe_skip(h.of[RANK_MEMBER]), 0);
+    struct request by_web = {.type = REQUEST_JOIN, .room = "den"}; /* and nobody acts for it */
+    struct buf answer = BUF_INIT;
+    assert_int_equal(hub_call(h.stage.hub, again->id, &by_web, &answer), 0);
+    EXPECT_MATCH("{'error':{'code':'unknown_session',*}}", answer.data);
+    buf_fini(&answer);
     probe_leave(again);
 
     act(op, REQUEST_UNBAN, NULL, "u-guest");
