@@ -112,7 +112,7 @@ void note_seen(struct hub *h, const struct session *s)
     struct seen *seen = &h->seen[h->nseen++ % SEEN_MAX];
     strcpy(seen->user_id, s->user_id);
     strcpy(seen->username, s->user->username);
-    strcpy(seen->address, s->address);
+    strcpy(seen->address, s->local ? "" : s->address); /* the own machine is never banned */
 }
 
 static void set_target(struct target *t, const char *user_id, const char *username)
