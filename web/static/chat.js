@@ -25,6 +25,7 @@
         if (before && before !== room) Chat.clearNew(before);
         Chat.active = room || null;
         Chat.endSearch();
+        Chat.refreshSoon();
         for (const id of ['conversation', 'composer', 'people']) $(id).hidden = !room;
         $('nowhere').hidden = Boolean(room);
         if (room) {

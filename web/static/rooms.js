@@ -7,7 +7,8 @@
 
     const { Chat } = window;
     const { $, el, t, tn, bdi } = Chat;
-    const REFRESH = 30000; // no event tells of other rooms
+    const REFRESH = 20000; // no event tells of other rooms
+    const SOON = 300; // after something that may have changed them
     const ICON = { public: 'hash', restricted: 'lock', private: 'hidden' };
 
     let others = []; // rows of the server, as far as they were asked for
@@ -115,9 +116,13 @@
     function onFind() {
         query = $('find').value.trim().replace(/^#/, '');
         Chat.drawRooms();
-        clearTimeout(timer);
-        timer = setTimeout(() => Chat.refreshRooms(), 200);
+        Chat.refreshSoon();
     }
+
+    Chat.refreshSoon = function () {
+        clearTimeout(timer);
+        timer = setTimeout(() => Chat.refreshRooms(), SOON);
+    };
 
     /* Found: the whole list again. */
     Chat.endSearch = function () {
