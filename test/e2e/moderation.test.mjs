@@ -363,6 +363,7 @@ test('the classic dialect sees who goes, and gets told why it may not', async (t
 test('delete: by the author or a moderator, told to all, once', async (t) => {
     const { alice, bob, carol, enter } = await hall(t, { bob: 'moderator', carol: 'guest' });
     const small = await enter('dave', { full: false, room: 'hall' });
+    await small.next({ type: 'join', username: 'dave' });
     const [one, two, three] = [await talks(carol), await talks(carol), await talks(alice)];
     const reply = await bob.ok('delete', { room: 'hall', seq: one.seq, reason: 'not here' });
     assert.equal(reply.room, 'hall');
