@@ -83,8 +83,8 @@ void client_unref(void *client);
 /* reader.c */
 void reader_main(void *client);
 /* enter.c: who it is, and may it come in? Then it has a session. */
-void enter(struct client *c);
-void leave(struct client *c);
+void client_enter(struct client *c);
+void client_leave(struct client *c);
 /* request.c: one message of the client. */
 void handle_message(struct client *c, const struct conn_message *m);
 void enter_first_room(struct client *c);

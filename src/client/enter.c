@@ -101,7 +101,7 @@ static void watch_expiry(struct client *c, int64_t expires_ms)
     parker_wake(&c->parker, WAKE_STOP);
 }
 
-void enter(struct client *c)
+void client_enter(struct client *c)
 {
     struct identity who;
     const char *detail;
@@ -127,7 +127,7 @@ void enter(struct client *c)
 }
 
 /* The hub lets go of the session and closes the outbox, if nobody has yet, and with that the writer ends. */
-void leave(struct client *c)
+void client_leave(struct client *c)
 {
     if (c->session == NULL) /* it was not let in */
         return;

@@ -85,13 +85,13 @@ static void chat(struct client *c)
     }
     log_debug("connected", LOG_STR("peer", c->peer), LOG_STR("username", c->username));
     if (!c->echo)
-        enter(c);
+        client_enter(c);
     thread_trim_stack(); /* the handshake went deeper than the conversation will */
     converse(c);
 
     __atomic_store_n(&c->ended, true, __ATOMIC_RELEASE);
     if (!c->echo)
-        leave(c);
+        client_leave(c);
     else
         outbox_close(&c->outbox, 1000, "bye");
     parker_wake(&c->parker, WAKE_STOP);
