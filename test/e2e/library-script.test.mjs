@@ -308,6 +308,44 @@ test('rooms are kept current by events; thrown out, destroyed, refused at the re
     assert.deepEqual(joins.map((frame) => frame.password), ['full!', 'full!'], 'the password is used again');
 });
 
+test('left while a message is under way: the answer to it still counts', async (t) => {
+    const script = await scripted(t, {
+        act: (frame, socket) => {
+            if (frame.type === 'message') return undefined;
+            if (frame.type !== 'leave') return { seq: 0, epoch: 'e', members: 1 };
+            const { id } = script.requests.find((one) => one.type === 'message');
+            socket.tell({ type: 'ok', id, room: 'lobby', seq: 1, ts: 1 });
+            return {};
+        },
+    });
+    const hub = await onlineHub(t, script.url, 'alice', 'lobby');
+    const first = hub.say('lobby', 'under way');
+    const second = hub.say('lobby', 'in line');
+    await hub.leave('lobby');
+    await within(first, 'confirmed');
+    await assert.rejects(second, code('cancelled'));
+    assert.deepEqual([first.state, second.state], ['confirmed', 'failed']);
+});
+
+test('a handler that acts while the line breaks finds it broken', async (t) => {
+    const script = await scripted(t, {
+        act: (frame, socket, nth) => {
+            if (frame.type === 'join') return { seq: 0, epoch: 'e', members: 1 };
+            if (nth === 1) socket.terminate();
+            return nth === 1 ? undefined : { seq: 1, ts: 1 };
+        },
+    });
+    const hub = await onlineHub(t, script.url, 'alice', 'lobby');
+    const tried = new Promise((resolve) => {
+        hub.on('outbox', ({ message }) => {
+            if (message.state === 'unsure') resolve(hub.list().then(() => null, (error) => error));
+        });
+    });
+    await within(hub.say('lobby', 'hello'), 'said over the second line');
+    const error = await within(tried, 'an answer');
+    assert.ok(code('offline')(error) && error.sent === false);
+});
+
 test('methods make the requests of the protocol', async (t) => {
     const script = await scripted(t, { act: () => ({ reasons: [] }) });
     const hub = await onlineHub(t, script.url, 'alice');
