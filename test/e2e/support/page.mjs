@@ -60,7 +60,7 @@ export const sees = (tab, text) => log(tab).getByText(text, { exact: true }).fir
 export const message = (tab, text) => log(tab).locator('.said:not(.pending)').filter({ hasText: text }).last();
 export const notice = (tab, text) => log(tab).locator('.notice').filter({ hasText: text }).last().waitFor();
 export const dialog = (tab) => tab.getByRole('dialog').last();
-export const closed = (tab) => tab.getByRole('dialog').waitFor({ state: 'detached' });
+export const closed = (tab) => until(async () => await tab.getByRole('dialog').count() === 0, 'all dialogs to close');
 
 export async function says(tab, text) {
     await composer(tab).fill(text);
