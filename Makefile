@@ -187,7 +187,7 @@ run:  ## install what is missing, build, serve on :8080 (RUN_ARGS='--port 9000')
 	@$(MAKE) build
 	@port=8080; set -- $(RUN_ARGS); while [ $$# -gt 0 ]; do \
 	   case $$1 in --listen*) exit 0 ;; --port=*) port=$${1#*=} ;; --port) port=$$2 ;; esac; shift; done; \
-	 echo "open http://localhost:$$port in two tabs; Ctrl-C stops"
+	 echo "open http://localhost:$$port; Ctrl-C stops"
 	$(B)/hubbub $(RUN_ARGS)
 
 test:  ## all tests: unit, concurrency, model, end to end

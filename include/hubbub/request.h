@@ -47,7 +47,7 @@ enum dialect { DIALECT_CLASSIC, DIALECT_FULL, DIALECT_COUNT };
     X("mute", MUTE, 1, MODERATION)       \
     X("unmute", UNMUTE, 1, MODERATION)   \
     X("role", ROLE, 1, MODERATION)       \
-    X("ledger", LEDGER, 1, REQUESTS)     \
+    X("ledger", LEDGER, 1, HISTORY)      \
     X("undo", UNDO, 1, MODERATION)       \
     X("why", WHY, 1, REQUESTS)           \
     X("notice", NOTICE, 1, MODERATION)   \

@@ -11,12 +11,16 @@ struct books *books_of(struct hub *h, struct room *r)
     return r == NULL ? h->books : room_books(r);
 }
 
-/* To the room, and to the sessions of whom it is about when none of them is in it. */
+/* To the room, and to the sessions of whom it is about when none of them is in it, unless the room is one
+ * that they must not know of. */
 static void tell(struct hub *h, struct room *r, const struct target *t)
 {
     if (r != NULL)
         say_scratch(h, r, TO_FULL);
-    if (t->online != NULL && (r == NULL || user_find(t->online, r, NULL) == NULL))
+    if (t->online == NULL || (r != NULL && user_find(t->online, r, NULL) != NULL))
+        return;
+    if (r == NULL || room_info(r)->visibility != VISIBILITY_PRIVATE || t->rank >= RANK_MEMBER ||
+        roster_rank(r->roster, t->user_id) >= RANK_MEMBER)
         send_scratch_to_user(h, t->online, TO_FULL);
 }
 

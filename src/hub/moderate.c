@@ -238,8 +238,13 @@ void on_undo(struct hub *h, struct event *e)
     struct change *c = change_begin(h);
     entry->undone = true;
     keep_entry(c, r, entry);
-    const struct deed deed = {
-        .action = ACTION_UNDO, .target = &t, .rank = -1, .undid = (int)entry->action};
+    bool lifting = entry->action == ACTION_UNBAN || entry->action == ACTION_UNMUTE;
+    const struct entry *back = lifting ? find_lifted(books_of(h, r), entry, clock_wall_ms()) : NULL;
+    const struct deed deed = {.action = ACTION_UNDO,
+                              .target = &t,
+                              .until = back == NULL ? 0 : back->until,
+                              .rank = -1,
+                              .undid = (int)entry->action};
     if (is_in_force(books_of(h, r), entry))
         lift(h, r, entry->action, t.user_id, c);
     uint64_t number = entry->entry;
@@ -248,7 +253,7 @@ void on_undo(struct hub *h, struct event *e)
     strcpy(user_id, entry->user_id);
     lifted.user_id = user_id;
     record_deed(h, e, r, &deed, c); /* the entry may be dropped by it: the ledger is bounded */
-    if (lifted.action == ACTION_UNBAN || lifted.action == ACTION_UNMUTE)
+    if (lifting)
         restore(h, r, &lifted, &t, c);
     encode_ok_entry(scratch(h), e->request.id, r == NULL ? "" : r->name, number);
     confirm_change(h, e, &c);

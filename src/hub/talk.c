@@ -164,12 +164,13 @@ static size_t reasons_outside(struct hub *h, const struct session *s, const char
     const struct room *r = find_room(h, name);
     const struct entry *ban =
         r == NULL ? NULL : books_sanction(r->books, ACTION_BAN, s->user_id, clock_wall_ms());
+    bool stranger = r != NULL && rank_of_session(h, r, s) < RANK_MEMBER;
+    bool hidden = stranger && room_info(r)->visibility == VISIBILITY_PRIVATE;
+    if (name[0] != '\0' && (r == NULL || hidden))
+        return add_reason(rows, n, "no_such_room", 0, 0);
     if (ban != NULL)
         return add_sanction(rows, n, "banned", ban);
-    if (name[0] != '\0' && (r == NULL || !may_know(h, s, r)))
-        return add_reason(rows, n, "no_such_room", 0, 0);
-    bool closed = r != NULL && room_info(r)->visibility != VISIBILITY_PUBLIC &&
-                  rank_of_session(h, r, s) < RANK_MEMBER;
+    bool closed = stranger && room_info(r)->visibility != VISIBILITY_PUBLIC;
     return add_reason(rows, n, closed ? "not_member" : "not_in_room", 0, 0);
 }
 
