@@ -66,6 +66,7 @@ for (const [rule, option, type, fields, prepare] of [
     ['joins', '--joins-per-minute', 'join', (i) => ({ room: `room ${i}` })],
     ['creates', '--creates-per-hour', 'create', (i) => ({ room: `room ${i}` })],
     ['moderation', '--moderation-per-minute', 'invite', () => ({ room: 'own' }), (one) => one.ok('create', { room: 'own' })],
+    ['history', '--history-per-minute', 'ledger', () => ({ room: 'own' }), (one) => one.ok('create', { room: 'own' })],
 ]) {
     test(`${rule}: ${option}`, async (t) => {
         const server = await startServer(t, [option, '5']);
