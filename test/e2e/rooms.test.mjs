@@ -364,6 +364,16 @@ test('an invitation opens a room with a password, too', async (t) => {
     assert.equal((await bob.join('club', { invite })).role, 'member');
 });
 
+test('a ban from a private room tells a stranger nothing of it', async (t) => {
+    const server = await startServer(t);
+    const { alice, bob } = await people(t, server, 'alice', 'bob');
+    await alice.ok('create', { room: 'secret', visibility: 'private' });
+    await alice.ok('ban', { room: 'secret', user: 'bob', reason: 'hush' });
+    assert.deepEqual((await bob.ok('why', { room: 'secret' })).reasons, [{ rule: 'no_such_room' }]);
+    await bob.refused('no_such_room', 'join', { room: 'secret' });
+    assert.deepEqual(bob.take({ type: 'moderation' }), []);
+});
+
 test('a private room answers like one that is not there', async (t) => {
     const server = await startServer(t, ['--no-open-rooms']);
     const { alice, bob, carol } = await people(t, server, 'alice', 'bob', 'carol');
