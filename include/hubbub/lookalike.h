@@ -10,8 +10,8 @@ enum { LOOKALIKE_MAX = 255 };
 void lookalike_init(void);
 
 /* The key of a valid name: the same for names that look alike, as far as ICU tells: case and width are
- * folded (NFKC_Casefold), letters that can be confused are one (UTS #39, skeletons). At most LOOKALIKE_MAX
- * bytes; longer ones are cut, which makes more names alike, never fewer. */
+ * folded (NFKC_Casefold), letters that can be confused are one (UTS #39, skeletons). A name whose key
+ * would be longer than LOOKALIKE_MAX bytes is only like itself. */
 void lookalike_key(const char *name, char out[LOOKALIKE_MAX + 1]);
 
 #endif

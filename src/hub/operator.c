@@ -102,8 +102,10 @@ void bar(struct hub *h, const struct target *t, bool address, struct change *c)
         send_all_away(h, t->online, e);
 }
 
-void unbar(struct hub *h, const char *user_id, struct change *c)
+void unbar(struct hub *h, const char *banned_id, struct change *c)
 {
+    char user_id[USER_ID_MAX + 1]; /* it may point into what is moved */
+    text_copy(user_id, sizeof user_id, banned_id, strlen(banned_id));
     size_t kept = 0;
     for (size_t i = 0; i < h->nbanned; i++)
         if (strcmp(h->banned[i].user_id, user_id) != 0)

@@ -207,8 +207,26 @@ bool find_target(struct hub *h, const struct room *r, const char *user, struct t
 
 /* ---- permission ---------------------------------------------------------------------------------- */
 
+/* Who is banned, or whose token does not open the room, has no say in it. */
+static enum problem why_no_say(const struct hub *h, const struct session *s, const struct room *r)
+{
+    if (r == NULL || directory_is_operator(h->directory, s->user_id))
+        return PROBLEM_NONE;
+    if (s->grants != NULL && grants_find(s->grants, r->name) < 0)
+        return PROBLEM_FORBIDDEN;
+    return books_sanction(r->books, ACTION_BAN, s->user_id, clock_wall_ms()) != NULL
+               ? PROBLEM_BANNED
+               : PROBLEM_NONE;
+}
+
 bool may(struct hub *h, const struct event *e, const struct room *r)
 {
+    enum problem problem = why_no_say(h, e->session, r);
+    if (problem != PROBLEM_NONE) {
+        refuse(h, e, problem,
+               problem == PROBLEM_FORBIDDEN ? "your token does not open this room" : NULL);
+        return false;
+    }
     enum rank needed = r == NULL ? RANK_OPERATOR : rights_needed(e->request.type);
     enum rank own = rank_of_session(h, r, e->session);
     if (own >= needed)

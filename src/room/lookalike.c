@@ -43,7 +43,7 @@ void lookalike_key(const char *name, char out[LOOKALIKE_MAX + 1])
     char utf8[4 * UNITS];
     int32_t len = 0;
     u_strToUTF8(utf8, (int32_t)sizeof utf8, &len, folded, n, &err);
-    if (U_FAILURE(err) || len == 0)
+    if (U_FAILURE(err) || len == 0 || len > LOOKALIKE_MAX) /* cut, a suffix would not show */
         as_it_is(name, out);
     else
         text_copy(out, LOOKALIKE_MAX + 1, utf8, (size_t)len);

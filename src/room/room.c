@@ -41,11 +41,13 @@ static void forget(struct room *r)
     r->nauthors = 0;
     books_free(r->books);
     r->books = NULL;
-    roster_free_later(r->roster);
+    struct roster *roster = r->roster; /* out of sight first, then freed */
+    struct room_info *info = r->info;
     rcu_assign_pointer(r->roster, NULL);
-    if (r->info != NULL)
-        rcu_defer(&r->info->rcu, free_info);
     rcu_assign_pointer(r->info, NULL);
+    roster_free_later(roster);
+    if (info != NULL)
+        rcu_defer(&info->rcu, free_info);
 }
 
 void room_reset(struct room *r)

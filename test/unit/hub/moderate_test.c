@@ -183,7 +183,9 @@ static void members_and_admins_can_be_banned_as_well(void **state)
     join_too(admin, "den", "2");
     EXPECT(admin, "{'type':'error','id':'2','code':'banned',*}");
     act(admin, REQUEST_UNBAN, "den", "admin"); /* not by oneself */
-    EXPECT_REFUSED(admin, "forbidden");
+    EXPECT_REFUSED(admin, "banned");
+    act(admin, REQUEST_KICK, "den", "guest"); /* nor anything else */
+    EXPECT_REFUSED(admin, "banned");
     join_too(h.of[RANK_OPERATOR], "den", "3"); /* nobody keeps an operator out */
     FIND(h.of[RANK_OPERATOR], "{'type':'ok','id':'3',*'role':'operator'}");
     house_fini(&h);
