@@ -431,7 +431,7 @@ test('the ledger tells who, whom, what, when, why and until, newest first', asyn
         earlier = page.at(-1).entry;
     }
     assert.deepEqual(paged, ledger);
-    await carol.refused('forbidden', 'ledger', { room: 'hall' });
+    await carol.refused('banned', 'ledger', { room: 'hall' });
     for (const limit of [0, -1, 201, 'all']) await bob.refused('bad_request', 'ledger', { room: 'hall', limit });
     await alice.refused('no_such_room', 'ledger', { room: 'nowhere' });
 });
