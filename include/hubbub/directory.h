@@ -29,6 +29,8 @@ void directory_each_room(const struct directory *d, directory_room_fn *fn, void 
 bool directory_is_operator(const struct directory *d, const char *user_id);
 /* The rank of a session in a room that it is in; RANK_GUEST elsewhere; operators are that everywhere. */
 enum rank directory_rank(const struct directory *d, const struct session *s, const char *room);
+/* Moderates it, and it is a kept room: running an open one is too cheap to count. */
+bool directory_moderates(const struct directory *d, const struct session *s, const char *room);
 /* The hash of the room's password; false when there is no such room, or no password. */
 bool directory_password(const struct directory *d, const char *room, char hash[129]);
 

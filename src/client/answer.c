@@ -32,6 +32,8 @@ void throw_out(struct client *c, enum problem problem, const char *detail, unsig
  * for another reason is heard to the end. */
 bool is_thrown_out(const struct client *c)
 {
+    if (!c->echo && c->session == NULL) /* it never came in, whatever closed it first */
+        return true;
     switch (outbox_close_code(&c->outbox)) {
     case UNAUTHENTICATED:
     case BANNED_FROM_SERVER:

@@ -257,9 +257,26 @@ static int64_t charge(struct limits *l, struct account *a, enum rate rate, int64
     return bucket_take(&a->buckets[rate], &l->rules[rate], now);
 }
 
+/* Of the user and of the address: for what would be free to whoever comes as another guest each time. */
+static int64_t charge_both(struct limits *l, const struct visit *v, unsigned bucket, int64_t now)
+{
+    const struct bucket_rule *rule = &l->rules[bucket];
+    int64_t wait = 0;
+    if (v->address != NULL)
+        wait = bucket_wait(&v->address->buckets[bucket], rule, now);
+    if (wait == 0)
+        wait = bucket_take(&v->user->buckets[bucket], rule, now);
+    if (wait == 0 && v->address != NULL)
+        wait = bucket_take(&v->address->buckets[bucket], rule, now);
+    return wait;
+}
+
 int64_t limits_charge(struct limits *l, const struct visit *v, enum rate rate, int64_t now)
 {
-    return is_enabled(l) ? charge(l, v->user, rate, now) : 0;
+    if (!is_enabled(l))
+        return 0;
+    return rate == RATE_CREATES ? charge_both(l, v, RATE_CREATES, now)
+                                : charge(l, v->user, rate, now);
 }
 
 int64_t limits_wait(struct limits *l, const struct visit *v, enum rate rate, int64_t now)
@@ -269,17 +286,7 @@ int64_t limits_wait(struct limits *l, const struct visit *v, enum rate rate, int
 
 int64_t limits_charge_password(struct limits *l, const struct visit *v, int64_t now)
 {
-    const struct bucket_rule *rule = &l->rules[BUCKET_PASSWORDS];
-    int64_t wait = 0;
-    if (!is_enabled(l))
-        return 0;
-    if (v->address != NULL)
-        wait = bucket_wait(&v->address->buckets[BUCKET_PASSWORDS], rule, now);
-    if (wait == 0)
-        wait = bucket_take(&v->user->buckets[BUCKET_PASSWORDS], rule, now);
-    if (wait == 0 && v->address != NULL)
-        wait = bucket_take(&v->address->buckets[BUCKET_PASSWORDS], rule, now);
-    return wait;
+    return is_enabled(l) ? charge_both(l, v, BUCKET_PASSWORDS, now) : 0;
 }
 
 bool limits_strike(struct limits *l, const struct visit *v, int64_t now)

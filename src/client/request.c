@@ -25,11 +25,11 @@ static const enum rate RATES[] = {REQUEST_TABLE(X)};
 static const enum metric METRICS[] = {RATE_TABLE(X)};
 #undef X
 
-/* Who moderates a room may talk as much as it takes, and operators may do anything. */
+/* Who moderates a kept room may talk as much as it takes, and operators may do anything. */
 static bool is_exempt(const struct client *c, enum rate rate, const char *room)
 {
-    enum rank rank = directory_rank(directory(c), c->session, room);
-    return rank == RANK_OPERATOR || (rate == RATE_MESSAGES && rank >= RANK_MODERATOR);
+    return directory_is_operator(directory(c), c->session->user_id) ||
+           (rate == RATE_MESSAGES && directory_moderates(directory(c), c->session, room));
 }
 
 /* Says so; and after too many of these it is over. */

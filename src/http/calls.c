@@ -109,9 +109,9 @@ static void respond_too_fast(struct http_response *r, int64_t wait)
     http_response_header(r, "Retry-After", r->owned.data + body_len + 1);
 }
 
-/* The user whose connection it is pays for it, as for what that connection asks itself. False: there is no
- * such connection, which is for the hub to say. */
-static bool find_payer(struct http *h, const char *session, struct visit *v)
+/* The user whose connection it is pays for it, as for what that connection asks itself. False: nobody does.
+ * *there: whether there is such a connection at all. */
+static bool find_payer(struct http *h, const char *session, struct visit *v, bool *there)
 {
     char user_id[USER_ID_MAX + 1], address[PEER_ADDRESS_MAX + 1];
     bool local = true;
@@ -123,6 +123,7 @@ static bool find_payer(struct http *h, const char *session, struct visit *v)
         local = s->local;
     }
     rcu_read_unlock();
+    *there = s != NULL;
     if (s == NULL || h->limits == NULL)
         return false;
     limits_let_in(h->limits, user_id, local ? NULL : address, clock_now(), v);
@@ -133,7 +134,10 @@ static bool find_payer(struct http *h, const char *session, struct visit *v)
 static enum problem prepare(struct http *h, const char *session, struct request *r, int64_t *wait)
 {
     struct visit v;
-    bool pays = find_payer(h, session, &v);
+    bool there, pays = find_payer(h, session, &v, &there);
+    *wait = 0;
+    if (!there) /* which is for the hub to say; no password is tried for nobody */
+        return PROBLEM_NONE;
     enum rate rate = r->type == REQUEST_JOIN ? RATE_JOINS : RATE_REQUESTS;
     enum problem problem = PROBLEM_RATE_LIMITED;
     *wait = pays ? limits_charge(h->limits, &v, rate, clock_now()) : 0;

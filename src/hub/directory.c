@@ -165,6 +165,15 @@ enum rank directory_rank(const struct directory *d, const struct session *s, con
     return rank;
 }
 
+bool directory_moderates(const struct directory *d, const struct session *s, const char *room)
+{
+    rcu_read_lock();
+    struct room *r = room[0] == '\0' ? rcu_dereference(s->only) : directory_find_room(d, room);
+    bool kept = r != NULL && __atomic_load_n(&r->kept, __ATOMIC_RELAXED);
+    rcu_read_unlock();
+    return kept && directory_rank(d, s, room) >= RANK_MODERATOR;
+}
+
 bool directory_password(const struct directory *d, const char *room, char hash[129])
 {
     hash[0] = '\0';

@@ -152,23 +152,25 @@ static void use_invite(struct hub *h, const struct event *e, struct room *r, str
 }
 
 /* The roster knows people by the name they had last. */
-static void note_name(struct room *r, const struct session *s, struct change *c)
+static void note_name(struct hub *h, struct room *r, const struct session *s)
 {
     const struct affiliation *a = roster_find(r->roster, s->user_id);
     if (a == NULL || strcmp(a->username, s->user->username) == 0)
         return;
+    struct change *c = change_begin(h);
     room_set_rank(r, s->user_id, s->user->username, a->rank);
     keep_rank(c, r, s->user_id);
+    keep_quietly(h, &c);
 }
 
 static void enter(struct hub *h, struct event *e, struct room *r, bool by_invite)
 {
     struct session *s = e->session;
-    struct change *c = r->roster != NULL || by_invite ? change_begin(h) : NULL;
+    struct change *c = by_invite ? change_begin(h) : NULL;
     if (by_invite)
         use_invite(h, e, r, c);
     else
-        note_name(r, s, c);
+        note_name(h, r, s);
     flush_room(h, r); /* what was said before is not for the newcomer */
     struct member *m = room_add(r, s);
     if (!r->kept && r->opened_by == NULL)

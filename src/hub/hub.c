@@ -182,6 +182,9 @@ static void on_settings(struct hub *h, struct event *e)
     e->settings = old;
     __atomic_store_n(&h->max_per_room, h->settings->max_per_room, __ATOMIC_RELAXED);
     directory_set_operators(h->directory, h->settings->operators, h->settings->noperators);
+    for (const struct session *s = h->sessions; s != NULL; s = s->next)
+        for (const struct member *m = s->members; m != NULL; m = m->next)
+            refresh_ranks(h, m->room, s->user_id); /* operators may have come and gone */
 }
 
 static void handle(struct hub *h, struct event *e)

@@ -106,6 +106,7 @@ enum rank rank_of(const struct hub *h, const struct room *r, const char *user_id
 enum rank rank_of_session(const struct hub *h, const struct room *r, const struct session *s);
 void refresh_ranks(struct hub *h, struct room *r, const char *user_id); /* of its members */
 void refresh_bar(struct room *r, const char *user_id); /* the roster's note of a ban */
+void tell_rank(struct hub *h, struct room *r, const struct user *u); /* refreshed, and said */
 void settle_runner(struct hub *h,
                    struct room *r); /* who runs an open room, after a join or a leave */
 
@@ -154,6 +155,8 @@ void keep_address(struct change *c, const char *user_id, const char *address);
 void keep_addresses_gone(struct change *c, const char *user_id);
 void keep_invite(struct change *c, const struct room *r, const struct invite *i);
 void keep_invite_gone(struct change *c, const struct room *r, const char *code);
+/* Of what nobody waits for. */
+void keep_quietly(struct hub *h, struct change **c);
 /* Sends the reply in scratch when the change is on the disk, at once when there is nothing to keep. */
 void confirm_change(struct hub *h, const struct event *e, struct change **c);
 

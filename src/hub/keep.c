@@ -190,6 +190,14 @@ void confirm_change(struct hub *h, const struct event *e, struct change **c)
     }
 }
 
+void keep_quietly(struct hub *h, struct change **c)
+{
+    struct change *change = *c;
+    *c = NULL;
+    if (change != NULL && (change->first == NULL || store_post(h->config.store, &change) != 0))
+        change_free(change); /* a name that is old in the roster after a restart is no harm */
+}
+
 void on_stored(struct hub *h, struct event *e)
 {
     struct note *n = e->change->note;

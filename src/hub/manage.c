@@ -46,12 +46,15 @@ static enum problem why_not_create(const struct hub *h, const struct event *e, c
 
 static void own(struct hub *h, struct room *r, const struct session *s)
 {
+    const struct user *ran = r->runner;
     room_set_kept(r, true);
     free(r->opened_by);
     r->opened_by = NULL;
     r->runner = NULL;
     room_set_rank(r, s->user_id, s->user->username, RANK_OWNER);
     refresh_ranks(h, r, s->user_id);
+    if (ran != NULL && ran != s->user)
+        tell_rank(h, r, ran);
     metric_add(METRIC_KEPT_ROOMS, 1);
 }
 

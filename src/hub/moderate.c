@@ -47,6 +47,7 @@ static void impose(struct hub *h, struct event *e, enum action action)
     if (!find_place(h, e, &r) || !may_act(h, e, r, &t))
         return;
     struct books *b = books_of(h, r);
+    books_expire(b, clock_wall_ms());
     const struct entry *before = books_sanction(b, action, t.user_id, clock_wall_ms());
     if (before == NULL && b->nsanctions == SANCTIONS_MAX) {
         refuse(h, e, PROBLEM_UNAVAILABLE, "there are too many bans and mutes in force");

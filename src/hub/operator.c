@@ -23,24 +23,35 @@ static void send_away(struct hub *h, struct session *s, const char *reason, int6
     metric_add(METRIC_BANNED_CLOSED, 1);
 }
 
-static const struct banned_address *find_banned(const struct hub *h, const char *address)
+/* A ban in force of somebody who came from there. */
+static const struct entry *ban_of_address(struct hub *h, const char *address, int64_t now)
 {
-    for (size_t i = 0; i < h->nbanned && address[0] != '\0'; i++)
-        if (strcmp(h->banned[i].address, address) == 0)
-            return &h->banned[i];
+    for (size_t i = 0; i < h->nbanned && address[0] != '\0'; i++) {
+        if (strcmp(h->banned[i].address, address) != 0)
+            continue;
+        const struct entry *e = books_sanction(h->books, ACTION_BAN, h->banned[i].user_id, now);
+        if (e != NULL)
+            return e;
+    }
     return NULL;
+}
+
+/* Rows of bans that have ended go; the store drops its own at the next start. */
+static void forget_ended(struct hub *h, int64_t now)
+{
+    size_t kept = 0;
+    for (size_t i = 0; i < h->nbanned; i++)
+        if (books_sanction(h->books, ACTION_BAN, h->banned[i].user_id, now) != NULL)
+            h->banned[kept++] = h->banned[i];
+    h->nbanned = kept;
 }
 
 bool is_barred(struct hub *h, struct session *s)
 {
     int64_t now = clock_wall_ms();
     const struct entry *e = books_sanction(h->books, ACTION_BAN, s->user_id, now);
-    const struct banned_address *a = e == NULL ? find_banned(h, s->address) : NULL;
-    if (a != NULL) {
-        e = books_sanction(h->books, ACTION_BAN, a->user_id, now);
-        if (e == NULL)
-            unbar(h, a->user_id, NULL); /* it has ended; the store drops it at the next start */
-    }
+    if (e == NULL)
+        e = ban_of_address(h, s->address, now);
     if (e == NULL || directory_is_operator(h->directory, s->user_id))
         return false;
     send_away(h, s, e->reason, e->until);
@@ -59,8 +70,12 @@ void note_banned_address(struct hub *h, const char *user_id, const char *address
 
 static void bar_address(struct hub *h, const char *user_id, const char *address, struct change *c)
 {
-    if (address[0] == '\0' || find_banned(h, address) != NULL)
+    if (address[0] == '\0')
         return;
+    for (size_t i = 0; i < h->nbanned; i++)
+        if (strcmp(h->banned[i].address, address) == 0 &&
+            strcmp(h->banned[i].user_id, user_id) == 0)
+            return;
     note_banned_address(h, user_id, address);
     keep_address(c, user_id, address);
 }
@@ -96,21 +111,21 @@ static void send_all_away(struct hub *h, struct user *u, const struct entry *e)
 void bar(struct hub *h, const struct target *t, bool address, struct change *c)
 {
     const struct entry *e = books_sanction(h->books, ACTION_BAN, t->user_id, clock_wall_ms());
-    if (address)
+    if (address) {
+        forget_ended(h, clock_wall_ms());
         bar_addresses(h, t, c);
+    }
     if (t->online != NULL && e != NULL)
         send_all_away(h, t->online, e);
 }
 
-void unbar(struct hub *h, const char *banned_id, struct change *c)
+void unbar(struct hub *h, const char *user_id, struct change *c)
 {
-    char user_id[USER_ID_MAX + 1]; /* it may point into what is moved */
-    text_copy(user_id, sizeof user_id, banned_id, strlen(banned_id));
     size_t kept = 0;
     for (size_t i = 0; i < h->nbanned; i++)
         if (strcmp(h->banned[i].user_id, user_id) != 0)
             h->banned[kept++] = h->banned[i];
-    if (kept < h->nbanned && c != NULL)
+    if (kept < h->nbanned)
         keep_addresses_gone(c, user_id);
     h->nbanned = kept;
 }

@@ -61,7 +61,7 @@ void refresh_bar(struct room *r, const char *user_id)
 
 /* ---- who runs an open room ----------------------------------------------------------------------- */
 
-static void tell_rank(struct hub *h, struct room *r, const struct user *u)
+void tell_rank(struct hub *h, struct room *r, const struct user *u)
 {
     refresh_ranks(h, r, u->id);
     const struct moderation m = {.room = r->name,

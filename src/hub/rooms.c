@@ -33,6 +33,7 @@ struct room *open_room(struct hub *h, const char *name)
 {
     struct room *r = lookup(h, name);
     if (r != NULL) {
+        notice_forget(h, r);
         room_reset(r);
     } else {
         r = room_new(name);
