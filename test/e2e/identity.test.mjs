@@ -181,6 +181,14 @@ test('names that look alike count as equal', async (t) => {
     }
 });
 
+test('names that grow long when they are compared are told apart like others', async (t) => {
+    const server = await startServer(t);
+    const username = '\ufdfa'.repeat(21); // each is eighteen letters to NFKC
+    const names = [];
+    for (let i = 0; i < 4; i++) names.push((await connect(t, server, { username })).welcome.username);
+    assert.equal(new Set(names).size, 4);
+});
+
 test('who takes a name with a suffix is as unique', async (t) => {
     const server = await startServer(t);
     const names = [];

@@ -58,8 +58,18 @@ test('messages: so many a minute, over all connections of a user', async (t) => 
     assert.equal(reason.rule, 'rate_limited');
     assert.ok(reason.retryAfter >= 1 && reason.retryAfter <= 60);
     await carol.ok('message', { content: 'each on their own' });
-    for (let i = 0; i < 20; i++) await alice.ok('message', { content: 'as who runs the room likes' });
     assert.equal(await server.metric('hubbub_limited_messages_total'), 2);
+});
+
+test('messages: who moderates a kept room says in it what it likes, who merely opened a room does not', async (t) => {
+    const server = await startServer(t, ['--message-burst', '100', '--message-rate', '1000', '--messages-per-minute', '6']);
+    const { alice } = await people(t, server, 'alice');
+    await alice.ok('create', { room: 'own' });
+    await alice.join('own');
+    await alice.join('lobby');
+    for (let i = 0; i < 6; i++) await alice.ok('message', { room: 'lobby', content: 'as anybody' });
+    await alice.refused('rate_limited', 'message', { room: 'lobby', content: 'x' });
+    for (let i = 0; i < 20; i++) await alice.ok('message', { room: 'own', content: 'as its owner likes' });
 });
 
 for (const [rule, option, type, fields, prepare] of [

@@ -169,6 +169,30 @@ static void a_visit_to_the_own_machine_is_not_held_against_others(void **state)
     stage_fini(&s);
 }
 
+/* Two who came from one address: each ban holds for itself, and its end takes no other along. */
+static void bans_of_one_address_stand_apart(void **state)
+{
+    (void)state;
+    struct house h;
+    house_init(&h);
+    struct probe *op = h.of[RANK_OPERATOR];
+    EXPECT_WELCOME(from(&h.stage, "u-one", "192.0.2.1"));
+    EXPECT_WELCOME(from(&h.stage, "u-two", "192.0.2.1"));
+    EXPECT_WELCOME(from(&h.stage, "u-three", "192.0.2.3"));
+    hub_fence(h.stage.hub);
+    ban_address(op, "u-one");
+    ban_address(op, "u-two");
+    ban_address(op, "u-three");
+    hub_fence(h.stage.hub);
+    act(op, REQUEST_UNBAN, NULL, "u-one");
+    EXPECT_BARRED(from(&h.stage, "u-four", "192.0.2.1"));
+    EXPECT_BARRED(from(&h.stage, "u-five", "192.0.2.3"));
+    act(op, REQUEST_UNBAN, NULL, "u-two");
+    EXPECT_WELCOME(from(&h.stage, "u-six", "192.0.2.1"));
+    EXPECT_BARRED(from(&h.stage, "u-seven", "192.0.2.3"));
+    house_fini(&h);
+}
+
 static void only_operators_rule_the_server(void **state)
 {
     (void)state;
@@ -289,6 +313,7 @@ int main(int argc, char **argv)
         cmocka_unit_test(the_own_machine_is_never_banned),
         cmocka_unit_test(the_address_of_the_latest_visit_counts),
         cmocka_unit_test(a_visit_to_the_own_machine_is_not_held_against_others),
+        cmocka_unit_test(bans_of_one_address_stand_apart),
         cmocka_unit_test(only_operators_rule_the_server),
         cmocka_unit_test(the_server_has_books_of_its_own),
         cmocka_unit_test(an_undone_pardon_bars_again),
