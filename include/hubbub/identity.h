@@ -40,6 +40,9 @@ struct identities;
 struct identities *identities_new(const struct identity_config *config, char *why, size_t space);
 void identities_free(struct identities *i);
 
+/* There was no key in `directory`, so one was made. */
+bool identities_made_key(const struct identities *i);
+
 /* A reload: everything but `directory` is read anew. NULL with `why`, and the old ring stays. */
 struct keyring;
 struct keyring *keyring_read(const struct identity_config *config, char *why, size_t space);

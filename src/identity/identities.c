@@ -69,11 +69,16 @@ struct identities *identities_new(const struct identity_config *config, char *wh
     i->ring = ring;
     if (config->directory == NULL)
         randombytes_buf(i->own, sizeof i->own);
-    else if (!own_key_load(config->directory, i->own, why, space)) {
+    else if (!own_key_load(config->directory, i->own, &i->own_is_new, why, space)) {
         identities_free(i);
         return NULL;
     }
     return i;
+}
+
+bool identities_made_key(const struct identities *i)
+{
+    return i->own_is_new;
 }
 
 void identities_use(struct identities *i, struct keyring **ring)

@@ -46,6 +46,7 @@ struct keyring {
 
 struct identities {
     unsigned char own[OWN_KEY_BYTES]; /* set once */
+    bool own_is_new;                  /* likewise */
     pthread_mutex_t mu;               /* ring: the pointer, and taking a reference */
     struct keyring *ring;
 };
@@ -72,7 +73,8 @@ bool keyring_add_jwks(struct keyring *ring, const char *path, char *why, size_t 
 unsigned char *read_key_file(const char *path, size_t *len, char *why, size_t space);
 
 /* own_key.c: reads directory/server.key into `key`, or makes both. */
-bool own_key_load(const char *directory, unsigned char key[OWN_KEY_BYTES], char *why, size_t space);
+bool own_key_load(const char *directory, unsigned char key[OWN_KEY_BYTES], bool *made, char *why,
+                  size_t space);
 
 /* libsodium, ready to be used. */
 void ready_sodium(void);

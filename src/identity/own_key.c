@@ -81,7 +81,8 @@ static bool make_key(const char *directory, const char *path, char *why, size_t 
     return good;
 }
 
-bool own_key_load(const char *directory, unsigned char key[OWN_KEY_BYTES], char *why, size_t space)
+bool own_key_load(const char *directory, unsigned char key[OWN_KEY_BYTES], bool *made, char *why,
+                  size_t space)
 {
     char path[PATH_MAX];
     if (snprintf(path, sizeof path, "%s/server.key", directory) >= (int)sizeof path - 32)
@@ -90,6 +91,7 @@ bool own_key_load(const char *directory, unsigned char key[OWN_KEY_BYTES], char 
         return refuse_key(why, space, "cannot make the data directory %s: %s", directory,
                           strerror(errno));
     int found = read_key(path, key, why, space);
+    *made = found == 0;
     if (found == 0 && make_key(directory, path, why, space))
         found = read_key(path, key, why, space);
     return found > 0;

@@ -10,6 +10,7 @@
 #include <errno.h>
 #include <hubbub/clock.h>
 #include <hubbub/mem.h>
+#include <limits.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -21,18 +22,20 @@ static const char help[] =
     "Prints a token by which somebody is let in as that user, signed with the server's own key.\n"
     "Servers take it with --auth token or both: /ws?token=…, Authorization: Bearer …, or the "
     "cookie\n"
-    "hubbub_session. The key is made if there is none yet; a running server needs no restart.\n\n"
+    "hubbub_session. The key is made if there is none yet; a running server needs no restart.\n"
+    "The token alone goes to standard output; standard error says which key has signed it.\n\n"
     "  --user ID             who it is: 1 to 64 bytes, not as guests are called (g and 16 hex "
     "digits)\n"
     "  --name NAME           what they are called in rooms (as --user)\n"
     "  --room ROOM[:ROLE]    a room that it opens, with at least this role there: guest, member,\n"
-    "                        moderator or admin (guest); * stands for every room; may be "
-    "repeated;\n"
-    "                        none given: all rooms, as everybody\n"
-    "  --expires TIME        how long it is good: 90s, 30m, 12h; 0 = for ever (1h)\n"
+    "                        moderator or admin (guest), but not owner; * stands for every room;\n"
+    "                        may be repeated; none given: all rooms, as everybody\n"
+    "  --expires TIME        how long it is good: 90s, 30m or 12h, a bare number means seconds,\n"
+    "                        up to ten years; 0 = for ever (1h)\n"
     "  --data DIR            the server's data directory (./hubbub-data)\n"
     "  --config FILE         the server's configuration, to learn --data from\n"
-    "  --help                print this, then exit\n";
+    "  --help                print this, then exit\n\n"
+    "Defaults are in (brackets).\n";
 
 /* What was asked for. */
 struct order {
@@ -161,6 +164,20 @@ static bool load_config(const struct order *o, struct config *c)
     return config_load(c, argc, argv, err, sizeof err) == CONFIG_RUN || refuse("%s", err);
 }
 
+/* A key in the wrong place is a token that no server takes, so the place is said. */
+static void tell_key(const struct identities *i, const char *directory)
+{
+    char path[PATH_MAX];
+    const char *whole = realpath(directory, path) != NULL ? path : directory;
+    if (identities_made_key(i))
+        fprintf(stderr,
+                "hubbub token: there was no key in %s, a new one was made: only a server with "
+                "--data %s takes this token\n",
+                whole, whole);
+    else
+        fprintf(stderr, "hubbub token: signed with the key in %s\n", whole);
+}
+
 static bool print_token(const struct order *o, const struct config *c)
 {
     char why[512];
@@ -176,6 +193,8 @@ static bool print_token(const struct order *o, const struct config *c)
     bool good = token != NULL || refuse("the token would be too long: give it fewer rooms");
     if (good && (puts(token) == EOF || fflush(stdout) != 0))
         good = refuse("cannot write the token: %s", strerror(errno));
+    if (good)
+        tell_key(i, c->data);
     free(token);
     identities_free(i);
     return good;

@@ -71,13 +71,22 @@ static int run(char **argv)
 
 #define RUN(...) run((char **)(uintptr_t)(const char *[]){"token", __VA_ARGS__ __VA_OPT__(, ) NULL})
 
+/* One line for people says where the key is, and whether it is new there. */
+static void says_where_the_key_is(const char *words)
+{
+    char line[300];
+    snprintf(line, sizeof line, "hubbub token: %s %s", words, data);
+    if (strncmp(err, line, strlen(line)) != 0)
+        fail_msg("'%s', want '%s'", err, line);
+    assert_ptr_equal(strchr(err, '\n'), err + strlen(err) - 1);
+}
+
 /* Whose token it has printed, by a server on the same data. */
 static struct identity printed(void)
 {
     struct identity who = {.guest = false};
     const char *detail = NULL;
     char why[300] = "", *newline = strchr(out, '\n');
-    assert_string_equal(err, "");
     assert_non_null(newline);
     assert_string_equal(newline, "\n"); /* one line, and nothing else */
     *newline = '\0';
@@ -99,6 +108,7 @@ static void a_token_says_what_was_asked(void **state)
     assert_int_equal(RUN("--user", "u1", "--name", "Alice", "--room", "lobby:moderator",
                          "--room=a b", "--room", "x:y:guest", "--expires", "2m", "--data", data),
                      0);
+    says_where_the_key_is("there was no key in");
     struct identity who = printed();
     assert_string_equal(who.user_id, "u1");
     assert_string_equal(who.username, "Alice");
@@ -120,6 +130,7 @@ static void an_hour_and_all_rooms_unless_told_otherwise(void **state)
     (void)state;
     int64_t before = clock_wall_ms() / 1000 * 1000;
     assert_int_equal(RUN("--user=u1", "--data", data), 0);
+    says_where_the_key_is("signed with the key in");
     struct identity who = printed();
     assert_string_equal(who.username, "");
     assert_null(who.grants);
@@ -186,6 +197,8 @@ static void help_is_printed(void **state)
     (void)state;
     assert_int_equal(RUN("--user", "--help"), 0);
     assert_non_null(strstr(out, "Usage: hubbub token --user ID"));
+    assert_non_null(strstr(out, "moderator or admin (guest), but not owner"));
+    assert_non_null(strstr(out, "a bare number means seconds"));
     assert_string_equal(err, "");
 }
 
