@@ -3,7 +3,8 @@
  * line. The first thing that is wrong ends it, with one line that names where it stands.
  *
  * Runs on the main thread, at start and on SIGHUP; reads a file, so it blocks.
- * What an option is and how its value reads: options.h. Printing: config_print.c.
+ * What an option is and how its value reads: options.h. What fits together: config_together.h.
+ * Printing: config_print.c.
  */
 #include <hubbub/config.h>
 
@@ -14,13 +15,13 @@
 #include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include <hubbub/check.h>
 #include <hubbub/err.h>
 #include <hubbub/mem.h>
 
+#include "server/config_together.h"
 #include "server/options.h"
 
 enum { MAX_OPTIONS = 64 };
@@ -31,7 +32,8 @@ struct loader {
     char *err;
     size_t errlen;
     bool failed;
-    bool listed[MAX_OPTIONS]; /* lists that the current source has already set */
+    enum config_source now;              /* being read */
+    enum config_source set[MAX_OPTIONS]; /* what set each option last */
 
     /* the file being read */
     FILE *file;
@@ -58,9 +60,9 @@ static void set(struct loader *l, const struct option_row *row, const char *wher
     size_t i = (size_t)(row - options);
 
     INSIST(i < MAX_OPTIONS);
-    if (row->type == OPTION_LIST && !l->listed[i])
+    if (row->type == OPTION_LIST && l->set[i] < l->now)
         option_clear(row, l->c); // replaces what a weaker source said
-    l->listed[i] = true;
+    l->set[i] = l->now;
     if (option_set(row, l->c, text, why, sizeof(why)) != NULL)
         fail(l, "%s: %s", where, why);
 }
@@ -270,33 +272,23 @@ static void load_arguments(struct loader *l, int argc, char **argv)
 
 /* ---- the whole ----------------------------------------------------------------------------------- */
 
-/* Keys, and what they are for, come together or not at all. */
-static void check_identity(struct loader *l)
+static enum config_source source_of(const struct loader *l, const char *option)
 {
-    const struct config *c = l->c;
-    bool keys = c->auth_key.n > 0 || c->auth_jwks != NULL;
-
-    if (keys && c->auth_alg == NULL)
-        fail(l,
-             "--auth-alg must say which algorithm the tokens of --auth-key and --auth-jwks have");
-    else if (!keys && c->auth_alg != NULL)
-        fail(l, "--auth-alg needs the keys: --auth-key or --auth-jwks");
-    if (c->data == NULL)
-        fail(l, "--data wants a directory; --store memory keeps nothing");
+    return l->set[option_find(option, strlen(option)) - options];
 }
 
 static void check_together(struct loader *l)
 {
-    const struct config *c = l->c;
-    struct stat st;
-
-    if (c->ping_period_ns >= c->pong_wait_ns)
-        fail(l, "--ping-period must be less than --pong-wait, or no pong could come in time");
-    if (c->web != NULL && stat(c->web, &st) != 0)
-        fail(l, "--web: %s: %s", c->web, strerror(errno));
-    else if (c->web != NULL && !S_ISDIR(st.st_mode))
-        fail(l, "--web: %s is not a directory", c->web);
-    check_identity(l);
+    char why[512];
+    const struct config_sources from = {
+        .port = source_of(l, "port"),
+        .listen = source_of(l, "listen"),
+        .data = source_of(l, "data"),
+        .store = source_of(l, "store"),
+    };
+    const char *wrong = config_fits_together(l->c, &from, why, sizeof(why));
+    if (wrong != NULL)
+        fail(l, "%s", wrong);
 }
 
 static void name_node(struct config *c)
@@ -306,12 +298,6 @@ static void name_node(struct config *c)
         return;
     gethostname(host, sizeof(host) - 1);
     c->node = xstrdup(host[0] != '\0' ? host : "hubbub");
-}
-
-/* Each source replaces the lists of the ones before it. */
-static void begin_source(struct loader *l)
-{
-    memset(l->listed, 0, sizeof(l->listed));
 }
 
 int config_load(struct config *c, int argc, char **argv, char *err, size_t errlen)
@@ -326,15 +312,15 @@ int config_load(struct config *c, int argc, char **argv, char *err, size_t errle
         return outcome;
 
     load_defaults(&l);
+    l.now = SOURCE_FILE;
     if (path != NULL && path[0] != '\0') {
-        begin_source(&l);
         set(&l, option_find("config", strlen("config")), "--config", path);
         if (!l.failed)
             load_file(&l, path);
     }
-    begin_source(&l);
+    l.now = SOURCE_ENVIRONMENT;
     load_environment(&l);
-    begin_source(&l);
+    l.now = SOURCE_ARGUMENTS;
     if (!l.failed)
         load_arguments(&l, argc, argv);
     if (!l.failed)

@@ -18,6 +18,16 @@ static void print_heading(const struct option_row *row, const char *format, FILE
         fprintf(out, format, row->group);
 }
 
+/* What makes an option count for nothing; NULL: it counts. */
+static const char *unused_because(const struct option_row *row, const struct config *c)
+{
+    if (strcmp(row->name, "port") == 0 && c->listen.n > 0)
+        return "there is listen";
+    if (strcmp(row->name, "data") == 0 && c->store == CONFIG_STORE_MEMORY)
+        return "store is memory";
+    return NULL;
+}
+
 void config_print(const struct config *c, FILE *out)
 {
     char text[PATH_MAX];
@@ -27,8 +37,10 @@ void config_print(const struct config *c, FILE *out)
         if (row->type == OPTION_ACTION || strcmp(row->name, "config") == 0)
             continue;
         print_heading(row, row == options ? "# %s\n" : "\n# %s\n", out);
-        size_t n = option_texts(row, c);
-        if (n == 0)
+        size_t n = unused_because(row, c) != NULL ? 0 : option_texts(row, c);
+        if (unused_because(row, c) != NULL)
+            fprintf(out, "# %s is not used: %s\n", row->name, unused_because(row, c));
+        else if (n == 0)
             fprintf(out, "# %s is not set\n", row->name);
         for (size_t i = 0; i < n; i++)
             fprintf(out, "%s = %s\n", row->name, option_text(row, c, i, text, sizeof(text)));

@@ -77,7 +77,7 @@ static int clean_environment(void **state)
 {
     (void)state;
     static const char *const used[] = {"PORT", "MAX_PER_ROOM", "ORIGIN", "CONFIG",
-                                       "PROT", "CHECK",        "ECHO"};
+                                       "PROT", "CHECK",        "ECHO",   "DATA"};
     for (size_t i = 0; i < sizeof(used) / sizeof(used[0]); i++) {
         char name[40];
         snprintf(name, sizeof(name), "HUBBUB_%s", used[i]);
@@ -233,6 +233,30 @@ static void bad_arguments(void **state)
     refuses(ARGV("--data", ""), "--data wants a directory");
 }
 
+/* Beside or above what overrules it an option would be dropped without a word; below, it is overruled. */
+static void what_would_be_dropped_is_refused(void **state)
+{
+    (void)state;
+    const char *no_port = "--port is not used beside --listen";
+    const char *no_data = "--data is not used with --store memory";
+    refuses(ARGV("--port", "1", "--listen", "[::1]:1"), no_port);
+    refuses(ARGV("--config", ini("listen = [::1]:1\n"), "--port", "1"), no_port);
+    refuses(ARGV("--store", "memory", "--data", "/d"), no_data);
+    refuses(ARGV("--config", ini("store = memory\n"), "--data", "/d"), no_data);
+    refuses(ARGV("--config", ini("store = memory\ndata = /d\n")), no_data);
+
+    setenv("HUBBUB_PORT", "1", 1);
+    setenv("HUBBUB_DATA", "/d", 1);
+    struct config c = load(ARGV("--listen", "[::1]:1", "--store", "memory"));
+    assert_int_equal(c.listen.n, 1);
+    config_free(&c);
+    c = load(ARGV("--config", ini("store = memory\nlisten = [::1]:1\n"), "--listen", "", "--port",
+                  "2", "--store", "sqlite"));
+    assert_int_equal(c.port, 2);
+    assert_string_equal(c.data, "/d");
+    config_free(&c);
+}
+
 static void bad_environment(void **state)
 {
     (void)state;
@@ -306,11 +330,10 @@ static void reload_takes_what_it_may(void **state)
 static void all_but_the_file_prints_and_reads_back(void **state)
 {
     (void)state;
-    struct config c =
-        load(ARGV("--port", "4242", "--listen", "[::1]:1,unix:/run/x.sock", "--origin",
-                  "https://a.example", "--web", "/tmp", "--echo", "--node", "blue one",
-                  "--pong-wait", "1h", "--ping-period", "1500ms", "--max-message", "1000", "--log",
-                  "json", "--log-level", "warn", "--carriers", "7"));
+    struct config c = load(
+        ARGV("--listen", "[::1]:1,unix:/run/x.sock", "--origin", "https://a.example", "--web",
+             "/tmp", "--echo", "--node", "blue one", "--pong-wait", "1h", "--ping-period", "1500ms",
+             "--max-message", "1000", "--log", "json", "--log-level", "warn", "--carriers", "7"));
     FILE *f = fopen(path, "we");
     assert_non_null(f);
     config_print(&c, f);
@@ -319,6 +342,24 @@ static void all_but_the_file_prints_and_reads_back(void **state)
     for (const struct option_row *row = options; row->name != NULL; row++)
         if (strcmp(row->name, "config") != 0 && !option_equal(row, &c, &again))
             fail_msg("%s did not read back", row->name);
+    config_free(&c);
+    config_free(&again);
+}
+
+static void what_is_not_used_is_not_printed_as_if(void **state)
+{
+    (void)state;
+    setenv("HUBBUB_PORT", "4242", 1);
+    setenv("HUBBUB_DATA", "/d", 1);
+    struct config c = load(ARGV("--listen", "[::1]:1", "--store", "memory"));
+    FILE *f = fopen(path, "we");
+    assert_non_null(f);
+    config_print(&c, f);
+    fclose(f);
+    clean_environment(NULL);
+    struct config again = load(ARGV("--config", path)); // or the file would contradict itself
+    assert_int_equal(again.store, CONFIG_STORE_MEMORY);
+    assert_int_equal(again.port, 8080);
     config_free(&c);
     config_free(&again);
 }
@@ -355,8 +396,10 @@ int main(int argc, char **argv)
         TEST(bad_arguments),
         TEST(bad_environment),
         TEST(bad_file),
+        TEST(what_would_be_dropped_is_refused),
         TEST(reload_takes_what_it_may),
         TEST(all_but_the_file_prints_and_reads_back),
+        TEST(what_is_not_used_is_not_printed_as_if),
         TEST(help_names_every_option),
     };
     return run_tests(argc, argv, "config", tests, sizeof(tests) / sizeof(tests[0]), make_file,

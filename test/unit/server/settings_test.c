@@ -81,7 +81,7 @@ static void identity(void **state)
     assert_string_equal(i.directory, "/d");
     config_free(&c);
     /* the choices are in the order of the enum */
-    c = LOAD("--auth", "guest", "--store", "memory", "--data", "/d");
+    c = LOAD("--auth", "guest", "--store", "memory");
     i = identity_settings(&c);
     assert_int_equal(i.mode, AUTH_GUEST);
     assert_null(i.directory);

@@ -183,9 +183,11 @@ static void what_is_wrong_is_told(void **state)
     refuses(RUN("--user", "u1", "--config", "/nowhere/x.ini"), 2, "cannot read /nowhere/x.ini");
     refuses(RUN("--user", "u1", "--data", "/nowhere/at/all"), 1, "cannot make the data directory");
     setenv("HUBBUB_DATA", data, 1);
+    unsetenv("HUBBUB_DATA");
     setenv("HUBBUB_STORE", "memory", 1);
     refuses(RUN("--user", "u1"), 1, "--store memory keeps no key");
     unsetenv("HUBBUB_STORE");
+    setenv("HUBBUB_DATA", data, 1);
     setenv("HUBBUB_AUTH", "guest", 1);
     refuses(RUN("--user", "u1"), 1, "lets nobody in by a token");
     unsetenv("HUBBUB_AUTH");
