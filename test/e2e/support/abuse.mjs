@@ -6,6 +6,7 @@
 import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import { assertChats, connect } from './client.mjs';
+import { CLOSE, rawSocket } from './raw.mjs';
 import { startServer } from './server.mjs';
 import { until } from './wait.mjs';
 
@@ -63,4 +64,15 @@ async function settled(server) {
         return now.threads === last.threads && now.fds === last.fds;
     }, 'the server to settle');
     return now;
+}
+
+/* One more connection does something, and must be closed with this code. */
+export function closesWith(code, act) {
+    return (t) => withstand(t, {}, async (server) => {
+        const peer = await rawSocket(t, server, '/ws?username=mallory');
+        await act(peer);
+        assert.equal(await peer.closeCode(), code);
+        peer.send(CLOSE, Buffer.from([code >> 8, code & 255]));
+        await peer.over();
+    });
 }

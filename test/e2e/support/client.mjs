@@ -169,6 +169,25 @@ export async function people(t, server, ...usernames) {
     return Object.fromEntries(usernames.map((username, i) => [username, all[i]]));
 }
 
+/* Connects and enters; returns the client with the reply of the join. */
+export async function member(t, server, username, room, options) {
+    const client = await connect(t, server, { username, ...options });
+    client.joined = await client.join(room);
+    await client.next({ type: 'join', room, username: client.welcome.username });
+    return client;
+}
+
+export async function classicMember(t, server, username, room) {
+    const client = await connect(t, server, { username, full: false });
+    client.send({ type: 'join', room });
+    await client.next({ type: 'join', room, username });
+    return client;
+}
+
+/* The rooms somebody sees, as rows or by name. */
+export const roomsOf = async (asker, fields) => (await asker.ok('rooms', fields)).rooms;
+export const namesOf = async (asker) => (await roomsOf(asker)).map((row) => row.room).sort();
+
 /* Somebody the server takes the call of only to say why not: the error, then this close. */
 export async function turnedAway(t, server, close, code, options) {
     const client = await connect(t, server, { ...options, welcomed: false });

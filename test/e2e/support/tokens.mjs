@@ -10,6 +10,8 @@ import { folder } from './server.mjs';
 const encode = (value) => Buffer.from(typeof value === 'string' ? value : JSON.stringify(value)).toString('base64url');
 export const now = () => Math.floor(Date.now() / 1000);
 
+export const GUEST = /^g[0-9a-f]{16}$/; // the form of a guest's userId
+
 /* The bytes of a signature of `text`; key: a KeyObject, or for HS* the secret. */
 function signature(alg, text, key) {
     const hash = `sha${alg.slice(2)}`;
