@@ -76,7 +76,7 @@ LDFLAGS  += -pthread $(filter -fsanitize=%,$(OPT_$(VARIANT)))
 
 COMPILE = $(CC) $(CPPFLAGS) $(if $(filter test/%,$<),-Itest) $(PKG_CFLAGS) $(CFLAGS) -MMD -MP -c -o $@ $<
 # Commas would end an argument of $(call say,...), so commands that have some are variables.
-EMBED   = (cd web/static 2>/dev/null; ld -r -b binary -o $(abspath $@) $(or $(ASSETS),/dev/null)) && \
+EMBED   = (cd $(B)/web 2>/dev/null; ld -r -b binary -o $(abspath $@) $(or $(ASSETS),/dev/null)) && \
           objcopy --rename-section .data=.rodata,alloc,load,readonly,data,contents \
                   --add-section .note.GNU-stack=/dev/null $@
 LINK    = $(CC) $(LDFLAGS) -o $@ $(filter %.o,$^) $(LIB) $(PKG_LIBS)
@@ -156,10 +156,14 @@ $(B)/flags: FORCE
 	 echo '$(CC) $(subst ','\'',$(CPPFLAGS) $(CFLAGS) $(LDFLAGS))' > $@
 FORCE:
 
-# The page travels inside the binary. web_files.o holds the bytes of each file of web/static (as
+# The page travels inside the binary. web_files.o holds the bytes of each file of web/static (lean, as
 # read-only data, and without asking for an executable stack), web_assets.c the table of their names.
-$(B)/web_files.o: $(addprefix web/static/,$(ASSETS)) $(B)/assets
+$(B)/web_files.o: $(addprefix $(B)/web/,$(ASSETS)) $(B)/assets
 	$(call say,EMBED,$(EMBED))
+
+$(B)/web/%: web/static/% web/lean.sed
+	@mkdir -p $(@D)
+	@case $@ in (*.js|*.css|*.html|*.svg) sed -f web/lean.sed $< ;; (*) cat $< ;; esac > $@
 
 $(B)/web_assets.o: $(B)/web_assets.c $(B)/flags
 	$(call say,CC,$(COMPILE))

@@ -11,329 +11,328 @@
     'use strict';
 
     const Chat = window.Chat;
-    const TEXTS = {
-        lead: ['Pick a name, enter a room, start talking.', 'Name wählen, Raum betreten, losreden.'],
-        'your name': ['Your name', 'Dein Name'],
-        room: ['Room', 'Raum'],
-        server: ['Server', 'Server'],
-        connect: ['Connect', 'Verbinden'],
-        'somebody new': ['Come as somebody new', 'Als jemand Neues kommen'],
-        'somebody new hint': ['You are known here as {name}.', 'Du bist hier als {name} bekannt.'],
-        'signed in hint': ['You were signed in by the link that brought you here.', 'Du bist durch den Link angemeldet, der dich hergebracht hat.'],
+    // A line a text: its key, then what it is in each language.
+    const TEXTS = new Map(`
+        lead = Pick a name, enter a room, start talking. = Name wählen, Raum betreten, losreden.
+        your name = Your name = Dein Name
+        room = Room = Raum
+        server = Server = Server
+        connect = Connect = Verbinden
+        somebody new = Come as somebody new = Als jemand Neues kommen
+        somebody new hint = You are known here as {name}. = Du bist hier als {name} bekannt.
+        signed in hint = You were signed in by the link that brought you here. = Du bist durch den Link angemeldet, der dich hergebracht hat.
 
-        close: ['Close', 'Schließen'],
-        cancel: ['Cancel', 'Abbrechen'],
-        save: ['Save', 'Speichern'],
-        saved: ['Saved.', 'Gespeichert.'],
-        copy: ['Copy', 'Kopieren'],
-        copied: ['Copied.', 'Kopiert.'],
-        'cannot copy': ['This browser does not let the page copy. Select it and copy it yourself.', 'Dieser Browser lässt die Seite nicht kopieren. Markiere es und kopiere selbst.'],
-        more: ['More', 'Mehr'],
-        you: ['you', 'du'],
-        people: ['{n} person|{n} people', '{n} Person|{n} Personen'],
-        'n online': ['Online: {n}', 'Online: {n}'],
-        'n offline': ['Away: {n}', 'Abwesend: {n}'],
+        close = Close = Schließen
+        cancel = Cancel = Abbrechen
+        save = Save = Speichern
+        saved = Saved. = Gespeichert.
+        copy = Copy = Kopieren
+        copied = Copied. = Kopiert.
+        cannot copy = This browser does not let the page copy. Select it and copy it yourself. = Dieser Browser lässt die Seite nicht kopieren. Markiere es und kopiere selbst.
+        more = More = Mehr
+        you = you = du
+        people = {n} person|{n} people = {n} Person|{n} Personen
+        n online = Online: {n} = Online: {n}
+        n offline = Away: {n} = Abwesend: {n}
 
-        online: ['Online', 'Verbunden'],
-        connecting: ['Connecting…', 'Verbinde …'],
-        waiting: ['Reconnecting', 'Verbinde erneut'],
-        offline: ['Offline', 'Getrennt'],
-        'trying in': ['{why} Trying again in {n} s.', '{why} Neuer Versuch in {n} s.'],
-        'trying now': ['{why} Trying again…', '{why} Neuer Versuch …'],
-        'try now': ['Try now', 'Jetzt versuchen'],
-        'back again': ['Connected again.', 'Wieder verbunden.'],
-        missed: ['{n} message was said while you were away.|{n} messages were said while you were away.', 'In deiner Abwesenheit wurde {n} Nachricht geschrieben.|In deiner Abwesenheit wurden {n} Nachrichten geschrieben.'],
-        'room anew': ['The room was empty in between and began anew.', 'Der Raum war zwischendurch leer und hat neu begonnen.'],
-        'gap here': ['Some messages were missed here.', 'Hier fehlen einige Nachrichten.'],
-        'server stops': ['The server is about to restart. You will be back by yourself.', 'Der Server startet gleich neu. Du kommst von selbst zurück.'],
-        'sign-in ends': ['Your sign-in ends in {n} s. What you say after that is not sent.', 'Deine Anmeldung endet in {n} s. Danach wird nichts mehr gesendet.'],
+        online = Online = Verbunden
+        connecting = Connecting… = Verbinde …
+        waiting = Reconnecting = Verbinde erneut
+        offline = Offline = Getrennt
+        trying in = {why} Trying again in {n} s. = {why} Neuer Versuch in {n} s.
+        trying now = {why} Trying again… = {why} Neuer Versuch …
+        try now = Try now = Jetzt versuchen
+        back again = Connected again. = Wieder verbunden.
+        missed = {n} message was said while you were away.|{n} messages were said while you were away. = In deiner Abwesenheit wurde {n} Nachricht geschrieben.|In deiner Abwesenheit wurden {n} Nachrichten geschrieben.
+        room anew = The room was empty in between and began anew. = Der Raum war zwischendurch leer und hat neu begonnen.
+        gap here = Some messages were missed here. = Hier fehlen einige Nachrichten.
+        server stops = The server is about to restart. You will be back by yourself. = Der Server startet gleich neu. Du kommst von selbst zurück.
+        sign-in ends = Your sign-in ends in {n} s. What you say after that is not sent. = Deine Anmeldung endet in {n} s. Danach wird nichts mehr gesendet.
 
-        rooms: ['Rooms', 'Räume'],
-        'your rooms': ['Your rooms', 'Deine Räume'],
-        'other rooms': ['All rooms', 'Alle Räume'],
-        'find room': ['Find or enter a room', 'Raum suchen oder betreten'],
-        'enter named': ['Enter {room}', '{room} betreten'],
-        'no rooms found': ['No room of this name yet.', 'Noch kein Raum dieses Namens.'],
-        'no other rooms': ['There is no other room. Create one!', 'Es gibt keinen weiteren Raum. Leg einen an!'],
-        'more rooms': ['Show more rooms', 'Mehr Räume zeigen'],
-        'create room': ['Create a room', 'Raum anlegen'],
-        create: ['Create', 'Anlegen'],
-        'room name': ['Name of the room', 'Name des Raums'],
-        'room name hint': ['How it is addressed, like garden-party. It stays.', 'So wird er angesprochen, zum Beispiel gartenfest. Er bleibt.'],
-        'leave room': ['Leave room', 'Raum verlassen'],
-        'enter room': ['Enter {room}', '{room} betreten'],
-        enter: ['Enter', 'Betreten'],
-        'n unread': ['{n} unread', '{n} ungelesen'],
-        'n mentions': ['{n} mention|{n} mentions', '{n} Erwähnung|{n} Erwähnungen'],
-        nowhere: ['You are in no room. Pick one at the left, or create your own.', 'Du bist in keinem Raum. Wähle links einen oder leg deinen eigenen an.'],
-        'show rooms': ['Rooms', 'Räume'],
-        'show people': ['People in this room', 'Leute in diesem Raum'],
-        'room menu': ['More about this room', 'Mehr zu diesem Raum'],
-        'keep room title': ['Keep this room', 'Diesen Raum behalten'],
-        'asks password': ['This room asks for a password.', 'Dieser Raum fragt nach einem Passwort.'],
-        'asks invite': ['This room asks for an invitation. Enter the code that you were given.', 'Dieser Raum braucht eine Einladung. Gib den Code ein, den du bekommen hast.'],
-        public: ['Public', 'Öffentlich'],
-        restricted: ['Restricted', 'Eingeschränkt'],
-        private: ['Private', 'Privat'],
-        'public hint': ['listed, everybody may enter', 'steht in der Liste, alle dürfen hinein'],
-        'restricted hint': ['listed, needs a password, an invitation or membership', 'steht in der Liste, braucht Passwort, Einladung oder Mitgliedschaft'],
-        'private hint': ['not listed, for members and the invited', 'steht in keiner Liste, für Mitglieder und Eingeladene'],
-        'open room': ['Not kept: it is gone when the last one leaves', 'Nicht gespeichert: Er endet, wenn der Letzte geht'],
-        'keep room': ['Keep this room…', 'Diesen Raum behalten …'],
+        rooms = Rooms = Räume
+        your rooms = Your rooms = Deine Räume
+        other rooms = All rooms = Alle Räume
+        find room = Find or enter a room = Raum suchen oder betreten
+        no rooms found = No room of this name yet. = Noch kein Raum dieses Namens.
+        no other rooms = There is no other room. Create one! = Es gibt keinen weiteren Raum. Leg einen an!
+        more rooms = Show more rooms = Mehr Räume zeigen
+        create room = Create a room = Raum anlegen
+        create = Create = Anlegen
+        room name = Name of the room = Name des Raums
+        room name hint = How it is addressed, like garden-party. It stays. = So wird er angesprochen, zum Beispiel gartenfest. Er bleibt.
+        leave room = Leave room = Raum verlassen
+        enter room = Enter {room} = {room} betreten
+        enter = Enter = Betreten
+        n unread = {n} unread = {n} ungelesen
+        n mentions = {n} mention|{n} mentions = {n} Erwähnung|{n} Erwähnungen
+        nowhere = You are in no room. Pick one at the left, or create your own. = Du bist in keinem Raum. Wähle links einen oder leg deinen eigenen an.
+        show people = People in this room = Leute in diesem Raum
+        room menu = More about this room = Mehr zu diesem Raum
+        keep room title = Keep this room = Diesen Raum behalten
+        asks password = This room asks for a password. = Dieser Raum fragt nach einem Passwort.
+        asks invite = This room asks for an invitation. Enter the code that you were given. = Dieser Raum braucht eine Einladung. Gib den Code ein, den du bekommen hast.
+        public = Public = Öffentlich
+        restricted = Restricted = Eingeschränkt
+        private = Private = Privat
+        public hint = listed, everybody may enter = steht in der Liste, alle dürfen hinein
+        restricted hint = listed, needs a password, an invitation or membership = steht in der Liste, braucht Passwort, Einladung oder Mitgliedschaft
+        private hint = not listed, for members and the invited = steht in keiner Liste, für Mitglieder und Eingeladene
+        open room = Not kept: it is gone when the last one leaves = Nicht gespeichert: Er endet, wenn der Letzte geht
+        keep room = Keep this room… = Diesen Raum behalten …
 
-        messages: ['Messages in {room}', 'Nachrichten in {room}'],
-        'begins here': ['This is where {room} begins. Say hello!', 'Hier beginnt {room}. Sag Hallo!'],
-        'new here': ['New', 'Neu'],
-        'to newest': ['Newest messages', 'Neueste Nachrichten'],
-        'n new': ['{n} new message|{n} new messages', '{n} neue Nachricht|{n} neue Nachrichten'],
-        'message actions': ['What to do with this message', 'Was mit dieser Nachricht tun'],
-        'copy text': ['Copy text', 'Text kopieren'],
-        mention: ['Mention {name}', '{name} erwähnen'],
-        'remove message': ['Remove message…', 'Nachricht entfernen …'],
-        'remove message text': ['It disappears for everybody. This can’t be taken back.', 'Sie verschwindet für alle. Das lässt sich nicht rückgängig machen.'],
-        remove: ['Remove', 'Entfernen'],
-        'message gone': ['Message removed by {by}', 'Nachricht entfernt von {by}'],
-        'message gone own': ['Message taken back', 'Nachricht zurückgenommen'],
-        'show all': ['Show all of it', 'Ganz zeigen'],
-        'not confirmed': ['on its way…', 'unterwegs …'],
-        'goes out in': ['goes out in {n} s', 'wird in {n} s gesendet'],
-        unsure: ['The line broke: nobody can tell whether this arrived.', 'Die Verbindung brach ab: Niemand weiß, ob das ankam.'],
-        'waits for line': ['waits for the connection', 'wartet auf die Verbindung'],
-        'not sent': ['Not sent. {why}', 'Nicht gesendet. {why}'],
-        'send again': ['Send again', 'Erneut senden'],
-        discard: ['Discard', 'Verwerfen'],
-        'one types': ['{a} is typing…', '{a} schreibt …'],
-        'two type': ['{a} and {b} are typing…', '{a} und {b} schreiben …'],
-        'many type': ['Several people are typing…', 'Mehrere Leute schreiben …'],
-        'x joined': ['{who} joined the room', '{who} ist jetzt im Raum'],
-        'x left': ['{who} left the room', '{who} hat den Raum verlassen'],
-        'list and': ['{a} and {b}', '{a} und {b}'],
-        'list more': ['{a} and {n} other|{a} and {n} others', '{a} und {n} weitere Person|{a} und {n} weitere'],
+        messages = Messages in {room} = Nachrichten in {room}
+        begins here = This is where {room} begins. Say hello! = Hier beginnt {room}. Sag Hallo!
+        new here = New = Neu
+        to newest = Newest messages = Neueste Nachrichten
+        n new = {n} new message|{n} new messages = {n} neue Nachricht|{n} neue Nachrichten
+        message actions = What to do with this message = Was mit dieser Nachricht tun
+        copy text = Copy text = Text kopieren
+        mention = Mention {name} = {name} erwähnen
+        remove message = Remove message… = Nachricht entfernen …
+        remove message text = It disappears for everybody. This can’t be taken back. = Sie verschwindet für alle. Das lässt sich nicht rückgängig machen.
+        remove = Remove = Entfernen
+        message gone = Message removed by {by} = Nachricht entfernt von {by}
+        message gone own = Message taken back = Nachricht zurückgenommen
+        show all = Show all of it = Ganz zeigen
+        not confirmed = on its way… = unterwegs …
+        goes out in = goes out in {n} s = wird in {n} s gesendet
+        unsure = The line broke: nobody can tell whether this arrived. = Die Verbindung brach ab: Niemand weiß, ob das ankam.
+        waits for line = waits for the connection = wartet auf die Verbindung
+        not sent = Not sent. {why} = Nicht gesendet. {why}
+        send again = Send again = Erneut senden
+        discard = Discard = Verwerfen
+        one types = {a} is typing… = {a} schreibt …
+        two type = {a} and {b} are typing… = {a} und {b} schreiben …
+        many type = Several people are typing… = Mehrere Leute schreiben …
+        x joined = {who} joined the room = {who} ist jetzt im Raum
+        x left = {who} left the room = {who} hat den Raum verlassen
+        list and = {a} and {b} = {a} und {b}
+        list more = {a} and {n} other|{a} and {n} others = {a} und {n} weitere Person|{a} und {n} weitere
 
-        message: ['Message', 'Nachricht'],
-        'message to': ['Message to {room}', 'Nachricht an {room}'],
-        'you are out': ['You are not in this room.', 'Du bist nicht in diesem Raum.'],
-        'take off list': ['Take off the list', 'Aus der Liste nehmen'],
-        'enter again': ['Enter again', 'Wieder betreten'],
-        send: ['Send', 'Senden'],
-        'bytes left': ['{n} left', 'noch {n}'],
-        'bytes over': ['{n} too long', '{n} zu lang'],
-        'too long': ['This is {n} bytes too long. Shorten it, or send it in two parts.', 'Das ist {n} Bytes zu lang. Kürze es oder sende es in zwei Teilen.'],
-        'muted until': ['You may read here but not write until {until}.', 'Du darfst hier bis {until} lesen, aber nicht schreiben.'],
-        'muted forever': ['You may read here but not write: you were muted.', 'Du darfst hier lesen, aber nicht schreiben: Du wurdest stummgeschaltet.'],
-        'slow mode': ['Slow mode: one message every {time}', 'Langsam: eine Nachricht alle {time}'],
-        suggestions: ['Suggestions', 'Vorschläge'],
-        'no command': ['There is no command {name}. Type /help for those there are; // at the start sends a slash.', 'Den Befehl {name} gibt es nicht. /help zeigt alle; // am Anfang sendet einen Schrägstrich.'],
-        'needs more': ['Like this: {usage}', 'So geht es: {usage}'],
-        'c join': ['enter a room', 'Raum betreten'],
-        'c leave': ['leave this room', 'diesen Raum verlassen'],
-        'c create': ['create a room that stays', 'bleibenden Raum anlegen'],
-        'c kick': ['throw somebody out', 'jemanden hinauswerfen'],
-        'c ban': ['keep somebody out, for 10m, 2h, 7d or without end', 'jemanden aussperren, für 10m, 2h, 7d oder ohne Ende'],
-        'c unban': ['let somebody in again', 'jemanden wieder hereinlassen'],
-        'c mute': ['let somebody read only', 'jemanden nur lesen lassen'],
-        'c unmute': ['let somebody write again', 'jemanden wieder schreiben lassen'],
-        'c topic': ['change the topic of this room', 'Thema des Raums ändern'],
-        'c invite': ['invite somebody, or make an invitation', 'jemanden einladen oder Einladung erzeugen'],
-        'c help': ['commands, keys, formatting', 'Befehle, Tasten, Formatierung'],
-        'u name': ['name', 'Name'],
-        'u reason': ['reason', 'Grund'],
-        'u room': ['room', 'Raum'],
-        'u password': ['password', 'Passwort'],
-        'u time': ['time', 'Dauer'],
-        'u text': ['text', 'Text'],
-        'u title': ['title', 'Titel'],
+        message = Message = Nachricht
+        message to = Message to {room} = Nachricht an {room}
+        you are out = You are not in this room. = Du bist nicht in diesem Raum.
+        take off list = Take off the list = Aus der Liste nehmen
+        enter again = Enter again = Wieder betreten
+        send = Send = Senden
+        bytes left = {n} left = noch {n}
+        bytes over = {n} too long = {n} zu lang
+        too long = This is {n} bytes too long. Shorten it, or send it in two parts. = Das ist {n} Bytes zu lang. Kürze es oder sende es in zwei Teilen.
+        muted until = You may read here but not write until {until}. = Du darfst hier bis {until} lesen, aber nicht schreiben.
+        muted forever = You may read here but not write: you were muted. = Du darfst hier lesen, aber nicht schreiben: Du wurdest stummgeschaltet.
+        slow mode = Slow mode: one message every {time} = Langsam: eine Nachricht alle {time}
+        suggestions = Suggestions = Vorschläge
+        no command = There is no command {name}. Type /help for those there are; // at the start sends a slash. = Den Befehl {name} gibt es nicht. /help zeigt alle; // am Anfang sendet einen Schrägstrich.
+        needs more = Like this: {usage} = So geht es: {usage}
+        c join = enter a room = Raum betreten
+        c leave = leave this room = diesen Raum verlassen
+        c create = create a room that stays = bleibenden Raum anlegen
+        c kick = throw somebody out = jemanden hinauswerfen
+        c ban = keep somebody out, for 10m, 2h, 7d or without end = jemanden aussperren, für 10m, 2h, 7d oder ohne Ende
+        c unban = let somebody in again = jemanden wieder hereinlassen
+        c mute = let somebody read only = jemanden nur lesen lassen
+        c unmute = let somebody write again = jemanden wieder schreiben lassen
+        c topic = change the topic of this room = Thema des Raums ändern
+        c invite = invite somebody, or make an invitation = jemanden einladen oder Einladung erzeugen
+        c help = commands, keys, formatting = Befehle, Tasten, Formatierung
+        u name = name = Name
+        u reason = reason = Grund
+        u room = room = Raum
+        u password = password = Passwort
+        u time = time = Dauer
+        u text = text = Text
+        u title = title = Titel
 
-        members: ['People', 'Leute'],
-        'find people': ['Find people', 'Leute finden'],
-        'n more': ['and {n} more', 'und {n} weitere'],
-        operator: ['Operator', 'Betreiber'],
-        owner: ['Owner', 'Eigentümer'],
-        admin: ['Admin', 'Admin'],
-        moderator: ['Moderator', 'Moderator'],
-        member: ['Member', 'Mitglied'],
-        guest: ['Guest', 'Gast'],
-        'admin hint': ['changes settings and roles', 'ändert Einstellungen und Rollen'],
-        'moderator hint': ['kicks, bans, mutes, removes messages', 'wirft hinaus, sperrt, entfernt Nachrichten'],
-        'member hint': ['may always enter', 'darf immer hinein'],
-        'guest hint': ['nothing special', 'nichts Besonderes'],
-        'owner hint': ['everything, also deleting the room', 'alles, auch den Raum löschen'],
-        kick: ['Kick…', 'Hinauswerfen …'],
-        ban: ['Ban…', 'Sperren …'],
-        unban: ['Lift ban', 'Sperre aufheben'],
-        mute: ['Mute…', 'Stummschalten …'],
-        unmute: ['Unmute', 'Wieder schreiben lassen'],
-        'kick title': ['Kick {name}', '{name} hinauswerfen'],
-        'kick do': ['Kick', 'Hinauswerfen'],
-        'kick text': ['Has to leave now, and may come back.', 'Muss jetzt gehen und darf wiederkommen.'],
-        'ban title': ['Ban {name}', '{name} sperren'],
-        'ban do': ['Ban', 'Sperren'],
-        'ban text': ['Has to leave and can’t come back until the ban ends.', 'Muss gehen und kommt nicht zurück, bis die Sperre endet.'],
-        'mute title': ['Mute {name}', '{name} stummschalten'],
-        'mute do': ['Mute', 'Stummschalten'],
-        'mute text': ['Can read but not write until it ends.', 'Darf lesen, aber nicht schreiben, bis es endet.'],
-        reason: ['Reason', 'Grund'],
-        'reason hint': ['Everybody in the room sees it.', 'Alle im Raum sehen ihn.'],
-        ends: ['Ends', 'Ende'],
-        'ends after': ['after {time}', 'nach {time}'],
-        'no end': ['never', 'nie'],
-        'role of': ['Role…', 'Rolle …'],
-        'role title': ['Role of {name}', 'Rolle von {name}'],
-        role: ['Role', 'Rolle'],
-        'remove member': ['Remove from members…', 'Mitgliedschaft beenden …'],
-        'remove member text': ['{name} stops being a member and leaves the room if it is not public.', '{name} ist kein Mitglied mehr und verlässt den Raum, wenn er nicht öffentlich ist.'],
-        'ban server': ['Ban from the server…', 'Vom Server sperren …'],
-        'ban address': ['Also ban the addresses of their connections', 'Auch die Adressen der Verbindungen sperren'],
+        members = People = Leute
+        find people = Find people = Leute finden
+        n more = and {n} more = und {n} weitere
+        operator = Operator = Betreiber
+        owner = Owner = Eigentümer
+        admin = Admin = Admin
+        moderator = Moderator = Moderator
+        member = Member = Mitglied
+        guest = Guest = Gast
+        admin hint = changes settings and roles = ändert Einstellungen und Rollen
+        moderator hint = kicks, bans, mutes, removes messages = wirft hinaus, sperrt, entfernt Nachrichten
+        member hint = may always enter = darf immer hinein
+        guest hint = nothing special = nichts Besonderes
+        owner hint = everything, also deleting the room = alles, auch den Raum löschen
+        kick = Kick… = Hinauswerfen …
+        ban = Ban… = Sperren …
+        unban = Lift ban = Sperre aufheben
+        mute = Mute… = Stummschalten …
+        unmute = Unmute = Wieder schreiben lassen
+        kick title = Kick {name} = {name} hinauswerfen
+        kick do = Kick = Hinauswerfen
+        kick text = Has to leave now, and may come back. = Muss jetzt gehen und darf wiederkommen.
+        ban title = Ban {name} = {name} sperren
+        ban do = Ban = Sperren
+        ban text = Has to leave and can’t come back until the ban ends. = Muss gehen und kommt nicht zurück, bis die Sperre endet.
+        mute title = Mute {name} = {name} stummschalten
+        mute do = Mute = Stummschalten
+        mute text = Can read but not write until it ends. = Darf lesen, aber nicht schreiben, bis es endet.
+        reason = Reason = Grund
+        reason hint = Everybody in the room sees it. = Alle im Raum sehen ihn.
+        ends = Ends = Ende
+        ends after = after {time} = nach {time}
+        no end = never = nie
+        role of = Role… = Rolle …
+        role title = Role of {name} = Rolle von {name}
+        role = Role = Rolle
+        remove member = Remove from members… = Mitgliedschaft beenden …
+        remove member text = {name} stops being a member and leaves the room if it is not public. = {name} ist kein Mitglied mehr und verlässt den Raum, wenn er nicht öffentlich ist.
+        ban server = Ban from the server… = Vom Server sperren …
+        ban address = Also ban the addresses of their connections = Auch die Adressen der Verbindungen sperren
 
-        settings: ['Room settings', 'Raumeinstellungen'],
-        'settings of': ['Settings of {room}', 'Einstellungen von {room}'],
-        general: ['General', 'Allgemein'],
-        roster: ['Members', 'Mitglieder'],
-        sanctions: ['Bans and mutes', 'Sperren'],
-        ledger: ['Ledger', 'Protokoll'],
-        invitations: ['Invitations', 'Einladungen'],
-        title: ['Title', 'Titel'],
-        'title hint': ['What people read; the name stays {room}.', 'Was man liest; der Name bleibt {room}.'],
-        topic: ['Topic', 'Thema'],
-        visibility: ['Who may enter', 'Wer hinein darf'],
-        password: ['Password', 'Passwort'],
-        'password set': ['A password is set. Leave this empty to keep it.', 'Ein Passwort ist gesetzt. Leer lassen, um es zu behalten.'],
-        'password none': ['Empty: none. Members never need it.', 'Leer: keins. Mitglieder brauchen es nie.'],
-        'password off': ['Take the password away', 'Passwort entfernen'],
-        size: ['Most people at a time', 'Höchstens gleichzeitig'],
-        'size hint': ['0: as many as the server allows.', '0: so viele der Server erlaubt.'],
-        slow: ['Slow mode', 'Langsamer Modus'],
-        'slow hint': ['Moderators are not slowed down.', 'Gilt nicht für Moderatoren.'],
-        off: ['off', 'aus'],
-        'every time': ['one message every {time}', 'eine Nachricht alle {time}'],
-        'add member': ['Add a member', 'Mitglied hinzufügen'],
-        'add member hint': ['The name of somebody who is online, or a user ID.', 'Name von jemandem, der verbunden ist, oder Benutzer-ID.'],
-        add: ['Add', 'Hinzufügen'],
-        'no members': ['Nobody yet.', 'Noch niemand.'],
-        'no sanctions': ['Nobody is banned or muted.', 'Niemand ist gesperrt oder stummgeschaltet.'],
-        'no entries': ['Nothing has happened yet.', 'Noch ist nichts geschehen.'],
-        lift: ['Lift', 'Aufheben'],
-        banned: ['banned', 'gesperrt'],
-        muted: ['muted', 'stumm'],
-        'ends at': ['It ends {until}.', 'Sie endet {until}.'],
-        'until x': ['until {until}', 'bis {until}'],
-        'without end': ['without end', 'ohne Ende'],
-        'by x': ['by {by}', 'von {by}'],
-        undo: ['Undo', 'Rückgängig'],
-        undone: ['taken back', 'zurückgenommen'],
-        'older entries': ['Older entries', 'Ältere Einträge'],
-        'invite hint': ['An invitation is a code for one person, good for 24 hours.', 'Eine Einladung ist ein Code für eine Person und gilt 24 Stunden.'],
-        'invite whom': ['For whom', 'Für wen'],
-        'invite whom hint': ['Leave empty for a code that anybody can use once. Somebody named is told at once.', 'Leer lassen für einen Code, den irgendwer einmal nutzen kann. Wer hier steht, erfährt es sofort.'],
-        'invite make': ['Make an invitation', 'Einladung erzeugen'],
-        invite: ['Invite somebody…', 'Jemanden einladen …'],
-        'invite code': ['Code', 'Code'],
-        'invite link': ['Link', 'Link'],
-        'invite good': ['Good until {until}.', 'Gilt bis {until}.'],
-        'invites out': ['{n} invitation is not used yet.|{n} invitations are not used yet.', '{n} Einladung ist noch offen.|{n} Einladungen sind noch offen.'],
-        'delete room': ['Delete room', 'Raum löschen'],
-        'delete room text': ['Everybody has to leave, and members, roles, bans and settings are gone for good.', 'Alle müssen gehen; Mitglieder, Rollen, Sperren und Einstellungen sind endgültig weg.'],
-        'delete room type': ['Type the name of the room, {room}, to confirm', 'Zum Bestätigen den Namen des Raums eingeben: {room}'],
-        'delete room wrong': ['That is not the name of this room.', 'Das ist nicht der Name dieses Raums.'],
+        settings = Room settings = Raumeinstellungen
+        settings of = Settings of {room} = Einstellungen von {room}
+        general = General = Allgemein
+        roster = Members = Mitglieder
+        sanctions = Bans and mutes = Sperren
+        ledger = Ledger = Protokoll
+        invitations = Invitations = Einladungen
+        title = Title = Titel
+        title hint = What people read; the name stays {room}. = Was man liest; der Name bleibt {room}.
+        topic = Topic = Thema
+        visibility = Who may enter = Wer hinein darf
+        password = Password = Passwort
+        password set = A password is set. Leave this empty to keep it. = Ein Passwort ist gesetzt. Leer lassen, um es zu behalten.
+        password none = Empty: none. Members never need it. = Leer: keins. Mitglieder brauchen es nie.
+        password off = Take the password away = Passwort entfernen
+        size = Most people at a time = Höchstens gleichzeitig
+        size hint = 0: as many as the server allows. = 0: so viele der Server erlaubt.
+        slow = Slow mode = Langsamer Modus
+        slow hint = Moderators are not slowed down. = Gilt nicht für Moderatoren.
+        off = off = aus
+        every time = one message every {time} = eine Nachricht alle {time}
+        add member = Add a member = Mitglied hinzufügen
+        add member hint = The name of somebody who is online, or a user ID. = Name von jemandem, der verbunden ist, oder Benutzer-ID.
+        add = Add = Hinzufügen
+        no members = Nobody yet. = Noch niemand.
+        no sanctions = Nobody is banned or muted. = Niemand ist gesperrt oder stummgeschaltet.
+        no entries = Nothing has happened yet. = Noch ist nichts geschehen.
+        lift = Lift = Aufheben
+        banned = banned = gesperrt
+        muted = muted = stumm
+        ends at = It ends {until}. = Sie endet {until}.
+        until x = until {until} = bis {until}
+        without end = without end = ohne Ende
+        by x = by {by} = von {by}
+        undo = Undo = Rückgängig
+        undone = taken back = zurückgenommen
+        older entries = Older entries = Ältere Einträge
+        invite hint = An invitation is a code for one person, good for 24 hours. = Eine Einladung ist ein Code für eine Person und gilt 24 Stunden.
+        invite whom = For whom = Für wen
+        invite whom hint = Leave empty for a code that anybody can use once. Somebody named is told at once. = Leer lassen für einen Code, den irgendwer einmal nutzen kann. Wer hier steht, erfährt es sofort.
+        invite make = Make an invitation = Einladung erzeugen
+        invite = Invite somebody… = Jemanden einladen …
+        invite code = Code = Code
+        invite link = Link = Link
+        invite good = Good until {until}. = Gilt bis {until}.
+        invites out = {n} invitation is not used yet.|{n} invitations are not used yet. = {n} Einladung ist noch offen.|{n} Einladungen sind noch offen.
+        delete room = Delete room = Raum löschen
+        delete room text = Everybody has to leave, and members, roles, bans and settings are gone for good. = Alle müssen gehen; Mitglieder, Rollen, Sperren und Einstellungen sind endgültig weg.
+        delete room type = Type the name of the room, {room}, to confirm = Zum Bestätigen den Namen des Raums eingeben: {room}
+        delete room wrong = That is not the name of this room. = Das ist nicht der Name dieses Raums.
 
-        'm kick': ['{by} threw {who} out', '{by} hat {who} hinausgeworfen'],
-        'm ban': ['{by} banned {who}', '{by} hat {who} gesperrt'],
-        'm unban': ['{by} lifted the ban on {who}', '{by} hat die Sperre von {who} aufgehoben'],
-        'm mute': ['{by} muted {who}', '{by} hat {who} stummgeschaltet'],
-        'm unmute': ['{by} lets {who} write again', '{by} lässt {who} wieder schreiben'],
-        'm add': ['{by} made {who} a member', '{by} hat {who} zum Mitglied gemacht'],
-        'm remove': ['{by} ended the membership of {who}', '{by} hat die Mitgliedschaft von {who} beendet'],
-        'm role': ['{by} gave {who} the role {role}', '{by} hat {who} die Rolle {role} gegeben'],
-        'm role changed': ['{by} changed the role of {who}', '{by} hat die Rolle von {who} geändert'],
-        'm undo': ['{by} took back what was done to {who}', '{by} hat eine Maßnahme gegen {who} zurückgenommen'],
-        'm delete': ['{by} removed a message of {who}', '{by} hat eine Nachricht von {who} entfernt'],
-        'm update': ['{by} changed the settings', '{by} hat die Einstellungen geändert'],
-        'm create': ['{by} created the room', '{by} hat den Raum angelegt'],
-        'm destroy': ['{by} deleted the room', '{by} hat den Raum gelöscht'],
-        'm invite': ['{by} invited {who}', '{by} hat {who} eingeladen'],
-        'm topic': ['{by} set the topic: {topic}', '{by} hat das Thema gesetzt: {topic}'],
-        'm settings': ['{by} changed the settings of the room', '{by} hat die Einstellungen des Raums geändert'],
-        'you kick': ['You were thrown out by {by}.', 'Du wurdest von {by} hinausgeworfen.'],
-        'you ban': ['You were banned from this room by {by}.', 'Du wurdest von {by} aus diesem Raum gesperrt.'],
-        'you remove': ['{by} ended your membership of this room.', '{by} hat deine Mitgliedschaft in diesem Raum beendet.'],
-        'you destroyed': ['This room was deleted by {by}.', 'Dieser Raum wurde von {by} gelöscht.'],
-        'because': ['Reason: {reason}', 'Grund: {reason}'],
-        'invited by': ['{by} invites you to {room}.', '{by} lädt dich in {room} ein.'],
-        invited: ['{name} was invited.', '{name} wurde eingeladen.'],
-        'not now': ['Not now', 'Jetzt nicht'],
-        'notice from': ['Notice from {by}', 'Mitteilung von {by}'],
+        m kick = {by} threw {who} out = {by} hat {who} hinausgeworfen
+        m ban = {by} banned {who} = {by} hat {who} gesperrt
+        m unban = {by} lifted the ban on {who} = {by} hat die Sperre von {who} aufgehoben
+        m mute = {by} muted {who} = {by} hat {who} stummgeschaltet
+        m unmute = {by} lets {who} write again = {by} lässt {who} wieder schreiben
+        m add = {by} made {who} a member = {by} hat {who} zum Mitglied gemacht
+        m remove = {by} ended the membership of {who} = {by} hat die Mitgliedschaft von {who} beendet
+        m role = {by} gave {who} the role {role} = {by} hat {who} die Rolle {role} gegeben
+        m role changed = {by} changed the role of {who} = {by} hat die Rolle von {who} geändert
+        m undo = {by} took back what was done to {who} = {by} hat eine Maßnahme gegen {who} zurückgenommen
+        m delete = {by} removed a message of {who} = {by} hat eine Nachricht von {who} entfernt
+        m update = {by} changed the settings = {by} hat die Einstellungen geändert
+        m create = {by} created the room = {by} hat den Raum angelegt
+        m destroy = {by} deleted the room = {by} hat den Raum gelöscht
+        m invite = {by} invited {who} = {by} hat {who} eingeladen
+        m topic = {by} set the topic: {topic} = {by} hat das Thema gesetzt: {topic}
+        m settings = {by} changed the settings of the room = {by} hat die Einstellungen des Raums geändert
+        you kick = You were thrown out by {by}. = Du wurdest von {by} hinausgeworfen.
+        you ban = You were banned from this room by {by}. = Du wurdest von {by} aus diesem Raum gesperrt.
+        you remove = {by} ended your membership of this room. = {by} hat deine Mitgliedschaft in diesem Raum beendet.
+        you destroyed = This room was deleted by {by}. = Dieser Raum wurde von {by} gelöscht.
+        because = Reason: {reason} = Grund: {reason}
+        invited by = {by} invites you to {room}. = {by} lädt dich in {room} ein.
+        invited = {name} was invited. = {name} wurde eingeladen.
+        not now = Not now = Jetzt nicht
+        notice from = Notice from {by} = Mitteilung von {by}
 
-        'my menu': ['You and this page', 'Du und diese Seite'],
-        theme: ['Theme', 'Farben'],
-        'theme auto': ['Colours as the system has them', 'Farben wie im System'],
-        'theme light': ['Light', 'Hell'],
-        'theme dark': ['Dark', 'Dunkel'],
-        'notify on': ['Notify me when I am mentioned', 'Bei Erwähnung benachrichtigen'],
-        'notify off': ['Do not notify me', 'Nicht benachrichtigen'],
-        'notify denied': ['The browser does not allow this page to notify you. Its site settings can change that.', 'Der Browser erlaubt dieser Seite keine Benachrichtigungen. Das ändern die Website-Einstellungen.'],
-        disconnect: ['Disconnect', 'Trennen'],
-        help: ['Help', 'Hilfe'],
-        'help keys': ['Keys', 'Tasten'],
-        'help commands': ['Commands', 'Befehle'],
-        'help format': ['Formatting', 'Formatierung'],
-        'k send': ['send', 'senden'],
-        'k break': ['new line', 'neue Zeile'],
-        'k complete': ['complete names and commands', 'Namen und Befehle ergänzen'],
-        'k rooms': ['previous, next room', 'voriger, nächster Raum'],
-        'k unread': ['next room with unread messages', 'nächster Raum mit Ungelesenem'],
-        'k find': ['find a room', 'Raum suchen'],
-        'k panes': ['rooms, messages, composer, people', 'Räume, Nachrichten, Eingabe, Leute'],
-        'k rows': ['walk through messages', 'durch Nachrichten gehen'],
-        'k actions': ['actions for a message', 'Aktionen zur Nachricht'],
-        'k newest': ['jump to the newest message', 'zur neuesten Nachricht'],
-        'k help': ['this help', 'diese Hilfe'],
-        'f bold': ['bold', 'fett'],
-        'f italic': ['italics', 'kursiv'],
-        'f code': ['code', 'Code'],
-        'f block': ['block of code', 'Codeblock'],
-        'f link': ['link', 'Link'],
-        'f quote': ['quote', 'Zitat'],
+        my menu = You and this page = Du und diese Seite
+        theme = Theme = Farben
+        theme auto = Colours as the system has them = Farben wie im System
+        theme light = Light = Hell
+        theme dark = Dark = Dunkel
+        notify on = Notify me when I am mentioned = Bei Erwähnung benachrichtigen
+        notify off = Do not notify me = Nicht benachrichtigen
+        notify denied = The browser does not allow this page to notify you. Its site settings can change that. = Der Browser erlaubt dieser Seite keine Benachrichtigungen. Das ändern die Website-Einstellungen.
+        disconnect = Disconnect = Trennen
+        help = Help = Hilfe
+        help keys = Keys = Tasten
+        help commands = Commands = Befehle
+        help format = Formatting = Formatierung
+        k send = send = senden
+        k break = new line = neue Zeile
+        k complete = complete names and commands = Namen und Befehle ergänzen
+        k rooms = previous, next room = voriger, nächster Raum
+        k unread = next room with unread messages = nächster Raum mit Ungelesenem
+        k find = find a room = Raum suchen
+        k panes = rooms, messages, composer, people = Räume, Nachrichten, Eingabe, Leute
+        k rows = walk through messages = durch Nachrichten gehen
+        k actions = actions for a message = Aktionen zur Nachricht
+        k newest = jump to the newest message = zur neuesten Nachricht
+        k help = this help = diese Hilfe
+        f bold = bold = fett
+        f italic = italics = kursiv
+        f code = code = Code
+        f block = block of code = Codeblock
+        f link = link = Link
+        f quote = quote = Zitat
 
-        'name empty': ['Please enter a name.', 'Bitte gib einen Namen ein.'],
-        'name long': ['This name is too long: it may have at most 64 bytes (an é takes 2, an emoji 4).', 'Dieser Name ist zu lang: höchstens 64 Bytes (ein é braucht 2, ein Emoji 4).'],
-        'name control': ['A name has no control characters.', 'Ein Name hat keine Steuerzeichen.'],
-        'e not connected': ['Not connected. It works again when the connection is back.', 'Nicht verbunden. Es geht wieder, sobald die Verbindung steht.'],
-        'e timeout': ['The server did not answer. Try again.', 'Der Server hat nicht geantwortet. Versuch es noch einmal.'],
-        'e unreachable': ['The server cannot be reached.', 'Der Server ist nicht erreichbar.'],
-        'e address': ['This is not the address of a server.', 'Das ist keine Serveradresse.'],
-        'e lost': ['The connection was lost.', 'Die Verbindung ist abgebrochen.'],
-        'e restarting': ['The server is restarting.', 'Der Server startet neu.'],
-        'e too many': ['There are too many connections from here.', 'Es gibt zu viele Verbindungen von hier.'],
-        'e flooding': ['That was too much in a short time.', 'Das war zu viel auf einmal.'],
-        'e room_full': ['This room is full. Try again later, or pick another one.', 'Dieser Raum ist voll. Versuch es später oder nimm einen anderen.'],
-        'e room_limit': ['You are in as many rooms as this server allows. Leave one first.', 'Du bist in so vielen Räumen, wie der Server erlaubt. Verlass erst einen.'],
-        'e invalid_room': ['This is no name for a room: 1 to 64 bytes, something visible, no control characters.', 'So kann ein Raum nicht heißen: 1 bis 64 Bytes, etwas Sichtbares, keine Steuerzeichen.'],
-        'e invalid_username': ['This is no name: 1 to 64 bytes, something visible, no control characters.', 'So kann niemand heißen: 1 bis 64 Bytes, etwas Sichtbares, keine Steuerzeichen.'],
-        'e not_in_room': ['You are not in this room any more. Enter it again.', 'Du bist nicht mehr in diesem Raum. Betritt ihn erneut.'],
-        'e no_such_room': ['There is no such room. Check its name, or ask for an invitation.', 'Diesen Raum gibt es nicht. Prüf den Namen oder bitte um eine Einladung.'],
-        'e room_exists': ['There is already a room of this name. Pick another name.', 'Es gibt schon einen Raum dieses Namens. Nimm einen anderen.'],
-        'e wrong_password': ['This is not the password of this room. Try again, or ask who runs it.', 'Das ist nicht das Passwort dieses Raums. Versuch es noch einmal oder frag dort nach.'],
-        'e invite_required': ['This room needs an invitation that is still good. Ask somebody who runs it.', 'Dieser Raum braucht eine gültige Einladung. Frag jemanden, der ihn leitet.'],
-        'e not_member': ['Only members may enter. Ask somebody who runs it to add you.', 'Nur Mitglieder dürfen hinein. Bitte jemanden, der ihn leitet, dich aufzunehmen.'],
-        'e not_authenticated': ['This server asks you to sign in. Open it by the link of whoever runs it.', 'Dieser Server verlangt eine Anmeldung. Öffne ihn über den Link des Betreibers.'],
-        'e token_expired': ['Your sign-in has ended. Open this page by your link again.', 'Deine Anmeldung ist abgelaufen. Öffne die Seite erneut über deinen Link.'],
-        'e banned': ['You are banned here.', 'Du bist hier gesperrt.'],
-        'e muted': ['You may not write here at the moment.', 'Du darfst hier zurzeit nicht schreiben.'],
-        'e slow_mode': ['This room is in slow mode.', 'Dieser Raum ist im langsamen Modus.'],
-        'e rate_limited': ['That was too fast. Wait a moment.', 'Das war zu schnell. Warte einen Moment.'],
-        'e forbidden': ['Your role does not allow this.', 'Deine Rolle erlaubt das nicht.'],
-        'e unknown_user': ['There is nobody of this name. Check the spelling.', 'Niemand heißt so. Prüf die Schreibweise.'],
-        'e unknown_message': ['It is gone already.', 'Das gibt es nicht mehr.'],
-        'e too_late': ['Too late: this can be taken back for 10 minutes only.', 'Zu spät: Das geht nur in den ersten 10 Minuten.'],
-        'e too_large': ['This is too long to be sent. Shorten it.', 'Das ist zu lang zum Senden. Kürze es.'],
-        'e unavailable': ['The server is full or about to stop. Try again in a moment.', 'Der Server ist voll oder hält gleich an. Versuch es gleich noch einmal.'],
-        'e internal': ['The server made a mistake. Try again.', 'Der Server hat einen Fehler gemacht. Versuch es noch einmal.'],
-        'again in': ['Again in {time}.', 'Wieder in {time}.'],
-        seconds: ['{n} second|{n} seconds', '{n} Sekunde|{n} Sekunden'],
-        minutes: ['{n} minute|{n} minutes', '{n} Minute|{n} Minuten'],
-        hours: ['{n} hour|{n} hours', '{n} Stunde|{n} Stunden'],
-        days: ['{n} day|{n} days', '{n} Tag|{n} Tage'],
-    };
+        name empty = Please enter a name. = Bitte gib einen Namen ein.
+        name long = This name is too long: it may have at most 64 bytes (an é takes 2, an emoji 4). = Dieser Name ist zu lang: höchstens 64 Bytes (ein é braucht 2, ein Emoji 4).
+        name control = A name has no control characters. = Ein Name hat keine Steuerzeichen.
+        e not connected = Not connected. It works again when the connection is back. = Nicht verbunden. Es geht wieder, sobald die Verbindung steht.
+        e timeout = The server did not answer. Try again. = Der Server hat nicht geantwortet. Versuch es noch einmal.
+        e unreachable = The server cannot be reached. = Der Server ist nicht erreichbar.
+        e address = This is not the address of a server. = Das ist keine Serveradresse.
+        e lost = The connection was lost. = Die Verbindung ist abgebrochen.
+        e restarting = The server is restarting. = Der Server startet neu.
+        e too many = There are too many connections from here. = Es gibt zu viele Verbindungen von hier.
+        e flooding = That was too much in a short time. = Das war zu viel auf einmal.
+        e room_full = This room is full. Try again later, or pick another one. = Dieser Raum ist voll. Versuch es später oder nimm einen anderen.
+        e room_limit = You are in as many rooms as this server allows. Leave one first. = Du bist in so vielen Räumen, wie der Server erlaubt. Verlass erst einen.
+        e invalid_room = This is no name for a room: 1 to 64 bytes, something visible, no control characters. = So kann ein Raum nicht heißen: 1 bis 64 Bytes, etwas Sichtbares, keine Steuerzeichen.
+        e invalid_username = This is no name: 1 to 64 bytes, something visible, no control characters. = So kann niemand heißen: 1 bis 64 Bytes, etwas Sichtbares, keine Steuerzeichen.
+        e not_in_room = You are not in this room any more. Enter it again. = Du bist nicht mehr in diesem Raum. Betritt ihn erneut.
+        e no_such_room = There is no such room. Check its name, or ask for an invitation. = Diesen Raum gibt es nicht. Prüf den Namen oder bitte um eine Einladung.
+        e room_exists = There is already a room of this name. Pick another name. = Es gibt schon einen Raum dieses Namens. Nimm einen anderen.
+        e wrong_password = This is not the password of this room. Try again, or ask who runs it. = Das ist nicht das Passwort dieses Raums. Versuch es noch einmal oder frag dort nach.
+        e invite_required = This room needs an invitation that is still good. Ask somebody who runs it. = Dieser Raum braucht eine gültige Einladung. Frag jemanden, der ihn leitet.
+        e not_member = Only members may enter. Ask somebody who runs it to add you. = Nur Mitglieder dürfen hinein. Bitte jemanden, der ihn leitet, dich aufzunehmen.
+        e not_authenticated = This server asks you to sign in. Open it by the link of whoever runs it. = Dieser Server verlangt eine Anmeldung. Öffne ihn über den Link des Betreibers.
+        e token_expired = Your sign-in has ended. Open this page by your link again. = Deine Anmeldung ist abgelaufen. Öffne die Seite erneut über deinen Link.
+        e banned = You are banned here. = Du bist hier gesperrt.
+        e muted = You may not write here at the moment. = Du darfst hier zurzeit nicht schreiben.
+        e slow_mode = This room is in slow mode. = Dieser Raum ist im langsamen Modus.
+        e rate_limited = That was too fast. Wait a moment. = Das war zu schnell. Warte einen Moment.
+        e forbidden = Your role does not allow this. = Deine Rolle erlaubt das nicht.
+        e unknown_user = There is nobody of this name. Check the spelling. = Niemand heißt so. Prüf die Schreibweise.
+        e unknown_message = It is gone already. = Das gibt es nicht mehr.
+        e too_late = Too late: this can be taken back for 10 minutes only. = Zu spät: Das geht nur in den ersten 10 Minuten.
+        e too_large = This is too long to be sent. Shorten it. = Das ist zu lang zum Senden. Kürze es.
+        e unavailable = The server is full or about to stop. Try again in a moment. = Der Server ist voll oder hält gleich an. Versuch es gleich noch einmal.
+        e internal = The server made a mistake. Try again. = Der Server hat einen Fehler gemacht. Versuch es noch einmal.
+        again in = Again in {time}. = Wieder in {time}.
+        seconds = {n} second|{n} seconds = {n} Sekunde|{n} Sekunden
+        minutes = {n} minute|{n} minutes = {n} Minute|{n} Minuten
+        hours = {n} hour|{n} hours = {n} Stunde|{n} Stunden
+        days = {n} day|{n} days = {n} Tag|{n} Tage
+    `.split('\n').map((line) => line.trim().split(' = ')).map(([key, ...texts]) => [key, texts]));
 
     const LANGUAGES = { en: 'English', de: 'Deutsch' };
     let column = 0;
@@ -364,7 +363,7 @@
     };
 
     function text(key, values) {
-        const row = TEXTS[key];
+        const row = TEXTS.get(key);
         if (!row) throw new Error('no text: ' + key);
         const [one, many] = row[column].split('|');
         return many !== undefined && values && values.n !== 1 ? many : one;
@@ -372,7 +371,7 @@
 
     Chat.t = (key, values) => text(key, values).replace(/\{(\w+)\}/g, (_, name) => String(values[name]));
     Chat.tn = (key, values) => text(key, values).split(/\{(\w+)\}/).map((part, i) => (i % 2 ? values[part] : part));
-    Chat.hasText = (key) => key in TEXTS;
+    Chat.hasText = (key) => TEXTS.has(key);
 
     Chat.clock = (ms) => format.clock.format(ms);
     Chat.day = (ms) => format.day.format(ms);

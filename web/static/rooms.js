@@ -29,7 +29,7 @@
         Chat.arrange($('all-rooms'), rest.map(rowOf));
         const named = query && Chat.nameProblem(query) === '' && !mine.some((room) => room.name === query) && !rest.some((row) => row.room === query);
         $('enter-named').hidden = !named;
-        if (named) $('enter-named').replaceChildren(Chat.icon('plus'), el('span', { class: 'room-name' }, tn('enter named', { room: bdi(query) })));
+        if (named) $('enter-named').replaceChildren(Chat.icon('plus'), el('span', { class: 'room-name' }, tn('enter room', { room: bdi(query) })));
         $('all-rooms-empty').hidden = rest.length > 0 || Boolean(cursor);
         $('all-rooms-empty').textContent = t(query ? 'no rooms found' : 'no other rooms');
         $('more-rooms').hidden = !cursor;
