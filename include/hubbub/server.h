@@ -7,7 +7,8 @@
 /* Runs until SIGTERM or SIGINT and returns the exit status. argc and argv are read again on SIGHUP. */
 int server_run(const struct config *config, int argc, char **argv);
 
-/* --check: prints the configuration and what this machine carries. */
+/* --check: tries keys, data directory and addresses, prints the configuration and what this machine carries.
+ * Returns the exit status, 1 when a start would fail, said on standard error. */
 int server_check(const struct config *config);
 
 #endif

@@ -91,6 +91,10 @@ typedef void store_load_fn(void *arg, const struct record *r);
  * a second server on the same directory, not a database. */
 struct store *store_open(const char *directory, char *why, size_t space);
 
+/* Could a server have its data there? Leaves nothing behind. 0; ERR_AGAIN: one has, right now; ERR_SYSTEM: no.
+ * `why` is a whole line for both. */
+int store_try(const char *directory, char *why, size_t space);
+
 /* Calls fn for all that is kept, rooms before what belongs to them: ROOM, RANK, SANCTION, ADDRESS, LEDGER (of each
  * room the newest `ledger` ones, oldest first), INVITE. What has ended is left out, and deleted: sanctions,
  * invitations, the addresses of users who are not banned from the server any more. The record is borrowed

@@ -154,6 +154,18 @@ static int bind_host(struct listener *l, const char *address, const char **why)
     return bound > 0 && last == 0 ? 0 : -1;
 }
 
+/* What may be done about it. */
+static const char *advice(int error, bool unix_socket)
+{
+    if (error == EADDRINUSE)
+        return " (is another server running? choose another address)";
+    if (error == EACCES && !unix_socket)
+        return " (ports below 1024 need the capability CAP_NET_BIND_SERVICE: choose another)";
+    if (error == EADDRNOTAVAIL)
+        return " (it must be an address of this machine)";
+    return "";
+}
+
 int listener_new(struct listener **out, char *const *addresses, size_t n, char *why, size_t space)
 {
     struct listener *l = xcalloc(1, sizeof *l);
@@ -161,14 +173,14 @@ int listener_new(struct listener **out, char *const *addresses, size_t n, char *
     for (size_t i = 0; i < n; i++) {
         const char *detail = NULL;
         errno = 0;
-        int err = strncmp(addresses[i], "unix:", 5) == 0 ? bind_unix(l, addresses[i] + 5)
-                                                         : bind_host(l, addresses[i], &detail);
+        bool unix_socket = strncmp(addresses[i], "unix:", 5) == 0;
+        int err =
+            unix_socket ? bind_unix(l, addresses[i] + 5) : bind_host(l, addresses[i], &detail);
         if (err != 0) {
             int saved = errno;
             snprintf(why, space, "cannot listen on %s: %s%s", addresses[i],
                      detail != NULL ? detail : strerror(saved),
-                     saved == EADDRINUSE ? " (is another server running? choose another address)"
-                                         : "");
+                     detail != NULL ? "" : advice(saved, unix_socket));
             listener_free(l);
             return ERR_SYSTEM;
         }

@@ -162,7 +162,9 @@ const struct option_row options[] = {
     {TEXT("config", config, "FILE"), GROUP,
      .help = "read options from this file, lines of 'name = value'"},
     {ACTION("check", CONFIG_CHECK), GROUP,
-     .help = "print the effective configuration and what this machine carries, then exit"},
+     .help =
+         "try the data directory, the keys and the addresses, print the effective configuration "
+         "and what this machine carries, then exit"},
     {ACTION("version", CONFIG_VERSION), GROUP, .help = "print the version, then exit"},
     {ACTION("help", CONFIG_HELP), GROUP, .help = "print this, then exit"},
 #undef GROUP

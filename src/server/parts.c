@@ -22,13 +22,17 @@ int shards_of(const struct config *c, unsigned cores)
     return c->shards > 0 ? c->shards : some < NET_MAX_SHARDS ? (int)some : NET_MAX_SHARDS;
 }
 
-static bool listen_on_all(struct parts *p, const struct config *c, char *why, size_t space)
+struct listener *listen_on_all(const struct config *c, char *why, size_t space)
 {
+    struct listener *l = NULL;
     char any[32];
     char *const all[] = {any};
     snprintf(any, sizeof any, "*:%d", c->port);
-    return (c->listen.n > 0 ? listener_new(&p->listener, c->listen.item, c->listen.n, why, space)
-                            : listener_new(&p->listener, all, 1, why, space)) == 0;
+    if (c->listen.n > 0)
+        listener_new(&l, c->listen.item, c->listen.n, why, space);
+    else
+        listener_new(&l, all, 1, why, space);
+    return l;
 }
 
 static struct relay *make_relay(const struct config *c, unsigned cores)
@@ -127,7 +131,8 @@ static struct clients *make_clients(const struct parts *p, const struct config *
 bool parts_start(struct parts *p, const struct config *c, unsigned cores, uint32_t max_sessions,
                  char *why, size_t space)
 {
-    if (!listen_on_all(p, c, why, space)) /* first: the likeliest to fail */
+    p->listener = listen_on_all(c, why, space); /* first: the likeliest to fail */
+    if (p->listener == NULL)
         return false;
     p->relay = make_relay(c, cores);
     if (!open_data(p, c, why, space) || !start_hub(p, c, why, space) ||

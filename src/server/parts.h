@@ -29,6 +29,9 @@ bool parts_start(struct parts *p, const struct config *c, unsigned cores, uint32
 /* Takes apart what is there. */
 void parts_stop(struct parts *p);
 
+/* The sockets of this configuration, bound; NULL with `why`. */
+struct listener *listen_on_all(const struct config *c, char *why, size_t space);
+
 /* The number of libwebsockets contexts for this configuration. */
 int shards_of(const struct config *c, unsigned cores);
 

@@ -59,22 +59,44 @@ static void work_out_capacity(const struct config *c, unsigned cores, struct cap
     capacity_compute(&machine, capacity);
 }
 
+/* ---- --check ------------------------------------------------------------------------------------- */
+
+static bool keys_are_good(const struct config *c, char *why, size_t space)
+{
+    struct identity_config who = identity_settings(c);
+    struct keyring *ring = keyring_read(&who, why, space);
+    keyring_unref(ring);
+    return ring != NULL;
+}
+
+/* The data directory and the addresses, as a start would have them. A server that has them already is most
+ * likely this one, before a reload: then `why` says so, and else is empty. */
+static bool places_are_good(const struct config *c, char *why, size_t space)
+{
+    int err = c->store == CONFIG_STORE_MEMORY ? 0 : store_try(c->data, why, space);
+    if (err != 0)
+        return err == ERR_AGAIN;
+    struct listener *l = listen_on_all(c, why, space);
+    if (l == NULL)
+        return false;
+    listener_free(l);
+    return true;
+}
+
 int server_check(const struct config *config)
 {
     struct capacity capacity;
-    char why[512];
-    struct identity_config who = identity_settings(config);
-    struct keyring *ring = keyring_read(&who, why, sizeof why);
-    if (ring == NULL) {
+    char why[512] = "", text[256];
+    if (!keys_are_good(config, why, sizeof why) || !places_are_good(config, why, sizeof why)) {
         fprintf(stderr, "hubbub: %s\n", why);
         return 1;
     }
-    keyring_unref(ring);
     work_out_capacity(config, count_cores(), &capacity);
     config_print(config, stdout);
     capacity_print(&capacity, stdout);
-    char text[256];
     printf("# %s\n", capacity_describe(&capacity, text, sizeof text));
+    if (why[0] != '\0')
+        printf("# %s: its addresses were not tried\n", why);
     return 0;
 }
 

@@ -4,6 +4,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <hubbub/err.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -32,6 +33,16 @@ static int make_one(const char *path)
     else if (errno != EEXIST)
         return -1;
     return 0;
+}
+
+/* One line, with what may be done about it. Returns -1. */
+static int refuse_place(const char *what, const char *directory, char *why, size_t space)
+{
+    snprintf(why, space,
+             "cannot %s the data directory %s: %s (give it to the user who runs this, or choose "
+             "another with --data)",
+             what, directory, strerror(errno));
+    return -1;
 }
 
 /* With those above it; 0 or -1 and errno. */
@@ -75,17 +86,12 @@ static void write_pid(int fd)
 int place_lock(const char *directory, char *why, size_t space)
 {
     char path[PATH_SPACE + 16];
-    if (make_all(directory) != 0) {
-        snprintf(why, space, "cannot make the data directory %s: %s", directory, strerror(errno));
-        return -1;
-    }
+    if (make_all(directory) != 0)
+        return refuse_place("make", directory, why, space);
     snprintf(path, sizeof path, "%s/hubbub.lock", directory);
     int fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
-    if (fd < 0) {
-        snprintf(why, space, "cannot write to the data directory %s: %s", directory,
-                 strerror(errno));
-        return -1;
-    }
+    if (fd < 0)
+        return refuse_place("write to", directory, why, space);
     if (flock(fd, LOCK_EX | LOCK_NB) == 0) {
         write_pid(fd);
         return fd;
@@ -96,4 +102,67 @@ int place_lock(const char *directory, char *why, size_t space)
         snprintf(why, space, "cannot lock %s: %s", path, strerror(errno));
     close(fd);
     return -1;
+}
+
+/* ---- trying, which leaves nothing behind ---------------------------------------------------------- */
+
+/* Makes the first directory of the path that is missing, and removes it again. 0 or -1 and errno. */
+static int try_making(const char *directory)
+{
+    char path[PATH_SPACE];
+    struct stat st;
+    if ((size_t)snprintf(path, sizeof path, "%s", directory) >= sizeof path) {
+        errno = ENAMETOOLONG;
+        return -1;
+    }
+    for (char *slash = path; (slash = strchr(slash + 1, '/')) != NULL; *slash = '/') {
+        *slash = '\0';
+        if (stat(path, &st) != 0)
+            break;
+    }
+    return mkdir(path, 0700) == 0 ? rmdir(path) : -1;
+}
+
+static int try_writing(const char *directory)
+{
+    static const char *const names[] = {"", "/hubbub.lock", "/hubbub.db"};
+    char path[PATH_SPACE + 16];
+    for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
+        snprintf(path, sizeof path, "%s%s", directory, names[i]);
+        if (faccessat(AT_FDCWD, path, R_OK | W_OK | (i == 0 ? X_OK : 0), AT_EACCESS) != 0 &&
+            (i == 0 || errno != ENOENT))
+            return -1;
+    }
+    return 0;
+}
+
+/* Takes the lock for a moment: whoever starts meanwhile is told that the directory is in use. */
+static bool is_locked(const char *directory, char *why, size_t space)
+{
+    char path[PATH_SPACE + 16];
+    snprintf(path, sizeof path, "%s/hubbub.lock", directory);
+    int fd = open(path, O_RDONLY | O_CLOEXEC);
+    if (fd < 0)
+        return false;
+    bool locked = flock(fd, LOCK_SH | LOCK_NB) != 0 && errno == EWOULDBLOCK;
+    if (locked)
+        tell_holder(fd, directory, why, space);
+    close(fd);
+    return locked;
+}
+
+int store_try(const char *directory, char *why, size_t space)
+{
+    struct stat st;
+    if (stat(directory, &st) == 0 && !S_ISDIR(st.st_mode)) {
+        errno = ENOTDIR;
+        refuse_place("use", directory, why, space);
+        return ERR_SYSTEM;
+    }
+    bool there = faccessat(AT_FDCWD, directory, F_OK, AT_EACCESS) == 0;
+    if ((there ? try_writing(directory) : try_making(directory)) != 0) {
+        refuse_place(there ? "write to" : "make", directory, why, space);
+        return ERR_SYSTEM;
+    }
+    return there && is_locked(directory, why, space) ? ERR_AGAIN : 0;
 }

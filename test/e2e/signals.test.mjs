@@ -199,7 +199,7 @@ test('--version is one line', async () => {
 test('--check prints what counts: command line over environment over file', async (t) => {
     const file = path.join(folder(t), 'all.ini');
     writeFileSync(file, 'max-per-room = 5\nnotice-limit = 6\nsend-queue = 7\n');
-    const end = await runToEnd(['--config', file, '--max-per-room', '11', '--check'], {
+    const end = await runToEnd(['--config', file, '--port', '0', '--store', 'memory', '--max-per-room', '11', '--check'], {
         env: { HUBBUB_MAX_PER_ROOM: '8', HUBBUB_NOTICE_LIMIT: '9' },
     });
     assert.equal(end.code, 0, end.stderr);

@@ -93,6 +93,7 @@ static void an_address_of_another_machine_is_refused(void **state)
 {
     (void)state;
     assert_refused("192.0.2.1:8080", strerror(EADDRNOTAVAIL)); // RFC 5737: nobody's
+    assert_refused("192.0.2.1:8080", "it must be an address of this machine");
 }
 
 static void a_port_that_is_taken_is_refused_with_advice(void **state)
