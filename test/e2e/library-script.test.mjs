@@ -3,8 +3,11 @@
  * answers that do not come, events one after the other; and as a page would load it.
  */
 import assert from 'node:assert/strict';
-import { readFileSync } from 'node:fs';
+import { execFileSync } from 'node:child_process';
+import { copyFileSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
 import test from 'node:test';
 import vm from 'node:vm';
 import WebSocket from 'ws';
@@ -36,6 +39,21 @@ test('a page gets the global Hubbub, node a module', () => {
         assert.equal(new disk.Hubbub({ url }).url, 'ws://localhost:8080/ws');
     }
     assert.equal(new disk.Hubbub({ url: 'https://chat.example/a/ws' }).url, 'wss://chat.example/a/ws');
+});
+
+test('in Node it is imported and required as the manual has it, in packages of either type', (t) => {
+    const manual = readFileSync(new URL('../../web/README.md', import.meta.url), 'utf8');
+    const [, imports, requires] = /^(import Hubbub from .*;) \/\/ or: (const Hubbub = require.*;)$/m.exec(manual);
+    for (const type of ['module', 'commonjs']) {
+        const folder = mkdtempSync(path.join(tmpdir(), 'hubbub-library-'));
+        t.after(() => rmSync(folder, { recursive: true }));
+        writeFileSync(path.join(folder, 'package.json'), JSON.stringify({ type }));
+        copyFileSync(new URL('../../web/static/hubbub.js', import.meta.url), path.join(folder, 'hubbub.cjs'));
+        for (const [name, line] of [['a.mjs', imports], ['b.cjs', requires], [type === 'module' ? 'c.js' : 'd.js', type === 'module' ? imports : requires]]) {
+            writeFileSync(path.join(folder, name), `${line}\nconsole.log(new Hubbub({ url: 'localhost:1', WebSocket: class {} }).url);`);
+            assert.equal(execFileSync(process.execPath, [name], { cwd: folder, encoding: 'utf8' }), 'ws://localhost:1/ws\n', `${name} in a ${type}`);
+        }
+    }
 });
 
 test('the reply is lost, but the room was heard repeating it: confirmed', async (t) => {
@@ -148,7 +166,7 @@ test('4001 with a token that was given: auth-needed, and on with another', async
     });
     const hub = makeHub(t, script.url, { token: 'old' });
     const needed = event(hub, 'auth-needed');
-    await assert.rejects(hub.connect(), code('offline'));
+    await assert.rejects(hub.connect(), (error) => code('token_expired')(error) && error.message === 'it has expired');
     assert.equal(hub.state, 'closed');
     assert.deepEqual(await needed, { type: 'auth-needed', code: 'token_expired', message: 'it has expired' });
     await within(hub.auth('new'), 'a welcome for the new token');
@@ -168,7 +186,7 @@ test('4003: banned, and that is the end', async (t) => {
     });
     const hub = makeHub(t, script.url);
     const closed = state(hub, 'closed');
-    await assert.rejects(hub.connect(), code('offline'));
+    await assert.rejects(hub.connect(), (error) => code('banned')(error) && error.retryAfter === 77);
     assert.deepEqual(await closed, { type: 'state', state: 'closed', code: 4003, reason: 'banned', retryAfter: 77 });
 });
 

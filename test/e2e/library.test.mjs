@@ -325,7 +325,7 @@ test('tokens of other systems; none where one is wanted', async (t) => {
 
     const nobody = makeHub(t, server.ws(), { username: 'alice' });
     const needed = event(nobody, 'auth-needed');
-    await assert.rejects(within(nobody.connect(), 'a refusal'), code('offline'));
+    await assert.rejects(within(nobody.connect(), 'a refusal'), code('not_authenticated'));
     assert.equal((await needed).code, 'not_authenticated');
     const welcome = await within(nobody.auth(issuer.token('bob')), 'bob by a token');
     assert.equal(welcome.userId, 'bob');
@@ -432,7 +432,7 @@ test('banned from the server: out of the rooms, closed, and no way back', async 
     await root.ban(null, 'bob', 'enough');
     assert.equal((await parted).why, 'ban');
     assert.equal((await closed).code, 4003);
-    await assert.rejects(within(bob.connect(), 'a refusal'), code('offline'));
+    await assert.rejects(within(bob.connect(), 'a refusal'), code('banned'));
 
     const carol = await enter('carol');
     const notice = event(carol, 'notice');

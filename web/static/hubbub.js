@@ -240,7 +240,7 @@
                 if (this.#presented) url.searchParams.set('token', this.#presented);
                 socket = new this.#options.WebSocket(url.href, PROTOCOL);
             } catch (error) {
-                this.#end({ code: 'invalid_url', reason: error.message });
+                this.#end({ code: 'invalid_url', reason: error.message }, { code: 'invalid_url' });
                 return;
             }
             this.#socket = socket;
@@ -286,7 +286,7 @@
             }
             if (complaint.retryAfter && CLOSES[code]) detail.retryAfter = complaint.retryAfter;
             if (meaning.auth || meaning.stop || !this.#options.autoReconnect) {
-                this.#end(detail);
+                this.#end(detail, CLOSES[code] && complaint);
                 if (meaning.auth) this.#emit('auth-needed', { code: detail.reason, message: complaint.message });
                 return;
             }
@@ -307,13 +307,13 @@
             return found;
         }
 
-        #end(detail) {
+        /* `refusal`: the error frame that says why, if there was one. */
+        #end(detail, { code = 'offline', message = detail.reason || 'The connection was closed.', retryAfter } = {}) {
             const first = this.#first;
             this.#first = null;
             this.#watch(false);
             this.#setState('closed', detail);
-            const code = detail.code === 'invalid_url' ? detail.code : 'offline';
-            if (first) first.reject(new HubbubError(code, detail.reason || 'The connection was closed.'));
+            if (first) first.reject(new HubbubError(code, message, { retryAfter }));
         }
 
         #setState(state, detail) {
