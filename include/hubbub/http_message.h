@@ -19,6 +19,7 @@ struct http_request {
     struct buf body;
     bool body_too_large;
     bool malformed; /* holds a NUL, or more arguments than HTTP_MAX_ARGS */
+    bool foreign;   /* an upgrade that offers subprotocols, and none of ours */
 };
 
 void http_request_fini(struct http_request *r);

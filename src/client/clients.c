@@ -217,6 +217,9 @@ bool clients_upgrade(void *client, const struct http_request *request,
         metric_add(METRIC_REFUSED, 1);
         return false;
     }
+    if (request->foreign)
+        return refuse(refusal, 400, PROBLEM_BAD_REQUEST,
+                      "no subprotocol offered is spoken here: offer hubbub.v1 alone, or none");
     const char *username = arg_or(request, "username", NULL);
     const char *room = arg_or(request, "room", NULL);
     if (request->malformed || (username != NULL && !text_is_name(username, strlen(username))))

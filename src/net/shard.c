@@ -113,12 +113,40 @@ static bool is_version_13(struct lws *wsi)
            strcmp(version, "13") == 0;
 }
 
+/* Whether the library would find one of ours among the subprotocols that are offered, in its own words and with
+ * its own bounds: where it does not, it hangs up without an answer. */
+static bool offers_ours(struct lws *wsi)
+{
+    char offered[128], name[64];
+    int n = lws_hdr_total_length(wsi, WSI_TOKEN_PROTOCOL);
+    if (n == 0)
+        return true;
+    if (lws_hdr_copy(wsi, offered, sizeof offered - 1, WSI_TOKEN_PROTOCOL) < 0)
+        return false;
+    struct lws_tokenize t;
+    lws_tokenize_init(&t, offered,
+                      LWS_TOKENIZE_F_COMMA_SEP_LIST | LWS_TOKENIZE_F_MINUS_NONTERM |
+                          LWS_TOKENIZE_F_DOT_NONTERM | LWS_TOKENIZE_F_RFC7230_DELIMS);
+    t.len = (size_t)n;
+    for (lws_tokenize_elem e = lws_tokenize(&t); e > 0; e = lws_tokenize(&t)) {
+        if (e == LWS_TOKZE_DELIMITER)
+            continue;
+        if (e != LWS_TOKZE_TOKEN || lws_tokenize_cstr(&t, name, sizeof name) != 0)
+            return false;
+        for (const struct lws_protocols *p = protocols; p->name != NULL; p++)
+            if (strcmp(p->name, name) == 0)
+                return true;
+    }
+    return false;
+}
+
 static int on_upgrade_wish(struct conn *c, struct lws *wsi, const char *to)
 {
     if (strcasecmp(to, "websocket") != 0)
         return -1;
     struct http_request request = {0};
     http_request_read(&request, wsi);
+    request.foreign = !offers_ours(wsi);
     struct http_response refusal = {0};
     int verdict = 0;
     if (request.method != HTTP_GET)

@@ -12,7 +12,7 @@ import { test } from 'node:test';
 import { fileURLToPath } from 'node:url';
 import { gunzipSync } from 'node:zlib';
 import { connect, refusal } from './support/client.mjs';
-import { rawPeer } from './support/raw.mjs';
+import { rawPeer, rawSocket } from './support/raw.mjs';
 import { startServer } from './support/server.mjs';
 
 const pageFolder = fileURLToPath(new URL('../../web/static/', import.meta.url));
@@ -246,6 +246,24 @@ test('/join-room and /leave-room act on a live connection', async (t) => {
     assert.equal(await gone(), 404);
 });
 
+test('no password is tried for a session that nobody has', async (t) => {
+    const server = await startServer(t);
+    const alice = await connect(t, server, { username: 'alice' });
+    await alice.ok('create', { room: 'vault', password: 'open sesame' });
+    const bob = await connect(t, server, { username: 'bob' });
+    const tries = (session) => server.request('/join-room', {
+        method: 'POST', headers: { 'Content-Type': 'application/json' },
+        body: JSON.stringify({ session, room: 'vault', password: 'open barley' }),
+    });
+    const before = await server.metric('hubbub_password_checks_total');
+    for (const session of ['f'.repeat(bob.welcome.session.length), bob.welcome.userId, 'x']) {
+        assert.equal((await tries(session)).status, 404, session);
+    }
+    assert.equal(await server.metric('hubbub_password_checks_total'), before);
+    assert.equal((await tries(bob.welcome.session)).json().error.code, 'wrong_password');
+    assert.equal(await server.metric('hubbub_password_checks_total'), before + 1, 'or the count counts nothing');
+});
+
 test('/healthz and /readyz', async (t) => {
     const server = await startServer(t);
     for (const target of ['/healthz', '/readyz']) {
@@ -399,4 +417,26 @@ test('what is not an upgrade is told so', async (t) => {
         'Sec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\nSec-WebSocket-Version: 8\r\n\r\n');
     const head = await old.head();
     assert.ok([400, 426].includes(head.status), head.text);
+});
+
+test('who offers subprotocols, and none that is spoken here, is told which is', async (t) => {
+    const server = await startServer(t);
+    const offer = (list) => server.request('/ws', {
+        headers: {
+            Connection: 'Upgrade', Upgrade: 'websocket', 'Sec-WebSocket-Version': '13',
+            'Sec-WebSocket-Key': 'dGhlIHNhbXBsZSBub25jZQ==', 'Sec-WebSocket-Protocol': list,
+        },
+    });
+    for (const list of ['other.v7', 'chat, superchat', 'HUBBUB.V1', 'hubbub.v10', ',', '"hubbub.v1"', '1.5, hubbub.v1',
+        'a/b, hubbub.v1', `hubbub.v1, ${'x'.repeat(200)}`, 'x'.repeat(100)]) {
+        const reply = await offer(list);
+        assert.equal(reply.status, 400, list);
+        const { error } = reply.json();
+        assert.equal(error.code, 'bad_request', list);
+        assert.match(error.message, /hubbub\.v1/);
+    }
+    for (const list of ['hubbub.v1', 'hubbub.v1, other.v7', 'other.v7, hubbub.v1']) {
+        const peer = await rawSocket(t, server, '/ws', { 'Sec-WebSocket-Protocol': list });
+        assert.equal(peer.reply.headers['sec-websocket-protocol'], 'hubbub.v1', list);
+    }
 });
