@@ -91,6 +91,27 @@ for (const [rule, option, type, fields, prepare] of [
     });
 }
 
+test('creates: over all guests of an address, so that another guest does not get more', async (t) => {
+    const server = await startServer(t, ['--trusted-proxy', '127.0.0.1', '--creates-per-hour', '3']);
+    const from = (address) => ({ headers: { 'X-Forwarded-For': address } });
+    const [alice, bob, carol] = await Promise.all(['alice', 'bob', 'carol']
+        .map((username) => connect(t, server, { username, ...from('203.0.113.7') })));
+    await alice.ok('create', { room: 'one' });
+    await alice.ok('create', { room: 'two' });
+    await bob.ok('create', { room: 'three' });
+    for (const one of [bob, carol, alice]) {
+        const error = await one.refused('rate_limited', 'create', { room: 'four' });
+        assert.ok(error.retryAfter > 60 && error.retryAfter <= 1200, `${error.retryAfter} s of 20 minutes`);
+    }
+    assert.equal(await server.metric('hubbub_limited_creates_total'), 3);
+    const dave = await connect(t, server, { username: 'dave', ...from('203.0.113.8') }); // next door
+    await dave.ok('create', { room: 'four' });
+    for (const username of ['erin', 'frank']) { // this machine's own are each on their own
+        const one = await connect(t, server, { username });
+        for (let i = 0; i < 3; i++) await one.ok('create', { room: `${username} ${i}` });
+    }
+});
+
 test('all other requests have a rate as well', async (t) => {
     const server = await startServer(t, ['--rate-limits']);
     const alice = await connect(t, server, { username: 'alice' });
