@@ -14,6 +14,7 @@
 #ifndef HUBBUB_STORE_H
 #define HUBBUB_STORE_H
 
+#include <hubbub/message.h>
 #include <hubbub/rank.h>
 #include <hubbub/request.h>
 #include <stdbool.h>
@@ -22,20 +23,28 @@
 
 enum { STORE_BACKLOG = 4096 }; /* changes that may wait */
 enum { ADDRESS_MAX = 45 };     /* INET6_ADDRSTRLEN - 1 */
+enum { EPOCHS_KEPT = 16, DUPLICATE_MS = 5 * 60 * 1000 };
 
-#define RECORD_TABLE(X)                                                                            \
-    X(ROOM) /* name, title, topic, password, visibility, max_users, slow_mode: as it is now */     \
-    X(ROOM_GONE) /* name: the room and all that belongs to it, its ledger too */                   \
-    X(RANK)      /* room, user_id, username, rank; RANK_GUEST: none any more */                    \
+#define RECORD_TABLE(X)                                                                                \
+    X(ROOM) /* name, title, topic, password, visibility, max_users, slow_mode: as it is now */         \
+    X(ROOM_GONE) /* name: the room and all that belongs to it, its ledger too */                       \
+    X(RANK)      /* room, user_id, username, rank; RANK_GUEST: none any more */                        \
     X(SANCTION) /* room, user_id, username, action (ban, mute), by, by_id, by_rank, reason, ts,  \
-                      * until, entry. One per room, user_id and action */ \
-    X(SANCTION_GONE) /* room, user_id, action */                                                   \
-    X(ADDRESS)       /* user_id, address: banned with the user, from the whole server */           \
-    X(ADDRESS_GONE)  /* user_id: all of that user's */                                             \
+                      * until, entry. One per room, user_id and action */     \
+    X(SANCTION_GONE) /* room, user_id, action */                                                       \
+    X(ADDRESS)       /* user_id, address: banned with the user, from the whole server */               \
+    X(ADDRESS_GONE)  /* user_id: all of that user's */                                                 \
     X(LEDGER) /* room, entry, action, user_id, username, by, by_id, by_rank, reason, ts, until,  \
-                      * undone */ \
-    X(INVITE) /* room, code, user_id ("": anybody), by_id, until */                                \
-    X(INVITE_GONE) /* room, code */
+                      * undone */     \
+    X(INVITE) /* room, code, user_id ("": anybody), by_id, until */                                    \
+    X(INVITE_GONE) /* room, code */                                                                    \
+    X(EPOCH) /* room, epoch, seq: messages after seq are numbered under this epoch; begins the      \
+              * room's log if it has none. The latest EPOCHS_KEPT of a room are kept */  \
+    X(MESSAGE) /* room, message: a new one, or a new version of one that is there. Its room needs an \
+                * EPOCH before it, and no ROOM */ \
+    X(REACTION)      /* room, seq, user_id, emoji */                                                   \
+    X(REACTION_GONE) /* room, seq, user_id, emoji */                                                   \
+    X(LOG_GONE)      /* room: all its messages and what belongs to them */
 
 enum record_type {
 #define X(name) RECORD_##name,
@@ -66,12 +75,18 @@ struct record {
 
     char code[INVITE_MAX + 1];
     char address[ADDRESS_MAX + 1];
+
+    char epoch[EPOCH_MAX + 1];
+    char emoji[EMOJI_MAX + 1];
+    uint64_t seq;
+    struct message *message; /* a reference */
 };
 
 /* One transaction, and what whoever posted it wants to know when it comes back. */
 struct change {
     struct record *first, *last;
-    void *note; /* not the store's */
+    void *note;      /* not the store's */
+    uint64_t number; /* given by store_post(): they count up by one from 1 */
 };
 
 struct change *change_new(void);
@@ -96,10 +111,16 @@ struct store *store_open(const char *directory, char *why, size_t space);
 int store_try(const char *directory, char *why, size_t space);
 
 /* Calls fn for all that is kept, rooms before what belongs to them: ROOM, RANK, SANCTION, ADDRESS, LEDGER (of each
- * room the newest `ledger` ones, oldest first), INVITE. What has ended is left out, and deleted: sanctions,
+ * room the newest `ledger` ones, oldest first), INVITE; of kept rooms EPOCH (epoch: the latest, seq: of the
+ * last message, entry: the oldest that is still there); and of all rooms MESSAGE, without content, for those with an `id` said in the last
+ * DUPLICATE_MS, oldest first. What has ended is left out, and deleted: sanctions,
  * invitations, the addresses of users who are not banned from the server any more. The record is borrowed
  * for the call. Before store_start(). Returns 0 or ERR_SYSTEM, logged. */
 int store_load(struct store *s, uint32_t ledger, store_load_fn *fn, void *arg);
+
+/* Before store_start(). False: a commit may be lost in a power cut, though not when the process is killed; twice as
+ * fast on some disks. */
+void store_set_sync(struct store *s, bool full);
 
 /* 0 or ERR_LIMIT: no room for a thread. */
 int store_start(struct store *s, store_done_fn *done, void *arg);
@@ -108,6 +129,44 @@ int store_start(struct store *s, store_done_fn *done, void *arg);
 bool store_full(const struct store *s);
 /* After store_start(); never waits. Takes *c and nulls it, or leaves it: ERR_FULL, ERR_CLOSED. */
 int store_post(struct store *s, struct change **c);
+
+/* Any thread: the number of the latest change that is on the disk with all before it (those that were refused for
+ * good do not count). Never goes back. */
+uint64_t store_written(const struct store *s);
+
+/* ---- reading back --------------------------------------------------------------------------------
+ * Any thread that may block for as long as the disk does; a few at a time, the others wait. What they see is what is
+ * written: changes that still wait are not in it. 0, or ERR_SYSTEM, logged. */
+
+/* Where the log of a room ends. */
+struct log_head {
+    bool exists;
+    char epoch[EPOCH_MAX + 1]; /* the latest */
+    uint64_t last;  /* seq of the last message, 0: none yet. Counts on where all were removed */
+    uint64_t first; /* the oldest that is still there, 0: none */
+};
+int store_head(struct store *s, const char *room, struct log_head *out);
+
+/* Was `seq` a position in the numbering called `epoch`, and is what came before it still the same? That is so when
+ * the log has this epoch, and the next one, or the end of the log, does not come before seq. False: the log is another
+ * one, or was put back to an earlier state. */
+int store_knows_position(struct store *s, const char *room, const char *epoch, uint64_t seq,
+                         bool *out);
+
+/* The messages from `from` to `to` (at most HISTORY_MAX), with their reactions. */
+int store_read(struct store *s, const char *room, uint64_t from, uint64_t to,
+               struct history_page *out);
+
+/* ---- keeping less --------------------------------------------------------------------------------- */
+
+/* What is removed in the background, oldest first, a few hundred at a time; 0: no such limit. */
+struct retention {
+    int64_t age_ms;    /* older messages */
+    uint64_t per_room; /* more messages than that in one room */
+    uint64_t bytes;    /* the file is larger than that */
+};
+/* Any thread. */
+void store_set_retention(struct store *s, const struct retention *r);
 
 /* Any thread: true while what is posted reaches the disk; else `why` has a short text. */
 bool store_healthy(struct store *s, char *why, size_t space);
