@@ -51,19 +51,41 @@ void say_scratch(struct hub *h, struct room *r, unsigned mask)
     add_pending(h, r, mask, &piece, 1);
 }
 
+/* As it is kept. */
+static void remember(struct hub *h, const struct member *from, const struct request *req,
+                     int64_t ts_ms)
+{
+    struct room *r = from->room;
+    const struct history_limit limit = {h->settings->history_memory,
+                                        h->settings->history_memory_bytes};
+    struct message *m = message_new(&(struct message){.seq = r->seq,
+                                                      .ts = ts_ms,
+                                                      .reply_to = req->reply_to,
+                                                      .user_id = from->session->user_id,
+                                                      .username = from->session->user->username,
+                                                      .id = req->id,
+                                                      .content = req->text,
+                                                      .content_len = req->text_len});
+    history_add(&r->history, m, log_message(h, r, m));
+    history_trim(&r->history, &limit, written(h));
+}
+
 void say_message(struct hub *h, struct member *from, const struct request *req, int64_t ts_ms)
 {
     struct room *r = from->room;
+    log_epoch(h, r);
     if (from->open.len == 0)
         encode_message_open(&from->open, r->name, from->session->user->username,
                             from->session->user_id);
     buf_clear(&h->tail);
     buf_add(&h->tail, req->text, req->text_len);
-    encode_message_close(&h->tail, ++r->seq, ts_ms);
+    encode_message_close(&h->tail, ++r->seq, ts_ms, req->reply_to);
+    if (r->first == 0)
+        r->first = r->seq;
     const struct buf *pieces[] = {&from->open, &h->tail};
-    room_set_author(r, from->session->user);
     add_pending(h, r, TO_ALL, pieces, 2);
     metric_add(METRIC_MESSAGES, 1);
+    remember(h, from, req, ts_ms);
 }
 
 static void flush_dialect(struct room *r, enum dialect d)
@@ -96,6 +118,43 @@ void flush_room(struct hub *h, struct room *r)
         flush_dialect(r, d);
 }
 
+/* Nobody is in it. A kept room keeps what the disk has not; an open one goes, but not before all that was said there is
+ * on the disk: so whoever reads the disk because a room is not in memory finds all of it. */
+static void put_away(struct hub *h, struct room *r)
+{
+    static const struct history_limit none = {0, 0};
+    if (h->config.store != NULL)
+        history_trim(&r->history, &none, written(h));
+    if (r->kept || r->lingering)
+        return;
+    if (is_unwritten(h, r)) {
+        r->lingering = true;
+        r->linger_next = h->lingering;
+        h->lingering = r;
+        return;
+    }
+    notice_forget(h, r);
+    count_gone(h, r->name);
+    directory_remove_room(h->directory, r);
+    room_free_later(r);
+    metric_add(METRIC_ROOMS, -1);
+}
+
+void free_written(struct hub *h)
+{
+    for (struct room **link = &h->lingering, *r; (r = *link) != NULL;) {
+        bool over = r->nmembers == 0 && !r->kept;
+        if (over && is_unwritten(h, r)) {
+            link = &r->linger_next;
+            continue;
+        }
+        *link = r->linger_next;
+        r->lingering = false;
+        if (over)
+            put_away(h, r);
+    }
+}
+
 void flush_rooms(struct hub *h)
 {
     while (h->dirty != NULL) {
@@ -103,11 +162,7 @@ void flush_rooms(struct hub *h)
         h->dirty = r->dirty_next;
         r->dirty = false;
         flush_room(h, r);
-        if (r->nmembers > 0 || r->kept)
-            continue;
-        notice_forget(h, r);
-        directory_remove_room(h->directory, r);
-        room_free_later(r);
-        metric_add(METRIC_ROOMS, -1);
+        if (r->nmembers == 0)
+            put_away(h, r);
     }
 }

@@ -23,25 +23,51 @@ static bool is_over(const struct room *r)
     return r->nmembers == 0 && !r->kept;
 }
 
+bool is_in_memory(struct hub *h, const char *name)
+{
+    return lookup(h, name) != NULL;
+}
+
 struct room *find_room(struct hub *h, const char *name)
 {
     struct room *r = lookup(h, name);
     return r == NULL || is_over(r) ? NULL : r;
 }
 
-struct room *open_room(struct hub *h, const char *name)
+static void number_anew(struct hub *h, struct room *r)
+{
+    snprintf(r->epoch, sizeof r->epoch, "%016llx", (unsigned long long)h->next_epoch++);
+    r->epoch_noted = false;
+}
+
+struct room *open_room(struct hub *h, const char *name, const struct log_head *head)
 {
     struct room *r = lookup(h, name);
-    if (r != NULL) {
-        notice_forget(h, r);
-        room_reset(r);
-    } else {
+    if (r == NULL) {
         r = room_new(name);
         directory_add_room(h->directory, r);
         metric_add(METRIC_ROOMS, 1);
+        number_anew(h, r);
+        if (head != NULL && head->exists) {
+            r->seq = head->last;
+            r->first = head->first;
+        }
+        return r;
     }
-    snprintf(r->epoch, sizeof r->epoch, "%016llx", (unsigned long long)h->next_epoch++);
+    notice_forget(h, r);
+    room_reset(r);
+    if (h->config.store == NULL) {
+        room_clear_log(r);
+        number_anew(h, r);
+    }
     return r;
+}
+
+void begin_log(struct hub *h, struct room *r)
+{
+    room_clear_log(r);
+    number_anew(h, r);
+    log_gone(h, r);
 }
 
 bool may_know(const struct hub *h, const struct session *s, const struct room *r)
@@ -151,6 +177,7 @@ void close_room(struct hub *h, struct room *r)
     flush_room(h, r);
     notice_forget(h, r);
     bool was_empty = r->nmembers == 0;
+    begin_log(h, r);
     r->runner = NULL;
     room_set_kept(r, false);
     while (r->nmembers > 0)
