@@ -25,26 +25,27 @@ enum { STORE_BACKLOG = 4096 }; /* changes that may wait */
 enum { ADDRESS_MAX = 45 };     /* INET6_ADDRSTRLEN - 1 */
 enum { EPOCHS_KEPT = 16, DUPLICATE_MS = 5 * 60 * 1000 };
 
-#define RECORD_TABLE(X)                                                                                \
-    X(ROOM) /* name, title, topic, password, visibility, max_users, slow_mode: as it is now */         \
-    X(ROOM_GONE) /* name: the room and all that belongs to it, its ledger too */                       \
-    X(RANK)      /* room, user_id, username, rank; RANK_GUEST: none any more */                        \
+#define RECORD_TABLE(X)                                                                                 \
+    X(ROOM) /* name, title, topic, password, visibility, max_users, slow_mode: as it is now */          \
+    X(ROOM_GONE) /* name: the room and all that belongs to it, its ledger too */                        \
+    X(RANK)      /* room, user_id, username, rank; RANK_GUEST: none any more */                         \
     X(SANCTION) /* room, user_id, username, action (ban, mute), by, by_id, by_rank, reason, ts,  \
-                      * until, entry. One per room, user_id and action */     \
-    X(SANCTION_GONE) /* room, user_id, action */                                                       \
-    X(ADDRESS)       /* user_id, address: banned with the user, from the whole server */               \
-    X(ADDRESS_GONE)  /* user_id: all of that user's */                                                 \
+                      * until, entry. One per room, user_id and action */      \
+    X(SANCTION_GONE) /* room, user_id, action */                                                        \
+    X(ADDRESS)       /* user_id, address: banned with the user, from the whole server */                \
+    X(ADDRESS_GONE)  /* user_id: all of that user's */                                                  \
     X(LEDGER) /* room, entry, action, user_id, username, by, by_id, by_rank, reason, ts, until,  \
-                      * undone */     \
-    X(INVITE) /* room, code, user_id ("": anybody), by_id, until */                                    \
-    X(INVITE_GONE) /* room, code */                                                                    \
+                      * undone */      \
+    X(INVITE) /* room, code, user_id ("": anybody), by_id, until */                                     \
+    X(INVITE_GONE) /* room, code */                                                                     \
     X(EPOCH) /* room, epoch, seq: messages after seq are numbered under this epoch; begins the      \
-              * room's log if it has none. The latest EPOCHS_KEPT of a room are kept */  \
-    X(MESSAGE) /* room, message: a new one, or a new version of one that is there. Its room needs an \
-                * EPOCH before it, and no ROOM */ \
-    X(REACTION)      /* room, seq, user_id, emoji */                                                   \
-    X(REACTION_GONE) /* room, seq, user_id, emoji */                                                   \
-    X(LOG_GONE)      /* room: all its messages and what belongs to them */
+              * room's log if it has none. The latest EPOCHS_KEPT of a room are kept */   \
+    X(MESSAGE) /* room, message: a new one, or a new version of one that is there; a tombstone has no \
+                * reactions. Its room needs an EPOCH before it, and no ROOM. What was too old to be \
+                * kept doesn't come back by a new version of it */ \
+    X(REACTION) /* room, seq, user_id, emoji. Of a message that is there; else it does nothing */       \
+    X(REACTION_GONE) /* room, seq, user_id, emoji */                                                    \
+    X(LOG_GONE)      /* room: all its messages and what belongs to them; ROOM_GONE does it, too */
 
 enum record_type {
 #define X(name) RECORD_##name,
@@ -112,7 +113,7 @@ int store_try(const char *directory, char *why, size_t space);
 
 /* Calls fn for all that is kept, rooms before what belongs to them: ROOM, RANK, SANCTION, ADDRESS, LEDGER (of each
  * room the newest `ledger` ones, oldest first), INVITE; of kept rooms EPOCH (epoch: the latest, seq: of the
- * last message, entry: the oldest that is still there); and of all rooms MESSAGE, without content, for those with an `id` said in the last
+ * last message, entry: the oldest that is still there); and of all rooms MESSAGE for those with an `id` said in the last
  * DUPLICATE_MS, oldest first. What has ended is left out, and deleted: sanctions,
  * invitations, the addresses of users who are not banned from the server any more. The record is borrowed
  * for the call. Before store_start(). Returns 0 or ERR_SYSTEM, logged. */
@@ -127,7 +128,7 @@ int store_start(struct store *s, store_done_fn *done, void *arg);
 
 /* Would refuse a change now. What is not full takes one more of the thread that posts. */
 bool store_full(const struct store *s);
-/* After store_start(); never waits. Takes *c and nulls it, or leaves it: ERR_FULL, ERR_CLOSED. */
+/* After store_start(), one thread at a time; never waits. Takes *c and nulls it, or leaves it: ERR_FULL, ERR_CLOSED. */
 int store_post(struct store *s, struct change **c);
 
 /* Any thread: the number of the latest change that is on the disk with all before it (those that were refused for
@@ -163,7 +164,8 @@ int store_read(struct store *s, const char *room, uint64_t from, uint64_t to,
 struct retention {
     int64_t age_ms;    /* older messages */
     uint64_t per_room; /* more messages than that in one room */
-    uint64_t bytes;    /* the file is larger than that */
+    uint64_t
+        bytes; /* what the file has in use is more; it doesn't shrink, but uses its free pages again */
 };
 /* Any thread. */
 void store_set_retention(struct store *s, const struct retention *r);

@@ -3,6 +3,7 @@
 
 #include <hubbub/check.h>
 #include <hubbub/mem.h>
+#include <hubbub/message.h>
 #include <stdlib.h>
 
 struct change *change_new(void)
@@ -29,6 +30,7 @@ void record_clear(struct record *r)
     free(r->topic);
     free(r->password);
     free(r->reason);
+    message_unref(r->message);
     *r = (struct record){.type = r->type};
 }
 
@@ -52,6 +54,7 @@ static char *copy_text(const char *s)
 struct change *change_copy(const struct change *c)
 {
     struct change *copy = change_new();
+    copy->number = c->number;
     for (const struct record *r = c->first; r != NULL; r = r->next) {
         struct record *to = change_add(copy, r->type);
         *to = *r;
@@ -60,6 +63,8 @@ struct change *change_copy(const struct change *c)
         to->topic = copy_text(r->topic);
         to->password = copy_text(r->password);
         to->reason = copy_text(r->reason);
+        if (r->message != NULL)
+            message_ref(r->message);
     }
     return copy;
 }

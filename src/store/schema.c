@@ -37,6 +37,23 @@ static const char *const STEPS[] = {
     /* 2: bans by address */
     "CREATE TABLE addresses (user_id TEXT NOT NULL, address TEXT NOT NULL,"
     "  PRIMARY KEY (user_id, address)) STRICT, WITHOUT ROWID;",
+    /* 3: what was said. A log belongs to a name, whether there is a room of that name or not; one without a
+     * name is gone, and its messages are being removed. The key of a message is its log and its seq, so that a
+     * log is one stretch of the table, without an index of its own; they are removed from the front, up to
+     * logs.removed. Epochs count up by n; reactions are in the order of their times, in us. */
+    "CREATE TABLE logs (log INTEGER PRIMARY KEY CHECK (log BETWEEN 1 AND 8388607),"
+    "  room TEXT UNIQUE, removed INTEGER NOT NULL) STRICT;"
+    "CREATE TABLE epochs (log INTEGER NOT NULL REFERENCES logs (log) ON DELETE CASCADE,"
+    "  n INTEGER NOT NULL, epoch TEXT NOT NULL, seq INTEGER NOT NULL, PRIMARY KEY (log, n))"
+    "  STRICT, WITHOUT ROWID;"
+    "CREATE TABLE messages (id INTEGER PRIMARY KEY /* log << 40 | seq */, ts INTEGER NOT NULL,"
+    "  user_id TEXT NOT NULL, username TEXT NOT NULL, request_id TEXT NOT NULL,"
+    "  reply_to INTEGER NOT NULL, edited INTEGER NOT NULL, deleted INTEGER NOT NULL,"
+    "  content TEXT NOT NULL) STRICT;"
+    "CREATE INDEX messages_by_ts ON messages (ts);"
+    "CREATE TABLE reactions (message INTEGER NOT NULL, user_id TEXT NOT NULL,"
+    "  emoji TEXT NOT NULL, at INTEGER NOT NULL, PRIMARY KEY (message, user_id, emoji))"
+    "  STRICT, WITHOUT ROWID;",
 };
 
 int schema_latest(void)
