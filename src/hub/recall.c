@@ -171,56 +171,72 @@ static enum problem why_not_read(struct hub *h, const struct room *r, const stru
     return belongs || open ? PROBLEM_NONE : PROBLEM_NOT_MEMBER;
 }
 
+/* What is asked for: from > to, nothing. A page that grows too large loses what is farthest from `anchor`. */
 struct window {
-    uint64_t from, to; /* from > to: nothing */
-    bool newest_first; /* what is cut off for its size is at the beginning */
+    uint64_t from, to, anchor;
 };
 
-static struct window window_of(const struct room *r, const struct request_args *a)
+static struct window window_of(const struct room *r, const struct request_args *a, uint64_t oldest)
 {
-    uint64_t limit = a->limit == 0 ? PAGE_USUAL : a->limit, oldest = max(r->first, 1);
-    struct window w = {.from = 1, .to = r->seq, .newest_first = true};
-    switch (a->from) {
-    case HISTORY_LATEST: w.from = r->seq >= limit ? r->seq - limit + 1 : 1; break;
-    case HISTORY_BEFORE:
-        w.to = a->at - 1 < r->seq ? a->at - 1 : r->seq;
-        w.from = w.to >= limit ? w.to - limit + 1 : 1;
-        break;
-    case HISTORY_AFTER:
+    uint64_t limit = a->limit == 0 ? PAGE_USUAL : a->limit;
+    struct window w = {.from = 1, .to = r->seq};
+    if (a->from == HISTORY_BEFORE && a->at <= r->seq)
+        w.to = a->at - 1;
+    if (a->from == HISTORY_AFTER)
         w.from = a->at + 1;
-        w.newest_first = false;
-        break;
-    case HISTORY_AROUND:
+    else if (a->from == HISTORY_AROUND)
         w.from = a->at > limit / 2 ? a->at - limit / 2 : 1;
-        w.newest_first = false;
-        break;
-    }
+    else
+        w.from = w.to >= limit ? w.to - limit + 1 : 1;
     w.from = max(w.from, oldest);
-    if (w.to >= w.from && w.to - w.from >= limit)
+    if (w.from <= w.to && w.to - w.from >= limit)
         w.to = w.from + limit - 1;
+    w.anchor = a->from == HISTORY_AFTER ? w.from : a->from == HISTORY_AROUND ? a->at : w.to;
+    if (w.anchor < w.from || w.anchor > w.to)
+        w.anchor = w.anchor < w.from ? w.from : w.to;
     return w;
 }
 
-/* The rows of the window that are kept and fit; returns how many, in order. */
+/* Bytes of one in a page; 0: it is not here. */
+static size_t weight(const struct hub *h, const struct event *e, const struct room *r, uint64_t seq)
+{
+    struct history_row space;
+    const struct history_row *row = row_of(h, e, r, seq, &space);
+    return row == NULL ? 0 : row->message->content_len;
+}
+
+/* Grows from the anchor to both sides, as far as the bytes and the window go. */
+static void fit(const struct hub *h, const struct event *e, const struct room *r, struct window *w)
+{
+    uint64_t low = w->anchor, high = w->anchor;
+    size_t bytes = weight(h, e, r, w->anchor), n;
+    bool down = true, up = true;
+    while (down || up) {
+        down =
+            down && low > w->from && (n = weight(h, e, r, low - 1)) > 0 && bytes + n <= PAGE_BYTES;
+        if (down) {
+            low--;
+            bytes += n;
+        }
+        up = up && high < w->to && (n = weight(h, e, r, high + 1)) > 0 && bytes + n <= PAGE_BYTES;
+        if (up) {
+            high++;
+            bytes += n;
+        }
+    }
+    w->from = low;
+    w->to = high;
+}
+
 static size_t gather_rows(const struct hub *h, const struct event *e, const struct room *r,
                           const struct window *w, struct history_row rows[HISTORY_MAX])
 {
-    size_t n = 0, bytes = 0;
-    for (uint64_t i = 0; w->from <= w->to && i <= w->to - w->from; i++) {
-        uint64_t seq = w->newest_first ? w->to - i : w->from + i;
+    size_t n = 0;
+    for (uint64_t seq = w->from; seq <= w->to; seq++) {
         struct history_row space;
         const struct history_row *row = row_of(h, e, r, seq, &space);
-        if (row == NULL)
-            continue;
-        bytes += row->message->content_len;
-        if (bytes > PAGE_BYTES && n > 0)
-            break;
-        rows[n++] = *row;
-    }
-    for (size_t i = 0; w->newest_first && i < n / 2; i++) {
-        struct history_row row = rows[i];
-        rows[i] = rows[n - 1 - i];
-        rows[n - 1 - i] = row;
+        if (row != NULL)
+            rows[n++] = *row;
     }
     return n;
 }
@@ -228,20 +244,28 @@ static size_t gather_rows(const struct hub *h, const struct event *e, const stru
 static void answer_page(struct hub *h, struct event *e, struct room *r, const struct viewer *v)
 {
     struct history_row rows[HISTORY_MAX];
-    const struct window w = window_of(r, e->request.args);
+    const struct request_args *a = e->request.args;
+    uint64_t oldest =
+        h->config.store != NULL ? max(r->first, 1) : history_first(&r->history, r->seq);
+    struct window w = window_of(r, a, oldest);
     if (w.from <= w.to && must_fetch(h, e, r, w.from, w.to))
         return;
     if (e->errand != NULL && e->errand->err != 0) {
         refuse(h, e, PROBLEM_UNAVAILABLE, "the disk cannot be read");
         return;
     }
-    if (errand_has_page(h, e, r) && e->errand->page.first_kept > r->first)
-        r->first = e->errand->page.first_kept;
-    uint64_t oldest =
-        h->config.store != NULL ? max(r->first, 1) : history_first(&r->history, r->seq);
+    if (errand_has_page(h, e, r) && e->errand->page.first_kept > r->first) { /* it shrinks */
+        oldest = r->first = e->errand->page.first_kept;
+        w = window_of(r, a, oldest);
+    }
+    if (w.from <= w.to)
+        fit(h, e, r, &w);
     size_t n = gather_rows(h, e, r, &w, rows);
-    bool before = n > 0 ? rows[0].message->seq > oldest : false;
-    bool after = n > 0 ? rows[n - 1].message->seq < r->seq : false;
+    uint64_t first = n > 0 ? rows[0].message->seq : w.from;
+    uint64_t last = n > 0                       ? rows[n - 1].message->seq
+                    : a->from == HISTORY_BEFORE ? a->at - 1
+                                                : r->seq;
+    bool before = first > oldest && r->seq >= oldest, after = last < r->seq;
     encode_history(scratch(h), e->type != EVENT_READ, e->request.id, r->name, r->epoch, rows, n,
                    before, after, v->user_id == NULL ? 0 : user_mark(v->user_id));
     reply_scratch(h, e);
