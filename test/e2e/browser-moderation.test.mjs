@@ -149,7 +149,7 @@ test('a message is removed: gone for all, by its author and by a moderator', asy
     noComplaints(alice, bob, carol);
 });
 
-test('an operator speaks to everybody, and bans from the server', async (t) => {
+test('an operator speaks to everybody, bans from the server, and takes it back', async (t) => {
     const data = mkdtempSync(path.join(tmpdir(), 'hubbub-page-'));
     t.after(() => rmSync(data, { recursive: true, force: true }));
     const server = await startServer(t, ['--data', data, '--admin', 'root']);
@@ -160,13 +160,43 @@ test('an operator speaks to everybody, and bans from the server', async (t) => {
     await inRoom(olivia, 'lobby'); // no door for those who bring a token
     assert.doesNotMatch(olivia.url(), /token/, 'which leaves the address at once');
     await roleIs(bob, 'olivia', 'operator');
-    await olivia.evaluate(() => window.Chat.hub.notice('Tea is ready'));
+    const serverPart = async (part) => {
+        await olivia.locator('#me').click();
+        await olivia.getByRole('menuitem', { name: 'Server', exact: true }).click();
+        await dialog(olivia).getByRole('tab', { name: part }).click();
+    };
+    await serverPart('Notice');
+    await fillIn(olivia, { Message: 'Tea is ready' }, 'Send');
+    await dialog(olivia).getByText('Sent.').waitFor();
+    await olivia.keyboard.press('Escape');
+    await closed(olivia);
     await bob.getByText('Tea is ready').waitFor();
+    await bob.getByText('Notice from olivia').waitFor();
     await choose(olivia, 'bob', 'Ban from the server…');
     await fillIn(olivia, { Reason: 'no tea' }, 'Ban');
     await bob.locator('#door-error').getByText('You are banned here.').waitFor();
     await peopleAre(olivia, ['olivia']);
     await bob.getByRole('button', { name: 'Connect' }).click();
     await bob.locator('#door-error').getByText('You are banned here.').waitFor();
+
+    // What was done to the whole server, and taken back: in the ledger, and in the list of those banned.
+    await serverPart('Ledger');
+    const entry = dialog(olivia).locator('.line', { hasText: 'olivia banned bob' });
+    await entry.getByText('no tea').waitFor();
+    await entry.getByRole('button', { name: 'Undo' }).click();
+    await dialog(olivia).locator('.line.undone', { hasText: 'olivia banned bob' }).waitFor();
+    await bob.getByRole('button', { name: 'Connect' }).click();
+    await inRoom(bob, 'lobby');
+    await dialog(olivia).getByRole('tab', { name: 'Bans' }).click();
+    await dialog(olivia).getByText('Nobody is banned or muted.').waitFor();
+    await fillIn(olivia, { 'Ban from the server': 'bob' }, 'Ban…');
+    await dialog(olivia).getByLabel('Reason').waitFor();
+    await fillIn(olivia, { Reason: 'no biscuits' }, 'Ban');
+    await dialog(olivia).locator('.line', { hasText: 'bob' }).getByText('no biscuits').waitFor();
+    await bob.locator('#door-error').getByText('You are banned here.').waitFor();
+    await dialog(olivia).locator('.line', { hasText: 'bob' }).getByRole('button', { name: 'Lift' }).click();
+    await dialog(olivia).getByText('Nobody is banned or muted.').waitFor();
+    await bob.getByRole('button', { name: 'Connect' }).click();
+    await inRoom(bob, 'lobby');
     noComplaints(bob, olivia);
 });

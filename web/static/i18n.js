@@ -191,6 +191,11 @@
         sanctions = Bans and mutes = Sperren
         ledger = Ledger = Protokoll
         invitations = Invitations = Einladungen
+        notice = Notice = Mitteilung
+        notice hint = Everybody on the server sees it. = Alle auf dem Server sehen sie.
+        notice sent = Sent. = Gesendet.
+        bans = Bans = Sperren
+        ban whom = Ban from the server = Vom Server sperren
         title = Title = Titel
         title hint = What people read; the name stays {room}. = Was man liest; der Name bleibt {room}.
         topic = Topic = Thema

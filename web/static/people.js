@@ -116,8 +116,8 @@
 
     /* ---- dialogs ---- */
 
-    /* kick, ban or mute, with reason and end; without a room: from the server. */
-    Chat.sanction = function (room, member, action) {
+    /* kick, ban or mute, with reason and end; without a room: from the server. Then `done`. */
+    Chat.sanction = function (room, member, action, done) {
         const reason = el('input', { maxlength: '400', autocomplete: 'off', autofocus: true });
         const period = Chat.select([...PERIODS.map((n) => [String(n), t('ends after', { time: Chat.duration(n) })]), ['', t('no end')]], action === 'mute' ? String(10 * MINUTE) : String(DAY), {});
         const address = el('input', { type: 'checkbox' });
@@ -130,11 +130,14 @@
                 room ? null : el('label', { class: 'check' }, address, el('span', {}, t('ban address'))),
             ],
             buttons: [Chat.cancelButton(), el('button', { class: 'primary danger' }, t(action + ' do'))],
-            onsubmit: (dialog) => Chat.attempt(dialog, () => Chat.hub[action](room ? room.name : null, idOf(member), {
-                ...(reason.value.trim() ? { reason: reason.value.trim() } : {}),
-                ...(action !== 'kick' && period.value ? { seconds: Number(period.value) } : {}),
-                ...(address.checked ? { address: true } : {}),
-            })),
+            onsubmit: (dialog) => Chat.attempt(dialog, async () => {
+                await Chat.hub[action](room ? room.name : null, idOf(member), {
+                    ...(reason.value.trim() ? { reason: reason.value.trim() } : {}),
+                    ...(action !== 'kick' && period.value ? { seconds: Number(period.value) } : {}),
+                    ...(address.checked ? { address: true } : {}),
+                });
+                if (done) done();
+            }),
         });
     };
 
