@@ -402,6 +402,52 @@ static void the_password_is_told_to_readers_only(void **state)
     stage_fini(&d.stage);
 }
 
+/* A rank by token makes nobody a member who is banned. */
+static void a_token_does_not_outweigh_a_ban(void **state)
+{
+    (void)state;
+    struct door d;
+    struct grants *g = xcalloc(1, sizeof(*g) + sizeof(g->grant[0]));
+    g->n = 1;
+    strcpy(g->grant[0].room, "den");
+    g->grant[0].rank = RANK_ADMIN;
+    const struct asker helper = {.user_id = "u-helper", .grants = g};
+    door_init(&d, VISIBILITY_PRIVATE, NULL);
+    buf_clear(&answer);
+    const struct directory *directory = hub_directory(d.stage.hub);
+    assert_int_equal(listing_members(directory, &answer, false, NULL, &helper, "den"), 0);
+    act(d.owner, REQUEST_BAN, "den", "id:u-helper");
+    FIND_OK(d.owner);
+    buf_clear(&answer);
+    assert_int_equal(listing_members(directory, &answer, false, NULL, &helper, "den"),
+                     ERR_NOTFOUND);
+    listing_rooms(directory, &answer, false, NULL, &helper, NULL, NULL, 0);
+    EXPECT_MATCH("{'rooms':[]}", answer.data);
+    act(d.owner, REQUEST_UNBAN, "den", "id:u-helper");
+    FIND_OK(d.owner);
+    buf_clear(&answer);
+    assert_int_equal(listing_members(directory, &answer, false, NULL, &helper, "den"), 0);
+    free(g);
+    stage_fini(&d.stage);
+}
+
+static void nobody_is_invited_past_a_ban(void **state)
+{
+    (void)state;
+    struct door d;
+    door_init(&d, VISIBILITY_RESTRICTED, NULL);
+    act(d.owner, REQUEST_BAN, "den", "bob");
+    FIND_OK(d.owner);
+    probe_skip(d.bob);
+    act(d.owner, REQUEST_INVITE, "den", "bob");
+    FIND(d.owner, "{'type':'error','id':'1','code':'forbidden','message':*banned*}");
+    EXPECT_NOTHING(d.bob);
+    act(d.owner, REQUEST_UNBAN, "den", "bob");
+    FIND_OK(d.owner);
+    invite(d.owner, "den", "bob");
+    stage_fini(&d.stage);
+}
+
 int main(int argc, char **argv)
 {
     const struct CMUnitTest tests[] = {
@@ -419,6 +465,8 @@ int main(int argc, char **argv)
         cmocka_unit_test(lists_show_what_one_may_know),
         cmocka_unit_test(members_who_are_away_come_last),
         cmocka_unit_test_teardown(the_password_is_told_to_readers_only, free_answer),
+        cmocka_unit_test_teardown(a_token_does_not_outweigh_a_ban, free_answer),
+        cmocka_unit_test(nobody_is_invited_past_a_ban),
     };
     return RUN_STAGED(argc, argv, "hub entry", tests);
 }

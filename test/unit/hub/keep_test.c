@@ -172,10 +172,12 @@ static void everything_is_found_again(void **state)
     EXPECT(bob,
            "{'type':'ok','id':'1','room':'den','title':'The den','topic':'','visibility':"
            "'restricted','maxUsers':9,'slowMode':5,'hasPassword':true,'kept':true,"
-           "'role':'moderator','roster':[{'userId':'u-alice','username':'alice','role':'owner'},"
+           "'role':'moderator','rosterCount':2,'roster':[{'userId':'u-alice','username':'alice','"
+           "role':'owner'},"
            "{'userId':'u-bob','username':'bob','role':'moderator'}],"
-           "'sanctions':[{'action':'mute','entry':2,'userId':'u-carol',*'reason':'hush',*'until':1*"
-           "},{'action':'ban','entry':3,'userId':'u-dave',*'reason':'spam',*}],'invites':1}");
+           "'sanctionCount':2,'sanctions':[{'action':'ban','entry':3,'userId':'u-dave',*'reason':"
+           "'spam',*},{'action':'mute','entry':2,'userId':'u-carol',*'reason':'hush',*'until':1*}],"
+           "'invites':1}");
     act(bob, REQUEST_LEDGER, "den", NULL);
     EXPECT(bob, "{'type':'ok',*'entries':[{'action':'ban','entry':3,*},{'action':'mute','entry':2,"
                 "*},{'action':'role','entry':1,*}]}");
@@ -226,7 +228,8 @@ static void what_was_lifted_stays_lifted(void **state)
     alice = stage_enter_as(&s, DIALECT_FULL, "u-alice", "alice");
     probe_skip(alice);
     act(alice, REQUEST_SETTINGS, "den", NULL);
-    EXPECT(alice, "{'type':'ok',*'roster':[{'userId':'u-alice',*}],'sanctions':[],'invites':0}");
+    EXPECT(alice, "{'type':'ok',*'roster':[{'userId':'u-alice',*}],'sanctionCount':0,'sanctions':[]"
+                  ",'invites':0}");
     act(alice, REQUEST_LEDGER, "den", NULL);
     EXPECT(alice, "{*{'action':'undo','entry':4,*},{'action':'ban','entry':3,*'undone':true},*}");
     stage_fini(&s);

@@ -107,6 +107,36 @@ static void addresses_go_with_the_user(void **state)
     stage_fini(&s);
 }
 
+/* One customer has a whole /64, and may come from another address of it each time. */
+static void an_ipv6_address_stands_for_its_network(void **state)
+{
+    (void)state;
+    struct stage s;
+    stage_init_kept(&s, &usual, NULL);
+    struct probe *op = resident(&s, RANK_OPERATOR);
+    from(&s, "u-eve", "2001:db8:0:1::1");
+    from(&s, "u-mallory", "::ffff:192.0.2.1");
+    probe_skip(op);
+    ban_address(op, "u-eve");
+    EXPECT_SOON(op, "{'type':'ok','id':'1','userId':'u-eve',*}");
+    ban_address(op, "u-mallory");
+    EXPECT_SOON(op, "{'type':'ok','id':'1','userId':'u-mallory',*}");
+    for (int life = 0; life < 2; life++) { /* the next with what was kept */
+        EXPECT_BARRED(from(&s, "u-two", "2001:db8:0:1:ffff::2"));
+        EXPECT_WELCOME(from(&s, "u-three", "2001:db8:0:2::1"));
+        EXPECT_BARRED(from(&s, "u-four", "192.0.2.1"));
+        EXPECT_WELCOME(from(&s, "u-five", "192.0.2.2"));
+        if (life == 0)
+            stage_restart(&s);
+    }
+    op = resident(&s, RANK_OPERATOR);
+    probe_skip(op);
+    act(op, REQUEST_UNBAN, NULL, "u-eve");
+    EXPECT_SOON(op, "{'type':'ok',*}");
+    EXPECT_WELCOME(from(&s, "u-six", "2001:db8:0:1::1"));
+    stage_fini(&s);
+}
+
 static void the_own_machine_is_never_banned(void **state)
 {
     (void)state;
@@ -220,8 +250,9 @@ static void the_server_has_books_of_its_own(void **state)
     act(op, REQUEST_LEDGER, NULL, NULL);
     EXPECT(op, "{'type':'ok','id':'1','entries':[{'action':'ban','entry':1,'userId':'u-dave',*}]}");
     act(op, REQUEST_SETTINGS, NULL, NULL);
-    EXPECT(op, "{'type':'ok','id':'1','role':'operator','roster':[],'sanctions':[{'action':'ban',"
-               "'entry':1,'userId':'u-dave',*}],'invites':0}");
+    EXPECT(op, "{'type':'ok','id':'1','role':'operator','rosterCount':0,'roster':[],"
+               "'sanctionCount':1,'sanctions':[{'action':'ban','entry':1,'userId':'u-dave',*}],'"
+               "invites':0}");
     act_on_entry(op, REQUEST_UNDO, NULL, 1);
     FIND(op, "{'type':'ok','id':'1','entry':1}");
     EXPECT_WELCOME(stage_enter_as(&h.stage, DIALECT_FULL, "u-dave", "dave"));
@@ -310,6 +341,7 @@ int main(int argc, char **argv)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(who_is_banned_from_the_server_is_closed),
         cmocka_unit_test(addresses_go_with_the_user),
+        cmocka_unit_test(an_ipv6_address_stands_for_its_network),
         cmocka_unit_test(the_own_machine_is_never_banned),
         cmocka_unit_test(the_address_of_the_latest_visit_counts),
         cmocka_unit_test(a_visit_to_the_own_machine_is_not_held_against_others),
