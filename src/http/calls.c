@@ -20,7 +20,7 @@ static void refuse_token(struct http_response *r, enum problem problem, const ch
 }
 
 /* Fills in who asks: with an empty user id when it is nobody in particular, who may look where guests may
- * come in. False: answered with 401. */
+ * come in. False: answered already. */
 static bool identify(struct http *h, const struct http_request *q, struct http_response *r,
                      struct identity *who)
 {
@@ -35,9 +35,15 @@ static bool identify(struct http *h, const struct http_request *q, struct http_r
     if (token != NULL)
         explicit_bzero(token, strlen(token));
     free(token);
-    if (problem != PROBLEM_NONE)
+    if (problem != PROBLEM_NONE) {
         refuse_token(r, problem, detail);
-    return problem == PROBLEM_NONE;
+        return false;
+    }
+    if (who->user_id[0] == '\0' || !directory_is_barred(hub_directory(h->hub), who->user_id))
+        return true;
+    respond_problem(r, PROBLEM_BANNED, "you are banned from this server");
+    free(who->grants);
+    return false;
 }
 
 static struct asker asker(const struct identity *who)
