@@ -63,7 +63,6 @@ enum problem identities_check(struct identities *i, const char *token, struct id
 
 /* A new guest: "g" and 16 hex digits. */
 void identity_new_guest(struct identity *out);
-bool identity_is_guest_id(const char *user_id);
 
 /* A token for a guest, to come back with; malloc'ed. */
 char *identities_guest_token(struct identities *i, const char *user_id, const char *username);

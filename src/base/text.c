@@ -131,6 +131,11 @@ bool text_is_name(const char *name, size_t n)
     return visible && !space;
 }
 
+bool text_is_guest_id(const char *s)
+{
+    return s[0] == 'g' && strlen(s) == 17 && strspn(s + 1, "0123456789abcdefABCDEF") == 16;
+}
+
 size_t text_copy(char *to, size_t space, const char *s, size_t n)
 {
     REQUIRE(space > 0);
