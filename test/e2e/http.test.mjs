@@ -4,16 +4,15 @@
  */
 import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
-import { mkdirSync, mkdtempSync, readFileSync, readdirSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import { mkdirSync, readFileSync, readdirSync, symlinkSync, writeFileSync } from 'node:fs';
 import http from 'node:http';
-import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { test } from 'node:test';
 import { fileURLToPath } from 'node:url';
 import { gunzipSync } from 'node:zlib';
 import { connect, refusal } from './support/client.mjs';
 import { rawPeer, rawSocket } from './support/raw.mjs';
-import { startServer } from './support/server.mjs';
+import { folder, startServer } from './support/server.mjs';
 import { until } from './support/wait.mjs';
 
 const pageFolder = fileURLToPath(new URL('../../web/static/', import.meta.url));
@@ -129,15 +128,13 @@ test('the wrong method is 405 and names the right ones', async (t) => {
 });
 
 test('no path leads out of the folder', async (t) => {
-    const outside = mkdtempSync(path.join(tmpdir(), 'hubbub-web-'));
-    t.after(() => rmSync(outside, { recursive: true }));
-    const folder = path.join(outside, 'page');
+    const outside = folder();
+    const page = path.join(outside, 'page');
     writeFileSync(path.join(outside, 'secret.txt'), 'do not show');
-    mkdirSync(folder);
-    writeFileSync(path.join(folder, 'index.html'), '<p>own page</p>');
-    symlinkSync('../secret.txt', path.join(folder, 'link.txt'));
+    mkdirSync(page);
+    writeFileSync(path.join(page, 'index.html'), '<p>own page</p>');
 
-    for (const args of [[], ['--web', folder]]) {
+    for (const args of [[], ['--web', page]]) {
         const server = await startServer(t, args);
         for (const target of [
             '/../secret.txt', '/static/../../secret.txt', '/static/..%2fsecret.txt', '/%2e%2e/secret.txt',
@@ -156,14 +153,15 @@ test('no path leads out of the folder', async (t) => {
 });
 
 test('--web serves a folder instead of the built-in page', async (t) => {
-    const folder = mkdtempSync(path.join(tmpdir(), 'hubbub-web-'));
-    t.after(() => rmSync(folder, { recursive: true }));
-    writeFileSync(path.join(folder, 'index.html'), '<p>own page</p>');
-    writeFileSync(path.join(folder, 'own.css'), 'p { color: teal }');
-    const server = await startServer(t, ['--web', folder]);
+    const page = folder();
+    writeFileSync(path.join(page, 'index.html'), '<p>own page</p>');
+    writeFileSync(path.join(page, 'own.css'), 'p { color: teal }');
+    symlinkSync('own.css', path.join(page, 'link.css')); // whoever lays out the folder may link what belongs to it
+    const server = await startServer(t, ['--web', page]);
     assert.equal((await server.request('/')).text, '<p>own page</p>');
     assert.equal((await server.request('/static/own.css')).text, 'p { color: teal }');
     assert.match((await server.request('/own.css')).headers['content-type'], TYPES.css);
+    assert.equal((await server.request('/link.css')).text, 'p { color: teal }');
     assert.equal((await server.request('/chat.js')).status, 404);
 });
 
