@@ -362,6 +362,28 @@ static void people_are_known_by_the_name_they_had_last(void **state)
     stage_fini(&s);
 }
 
+/* Coming in under another name changes the roster, but nobody asked for that: it is no matter of the reply. */
+static void a_new_name_is_noted_quietly(void **state)
+{
+    (void)state;
+    struct stage s;
+    struct change *before = change_new();
+    add(before, RECORD_ROOM, "den");
+    add_rank(before, "den", "u-bob", RANK_MEMBER);
+    stage_init_kept(&s, &usual, before);
+    struct probe *bob = stage_enter_as(&s, DIALECT_FULL, "u-bob", "robert");
+    probe_skip(bob);
+    stage_disk(&s, false);
+    join_too(bob, "den", "1");
+    EXPECT(bob, "{'type':'ok','id':'1','room':'den',*'role':'member'}");
+    EXPECT(bob, "{'type':'join','room':'den','username':'robert',*}");
+    act(bob, REQUEST_REMOVE, "den",
+        "robert"); /* the disk is behind: what is asked for waits for it */
+    AWAIT(bob, "{'type':'error','id':'1','code':'unavailable',*}");
+    stage_disk(&s, true);
+    stage_fini(&s);
+}
+
 int main(int argc, char **argv)
 {
     const struct CMUnitTest tests[] = {
@@ -375,6 +397,7 @@ int main(int argc, char **argv)
         cmocka_unit_test(after_ten_minutes_it_is_too_late),
         cmocka_unit_test(a_ban_whose_line_is_gone_is_still_in_force),
         cmocka_unit_test(people_are_known_by_the_name_they_had_last),
+        cmocka_unit_test(a_new_name_is_noted_quietly),
     };
     return RUN_STAGED(argc, argv, "hub and store", tests);
 }

@@ -296,6 +296,32 @@ static void operators_change_with_the_settings(void **state)
     house_fini(&h);
 }
 
+/* Also those who are in a room already, as others see them there. */
+static void operators_are_seen_to_come_and_go(void **state)
+{
+    (void)state;
+    struct house h;
+    house_init(&h);
+    struct probe *op = h.of[RANK_OPERATOR], *guest = h.of[RANK_GUEST];
+    const struct directory *d = hub_directory(h.stage.hub);
+    char guest_id[] = "u-guest", *others[] = {guest_id};
+    struct settings now = usual;
+    join_too(op, "den", NULL);
+    hub_fence(h.stage.hub);
+    assert_int_equal(session_find(op->session, "den")->rank, RANK_OPERATOR);
+    now.operators = others;
+    stage_settings(&h.stage, &now);
+    hub_fence(h.stage.hub);
+    assert_int_equal(session_find(op->session, "den")->rank, RANK_GUEST);
+    assert_int_equal(directory_rank(d, op->session, "den"), RANK_GUEST);
+    assert_int_equal(session_find(guest->session, "den")->rank, RANK_OPERATOR);
+    stage_settings(&h.stage, &usual);
+    hub_fence(h.stage.hub);
+    assert_int_equal(session_find(op->session, "den")->rank, RANK_OPERATOR);
+    assert_int_equal(session_find(guest->session, "den")->rank, RANK_GUEST);
+    house_fini(&h);
+}
+
 /* ---- notices --------------------------------------------------------------------------------------- */
 
 static void notify(struct probe *p, const char *room)
@@ -350,6 +376,7 @@ int main(int argc, char **argv)
         cmocka_unit_test(the_server_has_books_of_its_own),
         cmocka_unit_test(an_undone_pardon_bars_again),
         cmocka_unit_test(operators_change_with_the_settings),
+        cmocka_unit_test(operators_are_seen_to_come_and_go),
         cmocka_unit_test(a_notice_is_for_everybody_or_for_a_room),
     };
     return RUN_STAGED(argc, argv, "hub operators", tests);

@@ -53,6 +53,29 @@ static void who_opened_it_runs_it_while_there(void **state)
     stage_fini(&s);
 }
 
+/* The room becomes somebody else's, who may be outside. */
+static void who_ran_it_is_told_when_it_is_kept_by_another(void **state)
+{
+    (void)state;
+    struct stage s;
+    stage_init(&s, &usual);
+    struct probe *op = resident(&s, RANK_OPERATOR);
+    struct probe *alice = stage_enter(&s, DIALECT_FULL, "alice");
+    struct probe *bob = stage_enter(&s, DIALECT_FULL, "bob");
+    join(alice, "den", NULL);
+    join(bob, "den", NULL);
+    hush((struct probe *[]){op, alice, bob}, 3);
+    create(op, "den", VISIBILITY_PUBLIC, NULL);
+    FIND_OK(op);
+    RUNS_NO_MORE(alice, "alice");
+    RUNS_NO_MORE(bob, "alice");
+    EXPECT(bob, "{'type':'room','room':'den',*'kept':true,'by':'operator'}");
+    probe_skip(alice);
+    act(alice, REQUEST_KICK, "den", "bob");
+    EXPECT_REFUSED(alice, "forbidden");
+    stage_fini(&s);
+}
+
 static void another_tab_of_the_runner_keeps_it(void **state)
 {
     (void)state;
@@ -353,6 +376,7 @@ int main(int argc, char **argv)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(who_opened_it_runs_it_while_there),
+        cmocka_unit_test(who_ran_it_is_told_when_it_is_kept_by_another),
         cmocka_unit_test(another_tab_of_the_runner_keeps_it),
         cmocka_unit_test(ranks_in_an_open_room_end_with_it),
         cmocka_unit_test(roles_go_by_the_table),
