@@ -3,10 +3,12 @@
  * what axe-core finds in its main states.
  */
 import assert from 'node:assert/strict';
+import { execFileSync } from 'node:child_process';
 import { readFileSync, readdirSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { test } from 'node:test';
 import { fileURLToPath } from 'node:url';
+import vm from 'node:vm';
 import {
     choose, closed, composer, createRoom, dialog, enters, focusIs, inRoom, log, message, noComplaints, openTab, peopleAre, person,
     roleIs, roomMenu, roomTab, said, says, settingsOf, startBrowser, stateIs,
@@ -289,6 +291,22 @@ test('one is told of being meant while looking elsewhere, if one wants it', asyn
     await until(async () => (await alice.evaluate(() => window.shown.length)) > 0, 'a notification');
     assert.deepEqual(await alice.evaluate(() => window.shown), [['bob · #lobby', '@alice three']]);
     noComplaints(alice, bob);
+});
+
+test('comments and indentation stay at home, lines and texts do not', () => {
+    const scripts = readdirSync(folder).filter((name) => name.endsWith('.js'));
+    const both = (name) => [readFileSync(folder + name, 'utf8'), execFileSync('sed', ['-f', `${folder}../lean.sed`, folder + name], { encoding: 'utf8' })];
+    for (const name of scripts) {
+        const [kept, sent] = both(name);
+        assert.equal(sent.split('\n').length, kept.split('\n').length, `${name}: what is wrong in line 40 is wrong in line 40`);
+        assert.doesNotMatch(sent, /^ |^\/\*|; \/\/ [^'"`]*$/m, name);
+        new vm.Script(sent, { filename: name });
+    }
+    // A text over several lines could be taken for code with comments.
+    const table = (text) => text.split('new Map(`')[1].split('`')[0].split('\n').map((line) => line.trim());
+    const [kept, sent] = both('i18n.js').map(table);
+    assert.ok(kept.length > 300);
+    assert.deepEqual(sent, kept);
 });
 
 test('the page weighs less than 60 KiB, file by file as it is sent, and needs nothing from elsewhere', async (t) => {

@@ -122,7 +122,7 @@
         muted forever = You may read here but not write: you were muted. = Du darfst hier lesen, aber nicht schreiben: Du wurdest stummgeschaltet.
         slow mode = Slow mode: one message every {time} = Langsam: eine Nachricht alle {time}
         suggestions = Suggestions = Vorschläge
-        no command = There is no command {name}. Type /help for those there are; // at the start sends a slash. = Den Befehl {name} gibt es nicht. /help zeigt alle; // am Anfang sendet einen Schrägstrich.
+        no command = There is no command {name}. /help shows those there are, and // at the start sends a slash. = Den Befehl {name} gibt es nicht. /help zeigt alle, und // am Anfang sendet einen Schrägstrich.
         needs more = Like this: {usage} = So geht es: {usage}
         c join = enter a room = Raum betreten
         c leave = leave this room = diesen Raum verlassen
