@@ -289,6 +289,42 @@ static void bans_from_the_server_and_addresses_last(void **state)
 
 /* ---- what is old ----------------------------------------------------------------------------------- */
 
+/* Lists are made without asking the hub, which has to show who is banned. */
+static void bans_are_seen_by_lists_after_a_restart(void **state)
+{
+    (void)state;
+    struct stage s;
+    struct change *before = change_new();
+    add(before, RECORD_ROOM, "den");
+    add_rank(before, "den", "u-alice", RANK_OWNER);
+    stage_init_kept(&s, &usual, before);
+    struct probe *alice = stage_enter_as(&s, DIALECT_FULL, "u-alice", "alice");
+    struct probe *op = resident(&s, RANK_OPERATOR);
+    hush((struct probe *[]){alice, op}, 2);
+    act(alice, REQUEST_BAN, "den", "id:u-bob");
+    AWAIT_OK(alice);
+    act(op, REQUEST_BAN, NULL, "id:u-carol");
+    AWAIT_OK(op);
+    for (int life = 0; life < 2; life++) {
+        const struct directory *d = hub_directory(s.hub);
+        rcu_read_lock();
+        const struct room *den = directory_find_room(d, "den");
+        assert_true(bars_has(rcu_dereference(den->bars), "u-bob", clock_wall_ms()));
+        assert_false(bars_has(rcu_dereference(den->bars), "u-carol", clock_wall_ms()));
+        rcu_read_unlock();
+        assert_true(directory_is_barred(d, "u-carol"));
+        assert_false(directory_is_barred(d, "u-bob"));
+        if (life == 0)
+            stage_restart(&s);
+    }
+    op = resident(&s, RANK_OPERATOR);
+    probe_skip(op);
+    act(op, REQUEST_UNBAN, NULL, "u-carol");
+    AWAIT_OK(op);
+    assert_false(directory_is_barred(hub_directory(s.hub), "u-carol"));
+    stage_fini(&s);
+}
+
 static void after_ten_minutes_it_is_too_late(void **state)
 {
     (void)state;
@@ -394,6 +430,7 @@ int main(int argc, char **argv)
         cmocka_unit_test(what_was_lifted_stays_lifted),
         cmocka_unit_test(an_open_room_that_is_kept_keeps_what_was_before),
         cmocka_unit_test(bans_from_the_server_and_addresses_last),
+        cmocka_unit_test(bans_are_seen_by_lists_after_a_restart),
         cmocka_unit_test(after_ten_minutes_it_is_too_late),
         cmocka_unit_test(a_ban_whose_line_is_gone_is_still_in_force),
         cmocka_unit_test(people_are_known_by_the_name_they_had_last),
