@@ -40,6 +40,9 @@ struct identities;
 struct identities *identities_new(const struct identity_config *config, char *why, size_t space);
 void identities_free(struct identities *i);
 
+/* Whether it would succeed, as far as the keys go that are there. Makes nothing. */
+bool identities_try(const struct identity_config *config, char *why, size_t space);
+
 /* There was no key in `directory`, so one was made. */
 bool identities_made_key(const struct identities *i);
 
