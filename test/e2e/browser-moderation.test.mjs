@@ -98,7 +98,7 @@ test('by commands, with a time and a reason', async (t) => {
     assert.equal(await bob.getByRole('option').count(), 0, 'what one may not do is not offered');
     await composer(bob).fill('/kick carol now');
     await composer(bob).press('Enter');
-    await bob.getByRole('alert').getByText('Your role does not allow this.').waitFor();
+    await bob.getByRole('alert').getByText('This is not allowed (this takes the rank of moderator, yours is guest).').waitFor();
     noComplaints(alice, bob, carol);
 });
 
@@ -121,7 +121,37 @@ test('a role changes what is offered', async (t) => {
     await settingsOf(bob, 'Ledger');
     await dialog(bob).getByText('alice changed the role of bob').or(dialog(bob).getByText('alice gave bob the role Moderator')).waitFor();
     assert.equal(await dialog(bob).getByRole('tab', { name: 'General' }).count(), 0, 'settings are for admins');
+    await bob.keyboard.press('Escape');
+    await closed(bob);
+
+    // Down again, by oneself: to member, then to nothing.
+    await choose(bob, 'bob', 'Role…');
+    await dialog(bob).getByText('Member', { exact: true }).click();
+    await fillIn(bob, {}, 'Save');
+    await roleIs(carol, 'bob', 'member');
+    await closed(bob);
+    await choose(bob, 'bob', 'Role…');
+    await dialog(bob).getByText('Guest', { exact: true }).click();
+    await fillIn(bob, {}, 'Save');
+    await roleIs(carol, 'bob', 'guest');
+    await notice(carol, 'bob ended the membership of bob');
+    await choose(alice, 'alice', 'Role…');
+    await dialog(alice).getByText('Guest', { exact: true }).click();
+    await fillIn(alice, {}, 'Save');
+    await dialog(alice).getByText('This is not allowed (the last owner stays').waitFor();
     noComplaints(alice, bob, carol);
+});
+
+test('of very many members the settings list the first, and count the rest', async (t) => {
+    const server = await startServer(t, ['--no-rate-limits']);
+    const browser = await startBrowser(t);
+    const alice = await person(browser, server, 'alice');
+    await createRoom(alice, { 'Name of the room': 'yard' });
+    await alice.evaluate(() => Promise.all(Array.from({ length: 501 }, (_, n) => window.Chat.hub.add('yard', `id:m${n}`))));
+    await settingsOf(alice, 'Members');
+    await dialog(alice).getByText('and 2 more').waitFor();
+    assert.equal(await dialog(alice).locator('.line').count(), 500);
+    noComplaints(alice);
 });
 
 test('a message is removed: gone for all, by its author and by a moderator', async (t) => {

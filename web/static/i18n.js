@@ -325,7 +325,7 @@
         e muted = You may not write here at the moment. = Du darfst hier zurzeit nicht schreiben.
         e slow_mode = This room is in slow mode. = Dieser Raum ist im langsamen Modus.
         e rate_limited = That was too fast. Wait a moment. = Das war zu schnell. Warte einen Moment.
-        e forbidden = Your role does not allow this. = Deine Rolle erlaubt das nicht.
+        e forbidden = This is not allowed ({why}). = Das ist nicht erlaubt ({why}).
         e unknown_user = There is nobody of this name. Check the spelling. = Niemand heißt so. Prüf die Schreibweise.
         e unknown_message = It is gone already. = Das gibt es nicht mehr.
         e too_late = Too late: this can be taken back for 10 minutes only. = Zu spät: Das geht nur in den ersten 10 Minuten.
@@ -394,7 +394,7 @@
 
     Chat.errorText = function (error) {
         const code = SAME[error.code] || error.code;
-        const said = code === 'bad_request' || !Chat.hasText('e ' + code) ? error.message : Chat.t('e ' + code);
+        const said = code === 'bad_request' || !Chat.hasText('e ' + code) ? error.message : Chat.t('e ' + code, { why: error.message });
         const wait = error.retryAfter || (error.reply && error.reply.retryAfter);
         return wait ? said + ' ' + Chat.t('again in', { time: Chat.duration(wait) }) : said;
     };

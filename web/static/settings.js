@@ -85,6 +85,10 @@
         type: 'button', class: danger ? 'quiet danger' : 'quiet', onclick: (event) => act(context, event.currentTarget, run),
     }, label);
 
+    /* Of very many the server names the first. */
+    const lines = (rows, count, none) => el('ul', { class: 'lines' }, rows, rows.length < (count || 1)
+        ? el('li', { class: 'hint' }, rows.length ? t('n more', { n: count - rows.length }) : t(none)) : null);
+
     const SHOW = {
         /* ---- general ---- */
 
@@ -127,7 +131,7 @@
             const roster = (known.roster || []).slice().sort((a, b) => Chat.rank(b.role) - Chat.rank(a.role) || a.username.localeCompare(b.username));
             const rows = roster.map((row) => el('li', { class: 'line' }, Chat.avatar(row.username), el('span', { class: 'grow' }, bdi(row.username),
                 el('span', { class: 'hint' }, t(row.role), row.userId === Chat.hub.userId ? ' · ' + t('you') : '')),
-            ...(room.may('admin') && (room.outranks(row) || row.userId === Chat.hub.userId) ? [
+            ...(row.userId === Chat.hub.userId || (room.may('admin') && room.outranks(row)) ? [
                 el('button', { type: 'button', class: 'quiet', onclick: () => Chat.askRole(room, row, context.again) }, t('role of'))] : []),
             ...(room.may('admin') && room.outranks(row) ? [rowButton(context, t('remove'), () => Chat.hub.remove(room.name, row.userId), true)] : [])));
             const name = el('input', { maxlength: '64', autocomplete: 'off', list: 'people-here' });
@@ -136,7 +140,7 @@
             const people = el('datalist', { id: 'people-here' }, here.map((row) => el('option', { value: row.username })));
             return [
                 ...(room.may('admin') ? [Chat.field(t('add member'), name, t('add member hint'), people, el('button', { class: 'primary' }, t('add')))] : []),
-                el('ul', { class: 'lines' }, rows.length ? rows : el('li', { class: 'hint' }, t('no members'))),
+                lines(rows, known.rosterCount, 'no members'),
             ];
         },
 
@@ -149,7 +153,7 @@
                     el('span', { class: 'hint' }, row.until ? t('until x', { until: Chat.moment(row.until) }) : t('without end'), ' · ', tn('by x', { by: bdi(row.by || '?') }),
                         row.reason ? [' · ', bdi(row.reason)] : null)),
                 rowButton(context, t('lift'), () => Chat.hub[row.action === 'ban' ? 'unban' : 'unmute'](room.name, row.userId || row.username))));
-            return [el('ul', { class: 'lines' }, rows.length ? rows : el('li', { class: 'hint' }, t('no sanctions')))];
+            return [lines(rows, known.sanctionCount, 'no sanctions')];
         },
 
         /* ---- the server ---- */
