@@ -6,15 +6,6 @@
 #include <stdio.h>
 #include <string.h>
 
-/* Both in the room and with all read that came of it. */
-static void meet(struct probe *a, struct probe *b, const char *room)
-{
-    join_too(a, room, NULL);
-    join_too(b, room, NULL);
-    probe_skip(a);
-    probe_skip(b);
-}
-
 /* ---- join and leave -------------------------------------------------------------------------------- */
 
 static void everybody_hears_of_a_join(void **state)
@@ -214,8 +205,7 @@ static void all_see_the_same_order(void **state)
     struct probe *p[TALKERS];
     stage_init(&s, NULL);
     for (int i = 0; i < TALKERS; i++) {
-        p[i] = stage_enter(&s, i % 2 == 0 ? DIALECT_FULL : DIALECT_CLASSIC, "bob");
-        join(p[i], "den", NULL);
+        p[i] = stage_member(&s, i % 2 == 0 ? DIALECT_FULL : DIALECT_CLASSIC, "bob", "den");
     }
     for (int i = 0; i < TALKERS; i++)
         probe_skip(p[i]);

@@ -142,8 +142,7 @@ static void tabs_do_not_make_a_crowd(void **state)
         .max_rooms = 10, .max_rooms_per_client = 10, .notice_limit = 2, .open_rooms = true};
     struct stage s;
     stage_init(&s, &few);
-    struct probe *bob = stage_enter(&s, DIALECT_FULL, "bob");
-    join(bob, "den", NULL);
+    struct probe *bob = stage_member(&s, DIALECT_FULL, "bob", "den");
     probe_skip(bob);
     for (int i = 0; i < 5; i++)
         join(tab(&s, "u-alice", "alice"), "den", NULL);
