@@ -1,14 +1,11 @@
 /* Moderation seen from both sides: who does it, whom it is done to, and those who watch. */
 import assert from 'node:assert/strict';
-import { mkdtempSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import path from 'node:path';
 import { test } from 'node:test';
 import {
     choose, closed, composer, createRoom, dialog, enters, fillIn, inRoom, log, message, noComplaints, notice, openTab, peopleAre,
     person, roleIs, said, says, settingsOf, startBrowser,
 } from './support/page.mjs';
-import { runToEnd, startServer } from './support/server.mjs';
+import { folder, runToEnd, startServer } from './support/server.mjs';
 import { until } from './support/wait.mjs';
 
 /* A kept room of alice's, with bob and carol in it. */
@@ -180,8 +177,7 @@ test('a message is removed: gone for all, by its author and by a moderator', asy
 });
 
 test('an operator speaks to everybody, bans from the server, and takes it back', async (t) => {
-    const data = mkdtempSync(path.join(tmpdir(), 'hubbub-page-'));
-    t.after(() => rmSync(data, { recursive: true, force: true }));
+    const data = folder();
     const server = await startServer(t, ['--data', data, '--admin', 'root']);
     const made = await runToEnd(['token', '--user', 'root', '--name', 'olivia', '--data', data]);
     const browser = await startBrowser(t);
