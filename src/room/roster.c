@@ -95,6 +95,7 @@ void roster_set(struct roster **r, const char *user_id, const char *username, en
     size_t at = place(old, user_id, &there);
     bool stays = rank != RANK_GUEST;
     size_t before = old == NULL ? 0 : old->n;
+    INSIST(at + there <= before);
     if (!there && !stays)
         return;
 
