@@ -159,7 +159,8 @@ static void settings_of_very_many(void **state)
     struct buf b = BUF_INIT;
     struct roster_row *roster = calloc(MANY, sizeof(*roster));
     struct ledger_row *sanctions = calloc(MANY, sizeof(*sanctions));
-    assert_true(roster != NULL && sanctions != NULL);
+    assert_non_null(roster);
+    assert_non_null(sanctions);
     for (int i = 0; i < MANY; i++) {
         roster[i] = (struct roster_row){"u1", i == 0 ? "first" : "alice", RANK_MEMBER};
         sanctions[i] = ROWS[0];
