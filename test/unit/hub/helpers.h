@@ -184,4 +184,22 @@ static inline void house_fini(struct house *h)
     stage_fini(&h->stage);
 }
 
+/* ---- a door ----------------------------------------------------------------------------------------- */
+
+struct door {
+    struct stage stage;
+    struct probe *owner, *bob;
+};
+
+/* A room of alice's with this lock; bob outside. */
+static inline void door_init(struct door *d, enum visibility visibility, const char *hash)
+{
+    stage_init(&d->stage, &usual);
+    d->owner = stage_enter_as(&d->stage, DIALECT_FULL, "u-alice", "alice");
+    d->bob = stage_enter_as(&d->stage, DIALECT_FULL, "u-bob", "bob");
+    create(d->owner, "den", visibility, hash);
+    probe_skip(d->owner);
+    probe_skip(d->bob);
+}
+
 #endif
