@@ -216,6 +216,23 @@ static void who_is_banned_uses_nothing_up(void **state)
 }
 
 /* To one who is banned, a private room is none. */
+static void nobody_is_invited_past_a_ban(void **state)
+{
+    (void)state;
+    struct door d;
+    door_init(&d, VISIBILITY_RESTRICTED, NULL);
+    act(d.owner, REQUEST_BAN, "den", "bob");
+    FIND_OK(d.owner);
+    probe_skip(d.bob);
+    act(d.owner, REQUEST_INVITE, "den", "bob");
+    FIND(d.owner, "{'type':'error','id':'1','code':'forbidden','message':*banned*}");
+    EXPECT_NOTHING(d.bob);
+    act(d.owner, REQUEST_UNBAN, "den", "bob");
+    FIND_OK(d.owner);
+    invite(d.owner, "den", "bob");
+    stage_fini(&d.stage);
+}
+
 /* ---- limits ---------------------------------------------------------------------------------------- */
 
 static void a_full_room_counts_users(void **state)
@@ -260,23 +277,6 @@ static void without_open_rooms_a_join_makes_none(void **state)
     stage_fini(&s);
 }
 
-static void nobody_is_invited_past_a_ban(void **state)
-{
-    (void)state;
-    struct door d;
-    door_init(&d, VISIBILITY_RESTRICTED, NULL);
-    act(d.owner, REQUEST_BAN, "den", "bob");
-    FIND_OK(d.owner);
-    probe_skip(d.bob);
-    act(d.owner, REQUEST_INVITE, "den", "bob");
-    FIND(d.owner, "{'type':'error','id':'1','code':'forbidden','message':*banned*}");
-    EXPECT_NOTHING(d.bob);
-    act(d.owner, REQUEST_UNBAN, "den", "bob");
-    FIND_OK(d.owner);
-    invite(d.owner, "den", "bob");
-    stage_fini(&d.stage);
-}
-
 int main(int argc, char **argv)
 {
     const struct CMUnitTest tests[] = {
@@ -288,9 +288,9 @@ int main(int argc, char **argv)
         cmocka_unit_test(an_invitation_for_one_is_sent_and_for_nobody_else),
         cmocka_unit_test(a_ban_takes_the_invitation_along),
         cmocka_unit_test(who_is_banned_uses_nothing_up),
+        cmocka_unit_test(nobody_is_invited_past_a_ban),
         cmocka_unit_test(a_full_room_counts_users),
         cmocka_unit_test(without_open_rooms_a_join_makes_none),
-        cmocka_unit_test(nobody_is_invited_past_a_ban),
     };
     return RUN_STAGED(argc, argv, "hub entry", tests);
 }
