@@ -31,6 +31,7 @@ struct hub {
     struct hub_config config;    /* but for its settings */
     struct directory *directory; /* written by the hub thread, read by all */
     struct thread *thread;
+    char server_key[LOOKALIKE_MAX + 1]; /* what SERVER_NAME looks like */
 
     struct channel inbox;  /* shared */
     uint32_t max_per_room; /* atomic: settings.max_per_room for other threads */

@@ -17,11 +17,9 @@ enum {
 };
 
 /* The server speaks under this name, and a guest's id in place of a name would mean somebody else. */
-static bool is_reserved(const char *name, const char *key)
+static bool is_reserved(const struct hub *h, const char *name, const char *key)
 {
-    char server[LOOKALIKE_MAX + 1];
-    lookalike_key(SERVER_NAME, server);
-    return text_is_guest_id(name) || strcmp(key, server) == 0;
+    return text_is_guest_id(name) || strcmp(key, h->server_key) == 0;
 }
 
 /* A free name like the wished one, and its key. The hub alone gives names, so what is free now stays
@@ -36,7 +34,7 @@ static void find_name(struct hub *h, const char *wish, char *name, char *key)
     struct user *holder = directory_find_key(h->directory, key);
     char base[NAME_MAX_BYTES + 1 - SUFFIX_ROOM];
     text_copy(base, sizeof base, name, strlen(name));
-    bool taken = holder != NULL || is_reserved(name, key);
+    bool taken = holder != NULL || is_reserved(h, name, key);
     for (uint32_t tries = 0; taken; tries++) {
         uint32_t suffix = 2 + tries;
         if (tries >= LOW_TRIES + (holder == NULL ? 0 : TRIES_IN_ORDER))
