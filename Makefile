@@ -92,9 +92,11 @@ endif
 
 MAIN_SRC  := $(wildcard src/server/main.c)
 LIB_SRC   := $(sort $(filter-out src/server/main.c,$(wildcard src/*/*.c)))
-# bench/hubbub-bench*.c make the load generator; every other source there is a program of its own.
+# bench/hubbub-bench*.c make the load generator; of the others X.c is a program, with its parts X-*.c.
 BENCH_SRC := $(sort $(wildcard bench/hubbub-bench*.c))
-BENCH_ONE := $(sort $(filter-out $(BENCH_SRC),$(wildcard bench/*.c)))
+BENCH_ALL := $(sort $(filter-out $(BENCH_SRC),$(wildcard bench/*.c)))
+bench_parts = $(filter $(1:.c=)-%.c,$(BENCH_ALL))
+BENCH_ONE := $(filter-out $(foreach x,$(BENCH_ALL),$(call bench_parts,$(x))),$(BENCH_ALL))
 UNIT_SRC  := $(sort $(wildcard test/unit/*/*_test.c))
 CONC_SRC  := $(sort $(wildcard test/concurrency/*_test.c))
 FUZZ_SRC  := $(sort $(wildcard test/fuzz/*_fuzz.c))
@@ -133,6 +135,7 @@ $(B)/hubbub: $(call obj,$(MAIN_SRC)) $(LIB)
 $(B)/hubbub-bench: $(call obj,$(BENCH_SRC)) $(LIB)
 	$(call say,LD,$(LINK) -lm)
 
+$(foreach x,$(BENCH_ONE),$(eval $(x:%.c=$(B)/%): $(call obj,$(call bench_parts,$(x)))))
 $(BENCH_BIN): $(B)/bench/%: $(B)/obj/bench/%.o $(LIB)
 	@mkdir -p $(@D)
 	$(call say,LD,$(LINK) -lm)

@@ -204,5 +204,9 @@ bool report(void)
         if (figures[i].value > 0)
             fprintf(stderr, " %s %.0f", figures[i].key, figures[i].value);
     fprintf(stderr, "%s%s\n", stats.first_error[0] ? "; first: " : "", stats.first_error);
+    if (stats.limited)
+        fprintf(stderr,
+                "The server limits how fast anybody may do anything: for load tests start it "
+                "with --no-rate-limits.\n");
     return false;
 }

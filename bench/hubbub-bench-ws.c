@@ -149,6 +149,7 @@ static void on_other(struct conn *c, const char *line, size_t len)
     stats.notices++;
     if (has(line, len, "\"type\":\"error\"") || has(line, len, "\"type\":\"gap\"")) {
         stats.errors++;
+        stats.limited |= has(line, len, "\"rate_limited\"");
         note_error("the server said", line, len);
     } else if (c->state == CONN_JOINING) {
         on_joined(c, line, len);
@@ -224,6 +225,7 @@ static size_t take_answer(struct conn *c, char *buf, size_t len)
     size_t used = (size_t)(end + 4 - buf);
     if (!has(buf, used, " 101 ") || !has(buf, used, ACCEPT)) {
         stats.refused++;
+        stats.limited |= has(buf, used, " 429 ");
         note_error("the upgrade was refused", buf, strcspn(buf, "\r"));
         conn_close(c);
         return used;

@@ -87,6 +87,7 @@ struct stats {
     uint64_t stalled;                                    // more than a second late
     uint64_t lost, duplicate, reordered, damaged, wrong; // wrong: of another room, or never sent
     uint64_t errors, disconnected, refused, unjoined, failed_cycles;
+    bool limited;                               // some of them because of the server's rates
     uint64_t slow_4013, slow_closed, slow_open; // what became of the slow readers
     uint64_t cycles;
     uint64_t close_code[8], close_count[8];

@@ -5,7 +5,8 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-enum { ADDRESS_TEXT = 46 }; /* bytes of a text with its NUL, INET6_ADDRSTRLEN */
+/* Bytes of a text with its NUL: INET6_ADDRSTRLEN, and for "/64". */
+enum { ADDRESS_TEXT = 46, ADDRESS_SUBJECT = ADDRESS_TEXT + 4 };
 
 /* IPv6, or IPv4 mapped into it (RFC 4291, 2.5.5.2). */
 struct address {
@@ -28,8 +29,8 @@ bool address_is_loopback(const struct address *a);
 bool network_parse(const char *text, struct network *out);
 bool network_has(const struct network *n, const struct address *a);
 
-/* What limits count by: the address, or the /64 it belongs to ("2001:db8::/64"). */
-void address_subject(const char *text, char out[ADDRESS_TEXT + 4]);
+/* What limits count by and bans are for: the address, or the /64 it belongs to ("2001:db8::/64"). */
+void address_subject(const char *text, char out[ADDRESS_SUBJECT]);
 
 /* Who asks: the peer ("unix" for a Unix socket); when that is a trusted proxy, the last hop of its
  * X-Forwarded-For (may be NULL) that is none, or the first hop when all are. "" for a Unix socket. */

@@ -49,7 +49,7 @@ struct books {
     size_t nsanctions, sanctions_space;
     struct invite *invites;
     size_t ninvites;
-    struct spoke *spoke;
+    struct spoke *spoke; /* by user id */
     size_t nspoke, spoke_space;
 };
 

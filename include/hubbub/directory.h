@@ -27,6 +27,8 @@ void directory_each_room(const struct directory *d, directory_room_fn *fn, void 
 
 /* Any thread, inside a read section or outside. */
 bool directory_is_operator(const struct directory *d, const char *user_id);
+/* Banned from the whole server; operators never are. */
+bool directory_is_barred(const struct directory *d, const char *user_id);
 /* The rank of a session in a room that it is in; RANK_GUEST elsewhere; operators are that everywhere. */
 enum rank directory_rank(const struct directory *d, const struct session *s, const char *room);
 /* Moderates it, and it is a kept room: running an open one is too cheap to count. */
@@ -42,5 +44,6 @@ void directory_remove_session(struct directory *d, struct session *s);
 void directory_add_user(struct directory *d, struct user *u);
 void directory_remove_user(struct directory *d, struct user *u);
 void directory_set_operators(struct directory *d, char *const *ids, size_t n); /* copied */
+void directory_set_bars(struct directory *d, const struct books *books); /* from the server's */
 
 #endif

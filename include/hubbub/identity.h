@@ -40,6 +40,9 @@ struct identities;
 struct identities *identities_new(const struct identity_config *config, char *why, size_t space);
 void identities_free(struct identities *i);
 
+/* Whether it would succeed, as far as the keys go that are there. Makes nothing. */
+bool identities_try(const struct identity_config *config, char *why, size_t space);
+
 /* There was no key in `directory`, so one was made. */
 bool identities_made_key(const struct identities *i);
 
@@ -63,7 +66,6 @@ enum problem identities_check(struct identities *i, const char *token, struct id
 
 /* A new guest: "g" and 16 hex digits. */
 void identity_new_guest(struct identity *out);
-bool identity_is_guest_id(const char *user_id);
 
 /* A token for a guest, to come back with; malloc'ed. */
 char *identities_guest_token(struct identities *i, const char *user_id, const char *username);

@@ -220,6 +220,8 @@ void encode_ok_auth(struct buf *to, const char *id, const char *user_id,
 void encode_ok_ledger(struct buf *to, const char *id, const char *room,
                       const struct ledger_row *rows, size_t n);
 /* look->room "": the server, of which there is no look to show. */
+/* The first rows of each list, and how many there are. */
+enum { SETTINGS_ROWS = 500 };
 void encode_ok_settings(struct buf *to, const char *id, const struct room_look *look, enum rank own,
                         const struct roster_row *roster, size_t nroster,
                         const struct ledger_row *sanctions, size_t nsanctions, size_t invites);

@@ -101,7 +101,7 @@ struct request_args {
     uint32_t limit;            /* ledger, history; 0: the usual */
     char *token;               /* auth */
     char *
-        password; /* join, create, update; "" takes it away. Wiped by whoever hashes or checks it */
+        password; /* join, create, update; "" takes it away. Wiped by whoever hashes or checks it: then "" */
     char invite[INVITE_MAX + 1]; /* join; "" when absent */
 
     unsigned given; /* enum room_field: create, update */

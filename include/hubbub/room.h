@@ -10,6 +10,7 @@
 #ifndef HUBBUB_ROOM_H
 #define HUBBUB_ROOM_H
 
+#include <hubbub/bars.h>
 #include <hubbub/books.h>
 #include <hubbub/buf.h>
 #include <hubbub/event.h>
@@ -145,6 +146,7 @@ struct room {
     bool kept;                     /* (rcu, atomic) it outlives its members */
     struct room_info *info;        /* (rcu) NULL: all as in a new open room; see room_info() */
     struct roster *roster;         /* (rcu) who has a rank here; NULL: nobody */
+    struct bars *bars;             /* (rcu) who is banned from it; NULL: nobody */
 
     /* hub only */
     uint64_t seq;              /* of the latest message */

@@ -5,15 +5,11 @@
 
 #include <hubbub/rank.h>
 #include <hubbub/rcu.h>
-#include <stdbool.h>
 #include <stddef.h>
-#include <stdint.h>
 
 /* Set once; shared by successive rosters. */
 struct affiliation {
     enum rank rank;
-    int64_t
-        barred_until; /* banned from the room until then, ms since 1970; INT64_MAX: without end; 0: not */
     const char *user_id, *username; /* as last known */
     struct rcu_head rcu;
     char text[];
@@ -28,16 +24,12 @@ struct roster {
 /* NULL when there is none; the roster may be NULL. */
 const struct affiliation *roster_find(const struct roster *r, const char *user_id);
 const struct affiliation *roster_find_name(const struct roster *r, const char *username);
-/* A member or more who is not banned at `now_ms`: may know of a private room. */
-bool roster_is_member(const struct roster *r, const char *user_id, int64_t now_ms);
 enum rank roster_rank(const struct roster *r, const char *user_id);
 size_t roster_count(const struct roster *r, enum rank rank);
 
 /* Replaces *r by one with this change and frees what is no longer used after a grace period. RANK_GUEST: without
  * that user. NULL when nobody is left. */
 void roster_set(struct roster **r, const char *user_id, const char *username, enum rank rank);
-/* Notes how long somebody is banned; of those without a rank there is nothing to note. */
-void roster_bar(struct roster **r, const char *user_id, int64_t until_ms);
 void roster_free_later(struct roster *r); /* with its rows; may be NULL */
 
 #endif

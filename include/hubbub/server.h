@@ -8,7 +8,7 @@
 int server_run(const struct config *config, int argc, char **argv);
 
 /* --check: tries keys, data directory and addresses, prints the configuration and what this machine carries.
- * Returns the exit status, 1 when a start would fail, said on standard error. */
+ * Returns the exit status, 1 when one of those is in the way of a start, said on standard error. */
 int server_check(const struct config *config);
 
 #endif

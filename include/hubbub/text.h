@@ -17,6 +17,9 @@ bool text_is_name(const char *s, size_t n);
 /* The same without white space anywhere. */
 bool text_is_word(const char *s, size_t n);
 
+/* The form of a guest's user id: g and 16 hexadecimal digits. */
+bool text_is_guest_id(const char *s);
+
 /* Copies at most space-1 bytes of s, cut at a character boundary, NUL-terminated; returns the length. */
 size_t text_copy(char *to, size_t space, const char *s, size_t n);
 

@@ -142,6 +142,11 @@ bool text_is_word(const char *s, size_t n)
     return is_line(s, n, false);
 }
 
+bool text_is_guest_id(const char *s)
+{
+    return s[0] == 'g' && strlen(s) == 17 && strspn(s + 1, "0123456789abcdefABCDEF") == 16;
+}
+
 size_t text_copy(char *to, size_t space, const char *s, size_t n)
 {
     REQUIRE(space > 0);

@@ -33,9 +33,15 @@ bool identify(struct http *h, const struct http_request *q, struct http_response
     if (token != NULL)
         explicit_bzero(token, strlen(token));
     free(token);
-    if (problem != PROBLEM_NONE)
+    if (problem != PROBLEM_NONE) {
         refuse_token(r, problem, detail);
-    return problem == PROBLEM_NONE;
+        return false;
+    }
+    if (who->user_id[0] == '\0' || !directory_is_barred(hub_directory(h->hub), who->user_id))
+        return true;
+    respond_problem(r, PROBLEM_BANNED, "you are banned from this server");
+    free(who->grants);
+    return false;
 }
 
 struct asker asker_of(const struct identity *who)

@@ -1,5 +1,6 @@
 /* The directory: lock-free hash tables. See <hubbub/directory.h>. */
 #include <hubbub/check.h>
+#include <hubbub/clock.h>
 #include <hubbub/directory.h>
 #include <hubbub/hash.h>
 #include <hubbub/mem.h>
@@ -18,6 +19,7 @@ struct operators {
 struct directory {
     struct cds_lfht *rooms, *sessions, *users, *names;
     struct operators *operators; /* (rcu) NULL: none */
+    struct bars *bars;           /* (rcu) of the whole server; NULL: nobody */
     uint64_t seed;               /* so that nobody can choose names that fall into one bucket */
 };
 
@@ -49,6 +51,7 @@ void directory_free(struct directory *d)
     if (d->operators != NULL)
         free(d->operators->ids);
     free(d->operators);
+    free(d->bars);
     free(d);
 }
 
@@ -135,6 +138,16 @@ bool directory_is_operator(const struct directory *d, const char *user_id)
         is = strcmp(o->ids[i], user_id) == 0;
     rcu_read_unlock();
     return is;
+}
+
+bool directory_is_barred(const struct directory *d, const char *user_id)
+{
+    rcu_read_lock();
+    const struct bars *b = rcu_dereference(d->bars);
+    RCU_FOUND();
+    bool is = bars_has(b, user_id, clock_wall_ms());
+    rcu_read_unlock();
+    return is && !directory_is_operator(d, user_id);
 }
 
 enum rank directory_rank(const struct directory *d, const struct session *s, const char *room)
@@ -251,4 +264,9 @@ void directory_set_operators(struct directory *d, char *const *ids, size_t n)
     rcu_assign_pointer(d->operators, fresh);
     if (old != NULL)
         rcu_defer(&old->rcu, free_operators);
+}
+
+void directory_set_bars(struct directory *d, const struct books *books)
+{
+    bars_refresh(&d->bars, books);
 }

@@ -29,6 +29,7 @@ struct hub *hub_new(const struct hub_config *config)
     h->max_per_room = config->settings.max_per_room;
     h->next_announce = DEADLINE_NEVER;
     lookalike_init();
+    lookalike_key(SERVER_NAME, h->server_key);
     h->directory = directory_new();
     directory_set_operators(h->directory, h->settings->operators, h->settings->noperators);
     h->books = books_new();

@@ -5,10 +5,16 @@
 #include "hub/errand.h"
 #include "hub/repeats.h"
 
+#include <hubbub/address.h>
 #include <hubbub/channel.h>
 #include <hubbub/hub.h>
 #include <hubbub/protocol.h>
 #include <hubbub/thread.h>
+
+/* Who does what nobody asked for; nobody else is called so. */
+#define SERVER_NAME "server"
+/* Before what is a user id, where a name could stand. */
+#define ID_MARK "id:"
 
 /* Somebody who was here, so that who has just left can still be named. */
 struct seen {
@@ -18,7 +24,7 @@ struct seen {
 
 /* An address that was banned with its user, from the whole server. */
 struct banned_address {
-    char user_id[USER_ID_MAX + 1], address[PEER_ADDRESS_MAX + 1];
+    char user_id[USER_ID_MAX + 1], subject[ADDRESS_SUBJECT];
 };
 
 enum { SEEN_MAX = 4096, BANNED_ADDRESSES_MAX = 10000, GONE_BUCKETS = 1024 };
@@ -28,6 +34,7 @@ struct hub {
     struct hub_config config;    /* but for its settings */
     struct directory *directory; /* written by the hub thread, read by all */
     struct thread *thread;
+    char server_key[LOOKALIKE_MAX + 1]; /* what SERVER_NAME looks like */
 
     struct channel inbox;        /* shared */
     uint32_t max_per_room;       /* atomic: settings.max_per_room for other threads */
@@ -122,7 +129,8 @@ enum rank rank_of(const struct hub *h, const struct room *r, const char *user_id
                   const struct grants *grants);
 enum rank rank_of_session(const struct hub *h, const struct room *r, const struct session *s);
 void refresh_ranks(struct hub *h, struct room *r, const char *user_id); /* of its members */
-void refresh_bar(struct room *r, const char *user_id); /* the roster's note of a ban */
+void refresh_bars(struct hub *h,
+                  struct room *r); /* what others see of its bans; NULL: the server's */
 void tell_rank(struct hub *h, struct room *r, const struct user *u); /* refreshed, and said */
 void settle_runner(struct hub *h,
                    struct room *r); /* who runs an open room, after a join or a leave */
@@ -139,7 +147,10 @@ bool find_target(struct hub *h, const struct room *r, const char *user, struct t
 void find_user(struct hub *h, const struct room *r, const char *user_id, struct target *t);
 void note_seen(struct hub *h, const struct session *s);
 
-/* May whoever asks do this in the room (NULL: on the server)? False after the refusal was sent. */
+/* Is whoever asks let into the room (NULL: the server) at all, whatever the rank? False after the refusal was
+ * sent. */
+bool has_say(struct hub *h, const struct event *e, const struct room *r);
+/* The same, and the rank is enough for this. */
 bool may(struct hub *h, const struct event *e, const struct room *r);
 /* The same, to a target of lower rank, who is found. */
 bool may_act(struct hub *h, const struct event *e, const struct room *r, struct target *t);

@@ -459,19 +459,27 @@ static void load_record(void *arg, const struct record *record)
         return; /* of a room that is gone: harmless */
     switch (record->type) {
     case RECORD_RANK: room_set_rank(r, record->user_id, record->username, record->rank); break;
-    case RECORD_LEDGER: load_entry(books_of(h, r), record); break;
-    case RECORD_SANCTION:
-        load_entry(books_of(h, r), record);
-        if (r != NULL)
-            refresh_bar(r, record->user_id);
-        break;
+    case RECORD_LEDGER:
+    case RECORD_SANCTION: load_entry(books_of(h, r), record); break;
     case RECORD_EPOCH: load_epoch(r, record); break;
     case RECORD_INVITE: load_invite(books_of(h, r), record); break;
     default: INSIST(!"a record that is not loaded");
     }
 }
 
+static bool show_bars(void *arg, struct room *r)
+{
+    refresh_bars(arg, r);
+    return true;
+}
+
 int hub_load(struct hub *h)
 {
-    return h->config.store == NULL ? 0 : store_load(h->config.store, LEDGER_KEPT, load_record, h);
+    int err =
+        h->config.store == NULL ? 0 : store_load(h->config.store, LEDGER_KEPT, load_record, h);
+    rcu_read_lock();
+    directory_each_room(h->directory, show_bars, h);
+    rcu_read_unlock();
+    refresh_bars(h, NULL);
+    return err;
 }

@@ -110,6 +110,13 @@ static int by_rank_and_name(const void *a, const void *b)
     return x->rank != y->rank ? (int)y->rank - (int)x->rank : strcmp(x->username, y->username);
 }
 
+static int newest_first(const void *a, const void *b)
+{
+    const struct ledger_row *x = a, *y = b;
+    return x->ts != y->ts ? (x->ts < y->ts) - (x->ts > y->ts)
+                          : (x->entry < y->entry) - (x->entry > y->entry);
+}
+
 void on_settings_request(struct hub *h, struct event *e)
 {
     struct room *r = NULL;
@@ -130,6 +137,7 @@ void on_settings_request(struct hub *h, struct event *e)
     qsort(rows, nroster, sizeof *rows, by_rank_and_name);
     for (size_t i = 0; i < b->nsanctions; i++)
         sanctions[i] = row_of(b->sanctions[i]);
+    qsort(sanctions, b->nsanctions, sizeof *sanctions, newest_first);
     struct room_look look =
         r != NULL ? look_of(r) : (struct room_look){.room = "", .title = "", .topic = ""};
     encode_ok_settings(scratch(h), e->request.id, &look, rank_of_session(h, r, e->session), rows,

@@ -17,11 +17,12 @@ static enum rank rank_of(const struct directory *d, const struct asker *asker, c
         return RANK_GUEST;
     if (directory_is_operator(d, asker->user_id))
         return RANK_OPERATOR;
+    const struct bars *bars = rcu_dereference(r->bars);
     const struct roster *roster = rcu_dereference(r->roster);
     RCU_FOUND();
-    enum rank rank = roster_is_member(roster, asker->user_id, clock_wall_ms())
-                         ? roster_rank(roster, asker->user_id)
-                         : RANK_GUEST;
+    if (bars_has(bars, asker->user_id, clock_wall_ms()))
+        return RANK_GUEST;
+    enum rank rank = roster_rank(roster, asker->user_id);
     int granted = asker->grants == NULL ? -1 : grants_find(asker->grants, r->name);
     return granted > (int)rank ? (enum rank)granted : rank;
 }

@@ -23,11 +23,21 @@ static void apply(struct room_info *info, const struct request_args *a)
                  a->password_hash == NULL ? "" : a->password_hash);
 }
 
-static void tell(struct hub *h, struct room *r, const struct event *e, unsigned given)
+static void change_info(struct room *r, const struct request_args *a)
+{
+    struct room_info info = *room_info(r);
+    apply(&info, a);
+    room_set_info(r, &info);
+}
+
+/* Tells the room what is new, and whoever asked that it is done. */
+static void conclude(struct hub *h, const struct event *e, struct room *r, struct change **c)
 {
     const struct room_look look = look_of(r);
-    encode_room(scratch(h), &look, given, e->session->user->username);
+    encode_room(scratch(h), &look, e->request.args->given, e->session->user->username);
     say_scratch(h, r, TO_FULL);
+    encode_ok(scratch(h), e->request.id, r->name);
+    confirm_change(h, e, c);
 }
 
 /* ---- create -------------------------------------------------------------------------------------- */
@@ -89,15 +99,11 @@ void on_create(struct hub *h, struct event *e)
         begin_log(h, r);
         h->nrooms++;
     }
-    struct room_info info = *room_info(r);
-    apply(&info, e->request.args);
-    room_set_info(r, &info);
+    change_info(r, e->request.args);
     own(h, r, e->session);
     struct change *c = change_begin(h);
     keep_all(c, r);
-    tell(h, r, e, e->request.args->given);
-    encode_ok(scratch(h), e->request.id, r->name);
-    confirm_change(h, e, &c);
+    conclude(h, e, r, &c);
 }
 
 /* ---- update -------------------------------------------------------------------------------------- */
@@ -107,14 +113,10 @@ void on_update(struct hub *h, struct event *e)
     struct room *r = meant_room(h, e);
     if (r == NULL || !may(h, e, r))
         return;
-    struct room_info info = *room_info(r);
-    apply(&info, e->request.args);
-    room_set_info(r, &info);
+    change_info(r, e->request.args);
     struct change *c = change_begin(h);
     keep_room(c, r);
-    tell(h, r, e, e->request.args->given);
-    encode_ok(scratch(h), e->request.id, r->name);
-    confirm_change(h, e, &c);
+    conclude(h, e, r, &c);
 }
 
 /* ---- destroy ------------------------------------------------------------------------------------- */

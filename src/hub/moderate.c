@@ -69,12 +69,13 @@ static void impose(struct hub *h, struct event *e, enum action action)
     struct entry *entry = record_deed(h, e, r, &deed, c);
     books_impose(b, entry);
     keep_sanction(c, r, entry);
+    if (action == ACTION_BAN)
+        refresh_bars(h, r);
     if (action == ACTION_BAN && r != NULL) {
         for (size_t i = 0; i < b->ninvites; i++)
             if (strcmp(b->invites[i].user_id, t.user_id) == 0)
                 keep_invite_gone(c, r, b->invites[i].code);
         books_drop_invites(b, t.user_id);
-        refresh_bar(r, t.user_id);
         if (t.online != NULL)
             expel(h, r, t.online, " was banned from the room");
     } else if (action == ACTION_BAN) {
@@ -101,8 +102,8 @@ static void lift(struct hub *h, struct room *r, enum action action, const char *
 {
     books_lift(books_of(h, r), action, user_id);
     keep_sanction_gone(c, r, action, user_id);
-    if (action == ACTION_BAN && r != NULL)
-        refresh_bar(r, user_id);
+    if (action == ACTION_BAN)
+        refresh_bars(h, r);
     if (action == ACTION_BAN && r == NULL)
         unbar(h, user_id, c);
 }
@@ -173,12 +174,10 @@ static void restore(struct hub *h, struct room *r, const struct entry *lifted,
     keep_sanction(c, r, e);
     if (e->action != ACTION_BAN)
         return;
-    if (r == NULL) {
+    refresh_bars(h, r);
+    if (r == NULL)
         bar(h, t, false, c);
-        return;
-    }
-    refresh_bar(r, t->user_id);
-    if (t->online != NULL)
+    else if (t->online != NULL)
         expel(h, r, t->online, " was banned from the room");
 }
 

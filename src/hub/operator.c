@@ -26,8 +26,12 @@ static void send_away(struct hub *h, struct session *s, const char *reason, int6
 /* A ban in force of somebody who came from there. */
 static const struct entry *ban_of_address(struct hub *h, const char *address, int64_t now)
 {
-    for (size_t i = 0; i < h->nbanned && address[0] != '\0'; i++) {
-        if (strcmp(h->banned[i].address, address) != 0)
+    char subject[ADDRESS_SUBJECT];
+    if (h->nbanned == 0 || address[0] == '\0')
+        return NULL;
+    address_subject(address, subject);
+    for (size_t i = 0; i < h->nbanned; i++) {
+        if (strcmp(h->banned[i].subject, subject) != 0)
             continue;
         const struct entry *e = books_sanction(h->books, ACTION_BAN, h->banned[i].user_id, now);
         if (e != NULL)
@@ -65,15 +69,17 @@ void note_banned_address(struct hub *h, const char *user_id, const char *address
     h->banned = xrealloc(h->banned, (h->nbanned + 1) * sizeof *h->banned);
     struct banned_address *a = &h->banned[h->nbanned++];
     text_copy(a->user_id, sizeof a->user_id, user_id, strlen(user_id));
-    text_copy(a->address, sizeof a->address, address, strlen(address));
+    address_subject(address, a->subject);
 }
 
 static void bar_address(struct hub *h, const char *user_id, const char *address, struct change *c)
 {
+    char subject[ADDRESS_SUBJECT];
     if (address[0] == '\0')
         return;
+    address_subject(address, subject);
     for (size_t i = 0; i < h->nbanned; i++)
-        if (strcmp(h->banned[i].address, address) == 0 &&
+        if (strcmp(h->banned[i].subject, subject) == 0 &&
             strcmp(h->banned[i].user_id, user_id) == 0)
             return;
     note_banned_address(h, user_id, address);

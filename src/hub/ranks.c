@@ -53,10 +53,12 @@ void refresh_ranks(struct hub *h, struct room *r, const char *user_id)
                 __atomic_store_n(&m->rank, (uint8_t)rank_of_session(h, r, s), __ATOMIC_RELAXED);
 }
 
-void refresh_bar(struct room *r, const char *user_id)
+void refresh_bars(struct hub *h, struct room *r)
 {
-    const struct entry *ban = books_sanction(r->books, ACTION_BAN, user_id, clock_wall_ms());
-    roster_bar(&r->roster, user_id, ban == NULL ? 0 : ban->until > 0 ? ban->until : INT64_MAX);
+    if (r == NULL)
+        directory_set_bars(h->directory, h->books);
+    else
+        bars_refresh(&r->bars, r->books);
 }
 
 /* ---- who runs an open room ----------------------------------------------------------------------- */
@@ -68,7 +70,7 @@ void tell_rank(struct hub *h, struct room *r, const struct user *u)
                                  .action = ACTION_ROLE,
                                  .user_id = u->id,
                                  .username = u->username,
-                                 .by = "server",
+                                 .by = SERVER_NAME,
                                  .rank = (int)rank_of_user(h, r, u->id, u),
                                  .undone = -1};
     encode_moderation(scratch(h), &m);
@@ -176,11 +178,10 @@ static bool find_by_name(struct hub *h, const struct room *r, const char *name, 
  * So also somebody who was never here can be named, and a slip of the pen bans nobody. */
 static const char *certain_id(const char *user)
 {
-    static const char mark[] = "id:";
-    if (strncmp(user, mark, sizeof mark - 1) == 0 && user[sizeof mark - 1] != '\0')
-        return user + sizeof mark - 1;
-    bool guest = strlen(user) == 17 && user[0] == 'g' && strspn(user + 1, "0123456789abcdef") == 16;
-    return guest ? user : NULL;
+    static const size_t mark = sizeof ID_MARK - 1;
+    if (strncmp(user, ID_MARK, mark) == 0 && user[mark] != '\0')
+        return user + mark;
+    return text_is_guest_id(user) ? user : NULL;
 }
 
 void find_user(struct hub *h, const struct room *r, const char *user_id, struct target *t)
@@ -219,14 +220,19 @@ static enum problem why_no_say(const struct hub *h, const struct session *s, con
                : PROBLEM_NONE;
 }
 
-bool may(struct hub *h, const struct event *e, const struct room *r)
+bool has_say(struct hub *h, const struct event *e, const struct room *r)
 {
     enum problem problem = why_no_say(h, e->session, r);
-    if (problem != PROBLEM_NONE) {
+    if (problem != PROBLEM_NONE)
         refuse(h, e, problem,
                problem == PROBLEM_FORBIDDEN ? "your token does not open this room" : NULL);
+    return problem == PROBLEM_NONE;
+}
+
+bool may(struct hub *h, const struct event *e, const struct room *r)
+{
+    if (!has_say(h, e, r))
         return false;
-    }
     enum rank needed = r == NULL ? RANK_OPERATOR : rights_needed(e->request.type);
     enum rank own = rank_of_session(h, r, e->session);
     if (own >= needed)

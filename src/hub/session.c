@@ -16,24 +16,34 @@ enum {
     SUFFIX_ROOM = 8, /* for "-" and the digits */
 };
 
+/* The server speaks under this name, and a guest's id in place of a name would mean somebody else. */
+static bool is_reserved(const struct hub *h, const char *name, const char *key)
+{
+    return text_is_guest_id(name) || strcmp(key, h->server_key) == 0;
+}
+
 /* A free name like the wished one, and its key. The hub alone gives names, so what is free now stays
  * free. */
 static void find_name(struct hub *h, const char *wish, char *name, char *key)
 {
     text_copy(name, NAME_MAX_BYTES + 1, wish, strlen(wish));
+    if (strncmp(name, ID_MARK, strlen(ID_MARK)) == 0)
+        name[strlen(ID_MARK) - 1] = '-'; /* as it is, it would be read as an id */
     lookalike_key(name, key);
     rcu_read_lock();
     struct user *holder = directory_find_key(h->directory, key);
     char base[NAME_MAX_BYTES + 1 - SUFFIX_ROOM];
-    text_copy(base, sizeof base, wish, strlen(wish));
-    for (uint32_t tries = 0; holder != NULL; tries++) {
-        uint32_t suffix = tries < LOW_TRIES ? 2 + tries : holder->next_suffix++;
-        if (tries >= LOW_TRIES + TRIES_IN_ORDER)
+    text_copy(base, sizeof base, name, strlen(name));
+    bool taken = holder != NULL || is_reserved(h, name, key);
+    for (uint32_t tries = 0; taken; tries++) {
+        uint32_t suffix = 2 + tries;
+        if (tries >= LOW_TRIES + (holder == NULL ? 0 : TRIES_IN_ORDER))
             INSIST(getrandom(&suffix, sizeof suffix, 0) == sizeof suffix);
+        else if (tries >= LOW_TRIES)
+            suffix = holder->next_suffix++;
         snprintf(name, NAME_MAX_BYTES + 1, "%s-%u", base, suffix % SUFFIX_RANGE);
         lookalike_key(name, key);
-        if (directory_find_key(h->directory, key) == NULL)
-            break;
+        taken = directory_find_key(h->directory, key) != NULL;
     }
     rcu_read_unlock();
 }

@@ -63,7 +63,7 @@ static enum problem check_own(struct identities *i, const struct keyring *ring, 
     enum problem p = claims_read(jwt, clock_wall_ms(), out, detail);
     if (p != PROBLEM_NONE)
         return p;
-    out->guest = identity_is_guest_id(out->user_id);
+    out->guest = text_is_guest_id(out->user_id);
     if (out->guest && ring->mode == AUTH_TOKEN)
         return refuse(detail, "this server lets no guests in");
     if (!out->guest && ring->mode == AUTH_GUEST)
@@ -92,7 +92,7 @@ static enum problem check_outside(const struct keyring *ring, jwt_t *jwt, const 
         return refuse(detail, "the token is of another issuer");
     if (ring->audience != NULL && !claim_has_audience(jwt, ring->audience))
         return refuse(detail, "the token is for another audience");
-    if (identity_is_guest_id(out->user_id))
+    if (text_is_guest_id(out->user_id))
         return refuse(detail, "the claim sub looks like a guest of this server");
     return PROBLEM_NONE;
 }

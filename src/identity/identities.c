@@ -81,6 +81,14 @@ bool identities_made_key(const struct identities *i)
     return i->own_is_new;
 }
 
+bool identities_try(const struct identity_config *config, char *why, size_t space)
+{
+    struct keyring *ring = keyring_read(config, why, space);
+    keyring_unref(ring);
+    return ring != NULL &&
+           (config->directory == NULL || own_key_try(config->directory, why, space));
+}
+
 void identities_use(struct identities *i, struct keyring **ring)
 {
     REQUIRE(ring != NULL && *ring != NULL);

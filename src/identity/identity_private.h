@@ -72,7 +72,9 @@ bool keyring_add_jwks(struct keyring *ring, const char *path, char *why, size_t 
 /* The bytes of a file with a NUL behind them, from malloc(). */
 unsigned char *read_key_file(const char *path, size_t *len, char *why, size_t space);
 
-/* own_key.c: reads directory/server.key into `key`, or makes both. */
+/* own_key.c: whether directory/server.key can be used, if there is one. */
+bool own_key_try(const char *directory, char *why, size_t space);
+/* Reads it into `key`, or makes both. */
 bool own_key_load(const char *directory, unsigned char key[OWN_KEY_BYTES], bool *made, char *why,
                   size_t space);
 

@@ -1,7 +1,6 @@
 /* Guests, and the tokens that the server makes itself. Any thread. */
 #include "token.h"
 
-#include <ctype.h>
 #include <hubbub/clock.h>
 #include <hubbub/mem.h>
 #include <sodium.h>
@@ -21,16 +20,6 @@ void identity_new_guest(struct identity *out)
     randombytes_buf(bytes, sizeof bytes);
     *out = (struct identity){.user_id = "g", .guest = true};
     sodium_bin2hex(out->user_id + 1, 2 * GUEST_BYTES + 1, bytes, sizeof bytes);
-}
-
-bool identity_is_guest_id(const char *user_id)
-{
-    if (user_id[0] != 'g' || strlen(user_id) != 1 + 2 * GUEST_BYTES)
-        return false;
-    for (const char *p = user_id + 1; *p != '\0'; p++)
-        if (!isxdigit((unsigned char)*p))
-            return false;
-    return true;
 }
 
 static bool add_grants(jwt_t *jwt, const struct grants *grants)
@@ -76,5 +65,5 @@ char *identities_guest_token(struct identities *i, const char *user_id, const ch
 char *identities_make_token(struct identities *i, const char *user_id, const char *username,
                             const struct grants *grants, int64_t expires_s)
 {
-    return identity_is_guest_id(user_id) ? NULL : make(i, user_id, username, grants, expires_s);
+    return text_is_guest_id(user_id) ? NULL : make(i, user_id, username, grants, expires_s);
 }

@@ -81,12 +81,27 @@ static bool make_key(const char *directory, const char *path, char *why, size_t 
     return good;
 }
 
+static bool find_path(const char *directory, char path[PATH_MAX], char *why, size_t space)
+{
+    return snprintf(path, PATH_MAX, "%s/server.key", directory) < PATH_MAX - 32 ||
+           refuse_key(why, space, "the path of the data directory is too long");
+}
+
+bool own_key_try(const char *directory, char *why, size_t space)
+{
+    char path[PATH_MAX];
+    unsigned char key[OWN_KEY_BYTES];
+    bool good = find_path(directory, path, why, space) && read_key(path, key, why, space) >= 0;
+    sodium_memzero(key, sizeof key);
+    return good;
+}
+
 bool own_key_load(const char *directory, unsigned char key[OWN_KEY_BYTES], bool *made, char *why,
                   size_t space)
 {
     char path[PATH_MAX];
-    if (snprintf(path, sizeof path, "%s/server.key", directory) >= (int)sizeof path - 32)
-        return refuse_key(why, space, "the path of the data directory is too long");
+    if (!find_path(directory, path, why, space))
+        return false;
     if (mkdir(directory, S_IRWXU) != 0 && errno != EEXIST)
         return refuse_key(why, space, "cannot make the data directory %s: %s", directory,
                           strerror(errno));

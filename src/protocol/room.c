@@ -110,16 +110,18 @@ void encode_ok_settings(struct buf *to, const char *id, const struct room_look *
     if (wire_given(look->room)) // the server has no such settings
         add_look(to, look, LOOK_ALL);
     STR(to, ",\"role\":", rank_name(own));
+    INT(to, ",\"rosterCount\":", nroster);
     LIT(to, ",\"roster\":[");
-    for (size_t i = 0; i < nroster; i++) {
+    for (size_t i = 0; i < nroster && i < SETTINGS_ROWS; i++) {
         COMMA(to, i);
         STR(to, "{\"userId\":", roster[i].user_id);
         STR(to, ",\"username\":", roster[i].username);
         STR(to, ",\"role\":", rank_name(roster[i].rank));
         LIT(to, "}");
     }
-    LIT(to, "],\"sanctions\":[");
-    for (size_t i = 0; i < nsanctions; i++) {
+    INT(to, "],\"sanctionCount\":", nsanctions);
+    LIT(to, ",\"sanctions\":[");
+    for (size_t i = 0; i < nsanctions && i < SETTINGS_ROWS; i++) {
         COMMA(to, i);
         add_deed(to, &sanctions[i]);
         LIT(to, "}");

@@ -84,12 +84,21 @@ void books_drop_invites(struct books *b, const char *user_id)
 
 /* ---- slow mode ----------------------------------------------------------------------------------- */
 
-static struct spoke *find(const struct books *b, const char *user_id)
+/* Where the user is, or would be. */
+static size_t place(const struct books *b, const char *user_id, bool *there)
 {
-    for (size_t i = 0; b != NULL && i < b->nspoke; i++)
-        if (strcmp(b->spoke[i].user_id, user_id) == 0)
-            return &b->spoke[i];
-    return NULL;
+    size_t low = 0, high = b == NULL ? 0 : b->nspoke;
+    *there = false;
+    while (low < high && !*there) {
+        size_t middle = low + (high - low) / 2;
+        int order = strcmp(b->spoke[middle].user_id, user_id);
+        *there = order == 0;
+        if (order < 0)
+            low = middle + 1;
+        else
+            high = middle;
+    }
+    return high;
 }
 
 /* Forgets who may speak anyway, so that there are no more than spoke within the time. */
@@ -104,26 +113,34 @@ static void forget_early(struct books *b, int64_t slow_ns, int64_t now)
 
 int64_t books_silent_for(const struct books *b, const char *user_id, int64_t slow_ns, int64_t now)
 {
-    const struct spoke *s = find(b, user_id);
-    return s != NULL && s->at + slow_ns > now ? s->at + slow_ns - now : 0;
+    bool there;
+    size_t at = place(b, user_id, &there);
+    return there && b->spoke[at].at + slow_ns > now ? b->spoke[at].at + slow_ns - now : 0;
+}
+
+static void make_room(struct books *b, int64_t slow_ns, int64_t now)
+{
+    if (b->nspoke < b->spoke_space)
+        return;
+    forget_early(b, slow_ns, now);
+    if (2 * b->nspoke < b->spoke_space)
+        return;
+    b->spoke_space = b->spoke_space == 0 ? 4 : 2 * b->spoke_space;
+    b->spoke = xrealloc(b->spoke, b->spoke_space * sizeof b->spoke[0]);
 }
 
 int64_t books_speak(struct books *b, const char *user_id, int64_t slow_ns, int64_t now)
 {
-    struct spoke *s = find(b, user_id);
-    if (s == NULL) {
-        if (b->nspoke == b->spoke_space) {
-            forget_early(b, slow_ns, now);
-            if (2 * b->nspoke >= b->spoke_space) {
-                b->spoke_space = b->spoke_space == 0 ? 4 : 2 * b->spoke_space;
-                b->spoke = xrealloc(b->spoke, b->spoke_space * sizeof b->spoke[0]);
-            }
-        }
-        s = &b->spoke[b->nspoke++];
-        strcpy(s->user_id, user_id);
-    } else if (s->at + slow_ns > now) {
-        return s->at + slow_ns - now;
+    bool there;
+    size_t at = place(b, user_id, &there);
+    if (there && b->spoke[at].at + slow_ns > now)
+        return b->spoke[at].at + slow_ns - now;
+    if (!there) {
+        make_room(b, slow_ns, now);
+        at = place(b, user_id, &there);
+        memmove(&b->spoke[at + 1], &b->spoke[at], (b->nspoke++ - at) * sizeof b->spoke[0]);
+        strcpy(b->spoke[at].user_id, user_id);
     }
-    s->at = now;
+    b->spoke[at].at = now;
     return 0;
 }

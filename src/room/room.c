@@ -37,10 +37,13 @@ static void forget(struct room *r)
     books_free(r->books);
     r->books = NULL;
     struct roster *roster = r->roster; /* out of sight first, then freed */
+    struct bars *bars = r->bars;
     struct room_info *info = r->info;
     rcu_assign_pointer(r->roster, NULL);
+    rcu_assign_pointer(r->bars, NULL);
     rcu_assign_pointer(r->info, NULL);
     roster_free_later(roster);
+    bars_free_later(bars);
     if (info != NULL)
         rcu_defer(&info->rcu, free_info);
 }

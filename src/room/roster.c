@@ -2,6 +2,7 @@
 #include <hubbub/check.h>
 #include <hubbub/mem.h>
 #include <hubbub/roster.h>
+#include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -54,19 +55,12 @@ size_t roster_count(const struct roster *r, enum rank rank)
     return n;
 }
 
-bool roster_is_member(const struct roster *r, const char *user_id, int64_t now_ms)
-{
-    const struct affiliation *a = roster_find(r, user_id);
-    return a != NULL && a->rank >= RANK_MEMBER && a->barred_until <= now_ms;
-}
-
 static struct affiliation *affiliation_new(const char *user_id, const char *username,
-                                           enum rank rank, int64_t barred_until)
+                                           enum rank rank)
 {
     size_t id_size = strlen(user_id) + 1, name_size = strlen(username) + 1;
     struct affiliation *a = xmalloc(sizeof *a + id_size + name_size);
     a->rank = rank;
-    a->barred_until = barred_until;
     a->user_id = memcpy(a->text, user_id, id_size);
     a->username = memcpy(a->text + id_size, username, name_size);
     return a;
@@ -94,14 +88,14 @@ static void publish(struct roster **r, struct roster *fresh)
         rcu_defer(&old->rcu, free_roster);
 }
 
-static void set(struct roster **r, const char *user_id, const char *username, enum rank rank,
-                int64_t barred_until)
+void roster_set(struct roster **r, const char *user_id, const char *username, enum rank rank)
 {
-    const struct roster *old = *r;
+    static const struct roster empty;
+    const struct roster *old = *r == NULL ? &empty : *r;
     bool there;
     size_t at = place(old, user_id, &there);
     bool stays = rank != RANK_GUEST;
-    size_t before = old == NULL ? 0 : old->n;
+    size_t before = old->n;
     if (!there && !stays)
         return;
 
@@ -114,26 +108,13 @@ static void set(struct roster **r, const char *user_id, const char *username, en
         for (size_t i = 0; i < at; i++)
             fresh->row[i] = old->row[i];
         if (stays)
-            fresh->row[at] = affiliation_new(user_id, username, rank, barred_until);
+            fresh->row[at] = affiliation_new(user_id, username, rank);
         for (size_t i = at + there; i < before; i++)
             fresh->row[i - there + stays] = old->row[i];
     }
     publish(r, fresh);
     if (gone != NULL)
         rcu_defer(&gone->rcu, free_affiliation);
-}
-
-void roster_set(struct roster **r, const char *user_id, const char *username, enum rank rank)
-{
-    const struct affiliation *before = roster_find(*r, user_id);
-    set(r, user_id, username, rank, before == NULL ? 0 : before->barred_until);
-}
-
-void roster_bar(struct roster **r, const char *user_id, int64_t until_ms)
-{
-    const struct affiliation *a = roster_find(*r, user_id);
-    if (a != NULL && a->barred_until != until_ms)
-        set(r, user_id, a->username, a->rank, until_ms);
 }
 
 void roster_free_later(struct roster *r)

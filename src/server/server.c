@@ -61,14 +61,6 @@ static void work_out_capacity(const struct config *c, unsigned cores, struct cap
 
 /* ---- --check ------------------------------------------------------------------------------------- */
 
-static bool keys_are_good(const struct config *c, char *why, size_t space)
-{
-    struct identity_config who = identity_settings(c);
-    struct keyring *ring = keyring_read(&who, why, space);
-    keyring_unref(ring);
-    return ring != NULL;
-}
-
 /* The data directory and the addresses, as a start would have them. A server that has them already is most
  * likely this one, before a reload: then `why` says so, and else is empty. */
 static bool places_are_good(const struct config *c, char *why, size_t space)
@@ -87,7 +79,8 @@ int server_check(const struct config *config)
 {
     struct capacity capacity;
     char why[512] = "", text[256];
-    if (!keys_are_good(config, why, sizeof why) || !places_are_good(config, why, sizeof why)) {
+    struct identity_config who = identity_settings(config);
+    if (!places_are_good(config, why, sizeof why) || !identities_try(&who, why, sizeof why)) {
         fprintf(stderr, "hubbub: %s\n", why);
         return 1;
     }

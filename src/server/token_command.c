@@ -107,7 +107,7 @@ static bool set_name(const char **to, const char *option, const char *text)
 static bool set_user(struct order *o, const char *text)
 {
     return set_name(&o->user, "--user", text) &&
-           (!identity_is_guest_id(text) ||
+           (!text_is_guest_id(text) ||
             refuse("--user: '%s' is how the server calls its guests, who bring their own tokens",
                    text));
 }

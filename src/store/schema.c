@@ -101,13 +101,14 @@ int schema_migrate(sqlite3 *sql, int to, char *why, size_t space)
         goto failed;
     bool empty = application == 0 && version == 0 && tables == 0;
     if (application != APPLICATION_ID && !empty) {
-        snprintf(why, space, "it is the database of another program");
+        snprintf(why, space,
+                 "it is the database of another program (choose another directory with --data)");
         return ERR_INVALID;
     }
     if (version > to) {
         snprintf(why, space,
                  "its schema has version %d, and this program (" HUBBUB_VERSION
-                 ") knows versions up to %d: a newer one has written it",
+                 ") knows versions up to %d: a newer one has written it (use that, or a backup)",
                  version, to);
         return ERR_INVALID;
     }

@@ -1,4 +1,4 @@
-/* Kept rooms: the hub changes settings, ranks and operators while others read them without asking it. What
+/* Kept rooms: the hub changes settings, ranks, bans and operators while others read them without asking it. What
  * is replaced is replaced whole, and who never changes is always seen. */
 #include "helpers.h"
 
@@ -17,7 +17,7 @@ static struct hub *hub;
 static struct relay *relay;
 static struct outbox sink;
 static bool over;
-static struct session *owner, *users[USERS];
+static struct session *owner, *root, *users[USERS];
 
 static struct session *enter(const char *user_id)
 {
@@ -114,6 +114,8 @@ static void read_once(struct reader *me, struct buf *text)
     me->lost += !directory_is_operator(d, "operator");
     me->broken += directory_is_operator(d, "owner");
     me->lost += directory_rank(d, owner, "den") != RANK_OWNER;
+    me->lost += !directory_is_barred(d, "elsewhere0");
+    me->broken += directory_is_barred(d, "owner");
 
     buf_clear(text);
     me->lost += listing_members(d, text, false, NULL, &as_owner, "den") != 0;
@@ -140,6 +142,14 @@ static void read_on(void *arg)
 
 /* ---- the hub's side -------------------------------------------------------------------------------- */
 
+static void ban_from_server(enum request_type type, uint32_t who)
+{
+    struct event *e = by(root, type);
+    e->request.room[0] = '\0';
+    snprintf(e->request.args->user, sizeof(e->request.args->user), "id:elsewhere%u", who);
+    ask(e);
+}
+
 static void change_something(uint32_t *seed, int round)
 {
     static const enum request_type what[] = {REQUEST_BAN, REQUEST_UNBAN, REQUEST_ADD,
@@ -151,6 +161,7 @@ static void change_something(uint32_t *seed, int round)
     }
     if (round % 11 == 0)
         set_operators(dice(seed));
+    ban_from_server(round % 2 == 0 ? REQUEST_BAN : REQUEST_UNBAN, 1 + who);
     ask(by(users[who], round % 2 == 0 ? REQUEST_JOIN : REQUEST_LEAVE));
     struct event *e = by(owner, what[dice(seed) % 5]);
     snprintf(e->request.args->user, sizeof(e->request.args->user), "u%u", who);
@@ -175,6 +186,8 @@ static void begin(void)
     assert_int_equal(hub_start(hub), 0);
     set_operators(1);
     owner = enter("owner");
+    root = enter("operator");
+    ban_from_server(REQUEST_BAN, 0);
     for (unsigned i = 0; i < USERS; i++) {
         char id[16];
         snprintf(id, sizeof(id), "u%u", i);
@@ -188,6 +201,7 @@ static void begin(void)
 static void end(void)
 {
     leave(owner);
+    leave(root);
     for (int i = 0; i < USERS; i++)
         leave(users[i]);
     hub_stop(hub);

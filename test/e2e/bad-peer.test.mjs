@@ -104,11 +104,11 @@ test('a half-open connection is closed with 4008', async (t) => withstand(t, {
 }));
 
 test('a connection that pongs is not closed', async (t) => withstand(t, {
-    args: ['--ping-period', '50ms', '--pong-wait', '250ms'], rounds: 1,
+    args: ['--ping-period', '100ms', '--pong-wait', '1s'], rounds: 1,
 }, async (server) => {
     const peer = await rawSocket(t, server, '/ws?username=mallory');
     peer.answersPings = false;
-    for (let i = 0; i < 12; i++) { // well beyond the deadline
+    for (let i = 0; i < 15; i++) { // beyond the deadline
         const ping = await peer.nextThat((one) => one.opcode === PING, 'a ping');
         peer.send(PONG, ping.payload);
     }

@@ -3,18 +3,20 @@
  * what axe-core finds in its main states.
  */
 import assert from 'node:assert/strict';
+import { execFileSync } from 'node:child_process';
 import { readFileSync, readdirSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { test } from 'node:test';
 import { fileURLToPath } from 'node:url';
+import vm from 'node:vm';
 import {
     choose, closed, composer, createRoom, dialog, enters, focusIs, inRoom, log, message, noComplaints, openTab, peopleAre, person,
     roleIs, roomMenu, roomTab, said, says, settingsOf, startBrowser, stateIs,
 } from './support/page.mjs';
-import { startServer } from './support/server.mjs';
+import { folder, runToEnd, startServer } from './support/server.mjs';
 import { until } from './support/wait.mjs';
 
-const folder = fileURLToPath(new URL('../../web/static/', import.meta.url));
+const pageFolder = fileURLToPath(new URL('../../web/static/', import.meta.url));
 const axe = readFileSync(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8');
 
 /* What axe-core finds that keeps people out. */
@@ -84,6 +86,27 @@ for (const colorScheme of ['light', 'dark']) {
         noComplaints(alice, bob);
     });
 }
+
+test('axe-core finds nothing grave in what operators have', async (t) => {
+    const data = folder();
+    const server = await startServer(t, ['--data', data, '--admin', 'root']);
+    const made = await runToEnd(['token', '--user', 'root', '--name', 'olivia', '--data', data]);
+    const browser = await startBrowser(t);
+    const bob = await person(browser, server, 'bob');
+    const olivia = await openTab(browser, `${server.http()}/#token=${made.stdout.trim()}&room=lobby`);
+    await inRoom(olivia, 'lobby');
+    await choose(olivia, 'bob', 'Ban from the server…');
+    await dialog(olivia).getByRole('button', { name: 'Ban', exact: true }).click();
+    await bob.locator('#door-error').getByText('You are banned here.').waitFor();
+    await olivia.locator('#me').click();
+    await olivia.getByRole('menuitem', { name: 'Server', exact: true }).click();
+    for (const part of ['Notice', 'Bans', 'Ledger']) {
+        await dialog(olivia).getByRole('tab', { name: part }).click();
+        await dialog(olivia).getByRole('tabpanel', { name: part }).locator(part === 'Notice' ? 'textarea' : '.line').waitFor();
+        await assertAccessible(olivia, part);
+    }
+    noComplaints(olivia, bob);
+});
 
 test('the keyboard is enough', async (t) => {
     const server = await startServer(t);
@@ -291,13 +314,29 @@ test('one is told of being meant while looking elsewhere, if one wants it', asyn
     noComplaints(alice, bob);
 });
 
+test('comments and indentation stay at home, lines and texts do not', () => {
+    const scripts = readdirSync(pageFolder).filter((name) => name.endsWith('.js'));
+    const both = (name) => [readFileSync(pageFolder + name, 'utf8'), execFileSync('sed', ['-f', `${pageFolder}../lean.sed`, pageFolder + name], { encoding: 'utf8' })];
+    for (const name of scripts) {
+        const [kept, sent] = both(name);
+        assert.equal(sent.split('\n').length, kept.split('\n').length, `${name}: what is wrong in line 40 is wrong in line 40`);
+        assert.doesNotMatch(sent, /^ |^\/\*|; \/\/ [^'"`]*$/m, name);
+        new vm.Script(sent, { filename: name });
+    }
+    // A text over several lines could be taken for code with comments.
+    const table = (text) => text.split('new Map(`')[1].split('`')[0].split('\n').map((line) => line.trim());
+    const [kept, sent] = both('i18n.js').map(table);
+    assert.ok(kept.length > 300);
+    assert.deepEqual(sent, kept);
+});
+
 test('the page weighs less than 60 KiB, file by file as it is sent, and needs nothing from elsewhere', async (t) => {
     const server = await startServer(t);
     const browser = await startBrowser(t);
     const tab = await person(browser, server, 'alice');
     const loaded = await tab.evaluate(() => performance.getEntriesByType('resource').map((one) => one.name));
     const files = [server.http() + '/', ...new Set(loaded.filter((address) => address.startsWith('http')))];
-    assert.deepEqual(files.map((address) => new URL(address).pathname.slice(1) || 'index.html').sort(), readdirSync(folder).sort(), 'all of its files, and no others');
+    assert.deepEqual(files.map((address) => new URL(address).pathname.slice(1) || 'index.html').sort(), readdirSync(pageFolder).sort(), 'all of its files, and no others');
     let weight = 0;
     for (const address of files) {
         const { headers } = await server.request(new URL(address).pathname, { headers: { 'Accept-Encoding': 'gzip' } });
@@ -305,7 +344,7 @@ test('the page weighs less than 60 KiB, file by file as it is sent, and needs no
         weight += Number(headers['content-length']);
     }
     assert.ok(weight < 60 * 1024, `${weight} bytes`);
-    const html = readFileSync(`${folder}index.html`, 'utf8');
+    const html = readFileSync(`${pageFolder}index.html`, 'utf8');
     assert.doesNotMatch(html, /\sstyle=|\son\w+=|<script>|<style|https?:/, 'nothing that a strict policy forbids');
     const policy = (await server.request('/')).headers['content-security-policy'];
     assert.match(policy, /default-src 'self'/);

@@ -1,14 +1,11 @@
 /* Moderation seen from both sides: who does it, whom it is done to, and those who watch. */
 import assert from 'node:assert/strict';
-import { mkdtempSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import path from 'node:path';
 import { test } from 'node:test';
 import {
     choose, closed, composer, createRoom, dialog, enters, fillIn, inRoom, log, message, noComplaints, notice, openTab, peopleAre,
     person, roleIs, said, says, settingsOf, startBrowser,
 } from './support/page.mjs';
-import { runToEnd, startServer } from './support/server.mjs';
+import { folder, runToEnd, startServer } from './support/server.mjs';
 import { until } from './support/wait.mjs';
 
 /* A kept room of alice's, with bob and carol in it. */
@@ -98,7 +95,7 @@ test('by commands, with a time and a reason', async (t) => {
     assert.equal(await bob.getByRole('option').count(), 0, 'what one may not do is not offered');
     await composer(bob).fill('/kick carol now');
     await composer(bob).press('Enter');
-    await bob.getByRole('alert').getByText('Your role does not allow this.').waitFor();
+    await bob.getByRole('alert').getByText('This is not allowed (this takes the rank of moderator, yours is guest).').waitFor();
     noComplaints(alice, bob, carol);
 });
 
@@ -121,7 +118,37 @@ test('a role changes what is offered', async (t) => {
     await settingsOf(bob, 'Ledger');
     await dialog(bob).getByText('alice changed the role of bob').or(dialog(bob).getByText('alice gave bob the role Moderator')).waitFor();
     assert.equal(await dialog(bob).getByRole('tab', { name: 'General' }).count(), 0, 'settings are for admins');
+    await bob.keyboard.press('Escape');
+    await closed(bob);
+
+    // Down again, by oneself: to member, then to nothing.
+    await choose(bob, 'bob', 'Role…');
+    await dialog(bob).getByText('Member', { exact: true }).click();
+    await fillIn(bob, {}, 'Save');
+    await roleIs(carol, 'bob', 'member');
+    await closed(bob);
+    await choose(bob, 'bob', 'Role…');
+    await dialog(bob).getByText('Guest', { exact: true }).click();
+    await fillIn(bob, {}, 'Save');
+    await roleIs(carol, 'bob', 'guest');
+    await notice(carol, 'bob ended the membership of bob');
+    await choose(alice, 'alice', 'Role…');
+    await dialog(alice).getByText('Guest', { exact: true }).click();
+    await fillIn(alice, {}, 'Save');
+    await dialog(alice).getByText('This is not allowed (the last owner stays').waitFor();
     noComplaints(alice, bob, carol);
+});
+
+test('of very many members the settings list the first, and count the rest', async (t) => {
+    const server = await startServer(t, ['--no-rate-limits']);
+    const browser = await startBrowser(t);
+    const alice = await person(browser, server, 'alice');
+    await createRoom(alice, { 'Name of the room': 'yard' });
+    await alice.evaluate(() => Promise.all(Array.from({ length: 501 }, (_, n) => window.Chat.hub.add('yard', `id:m${n}`))));
+    await settingsOf(alice, 'Members');
+    await dialog(alice).getByText('and 2 more').waitFor();
+    assert.equal(await dialog(alice).locator('.line').count(), 500);
+    noComplaints(alice);
 });
 
 test('a message is removed: gone for all, by its author and by a moderator', async (t) => {
@@ -149,9 +176,8 @@ test('a message is removed: gone for all, by its author and by a moderator', asy
     noComplaints(alice, bob, carol);
 });
 
-test('an operator speaks to everybody, and bans from the server', async (t) => {
-    const data = mkdtempSync(path.join(tmpdir(), 'hubbub-page-'));
-    t.after(() => rmSync(data, { recursive: true, force: true }));
+test('an operator speaks to everybody, bans from the server, and takes it back', async (t) => {
+    const data = folder();
     const server = await startServer(t, ['--data', data, '--admin', 'root']);
     const made = await runToEnd(['token', '--user', 'root', '--name', 'olivia', '--data', data]);
     const browser = await startBrowser(t);
@@ -160,13 +186,43 @@ test('an operator speaks to everybody, and bans from the server', async (t) => {
     await inRoom(olivia, 'lobby'); // no door for those who bring a token
     assert.doesNotMatch(olivia.url(), /token/, 'which leaves the address at once');
     await roleIs(bob, 'olivia', 'operator');
-    await olivia.evaluate(() => window.Chat.hub.notice('Tea is ready'));
+    const serverPart = async (part) => {
+        await olivia.locator('#me').click();
+        await olivia.getByRole('menuitem', { name: 'Server', exact: true }).click();
+        await dialog(olivia).getByRole('tab', { name: part }).click();
+    };
+    await serverPart('Notice');
+    await fillIn(olivia, { Message: 'Tea is ready' }, 'Send');
+    await dialog(olivia).getByText('Sent.').waitFor();
+    await olivia.keyboard.press('Escape');
+    await closed(olivia);
     await bob.getByText('Tea is ready').waitFor();
+    await bob.getByText('Notice from olivia').waitFor();
     await choose(olivia, 'bob', 'Ban from the server…');
     await fillIn(olivia, { Reason: 'no tea' }, 'Ban');
     await bob.locator('#door-error').getByText('You are banned here.').waitFor();
     await peopleAre(olivia, ['olivia']);
     await bob.getByRole('button', { name: 'Connect' }).click();
     await bob.locator('#door-error').getByText('You are banned here.').waitFor();
+
+    // What was done to the whole server, and taken back: in the ledger, and in the list of those banned.
+    await serverPart('Ledger');
+    const entry = dialog(olivia).locator('.line', { hasText: 'olivia banned bob' });
+    await entry.getByText('no tea').waitFor();
+    await entry.getByRole('button', { name: 'Undo' }).click();
+    await dialog(olivia).locator('.line.undone', { hasText: 'olivia banned bob' }).waitFor();
+    await bob.getByRole('button', { name: 'Connect' }).click();
+    await inRoom(bob, 'lobby');
+    await dialog(olivia).getByRole('tab', { name: 'Bans' }).click();
+    await dialog(olivia).getByText('Nobody is banned or muted.').waitFor();
+    await fillIn(olivia, { 'Ban from the server': 'bob' }, 'Ban…');
+    await dialog(olivia).getByLabel('Reason').waitFor();
+    await fillIn(olivia, { Reason: 'no biscuits' }, 'Ban');
+    await dialog(olivia).locator('.line', { hasText: 'bob' }).getByText('no biscuits').waitFor();
+    await bob.locator('#door-error').getByText('You are banned here.').waitFor();
+    await dialog(olivia).locator('.line', { hasText: 'bob' }).getByRole('button', { name: 'Lift' }).click();
+    await dialog(olivia).getByText('Nobody is banned or muted.').waitFor();
+    await bob.getByRole('button', { name: 'Connect' }).click();
+    await inRoom(bob, 'lobby');
     noComplaints(bob, olivia);
 });

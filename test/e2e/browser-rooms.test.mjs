@@ -3,16 +3,13 @@
  * their settings, their end; and found again after a restart of the server.
  */
 import assert from 'node:assert/strict';
-import { mkdtempSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import path from 'node:path';
 import { test } from 'node:test';
 import { connect } from './support/client.mjs';
 import {
     choose, closed, connectAs, createRoom, dialog, enters, fillIn, inRoom, log, message, noComplaints, notice, openTab, otherRoom,
     peopleAre, person, roleIs, roomMenu, roomTab, said, says, settingsOf, startBrowser, stateIs,
 } from './support/page.mjs';
-import { freePort, startServer } from './support/server.mjs';
+import { folder, freePort, startServer } from './support/server.mjs';
 import { until } from './support/wait.mjs';
 
 test('a room is created, found by others, and renamed', async (t) => {
@@ -197,8 +194,7 @@ test('the list of rooms comes in pages', async (t) => {
 });
 
 test('a room for friends is as it was after a restart', async (t) => {
-    const data = mkdtempSync(path.join(tmpdir(), 'hubbub-page-'));
-    t.after(() => rmSync(data, { recursive: true, force: true }));
+    const data = folder();
     const port = await freePort();
     const first = await startServer(t, ['--data', data], { port });
     const browser = await startBrowser(t);

@@ -2,7 +2,7 @@
  * `hubbub --check`: says beforehand what a start would fail at, and leaves nothing behind.
  */
 import assert from 'node:assert/strict';
-import { existsSync, mkdirSync, readdirSync, writeFileSync } from 'node:fs';
+import { chmodSync, existsSync, mkdirSync, readdirSync, writeFileSync } from 'node:fs';
 import net from 'node:net';
 import path from 'node:path';
 import { test } from 'node:test';
@@ -41,6 +41,15 @@ test('a data directory that is none is refused, with what to do', async () => {
     for (const data of [file, path.join(file, 'below'), '/proc/none/of/that']) {
         await fails([...anywhere, '--data', data], `data directory ${data}`, 'choose another with --data');
     }
+});
+
+test('a key that others may read is refused, with what to do', async () => {
+    const data = folder();
+    const key = path.join(data, 'server.key');
+    writeFileSync(key, Buffer.alloc(32), { mode: 0o644 });
+    await fails([...anywhere, '--data', data], `chmod 600 ${key}`);
+    chmodSync(key, 0o600);
+    await passes([...anywhere, '--data', data]);
 });
 
 test('a port that is taken is refused, with what to do', async (t) => {

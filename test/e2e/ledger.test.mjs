@@ -21,8 +21,7 @@ test('the ledger tells who, whom, what, when, why and until, newest first', asyn
     assert.deepEqual(sanctions.map((row) => row.action), ['ban', 'kick', 'unmute', 'mute']);
     assert.deepEqual(ledger.map((row) => row.entry), ledger.map((row) => row.entry).sort((a, b) => b - a));
     for (const [i, row] of sanctions.entries()) {
-        const entry = entries.at(-1 - i);
-        if (entry !== undefined) assert.equal(row.entry, entry);
+        assert.equal(row.entry, entries.at(-1 - i));
         assert.equal(row.userId, 'carol');
         assert.equal(row.username, 'carol');
         assert.ok(row.ts >= before - 1000 && row.ts <= Date.now() + 1000);
@@ -83,9 +82,8 @@ test('undo of a lifted ban imposes it again', async (t) => {
     const { alice, bob } = await hall(t, { bob: 'guest' });
     await alice.ok('ban', { room: 'hall', user: 'bob' });
     const { entry } = await alice.ok('unban', { room: 'hall', user: 'bob' });
-    const reply = await alice.request('undo', { room: 'hall', entry });
-    if (reply.type === 'ok') await bob.refused('banned', 'join', { room: 'hall' });
-    else assert.equal(reply.code, 'bad_request', 'or it is not among what can be undone');
+    await alice.ok('undo', { room: 'hall', entry });
+    await bob.refused('banned', 'join', { room: 'hall' });
 });
 
 /* Why */

@@ -4,15 +4,15 @@
  */
 import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
-import { copyFileSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { copyFileSync, readFileSync, writeFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
-import { tmpdir } from 'node:os';
 import path from 'node:path';
 import test from 'node:test';
 import vm from 'node:vm';
 import WebSocket from 'ws';
 import Hubbub from '../../web/hubbub.js';
 import { Storage, code, event, makeHub, onlineHub, said, scripted, state } from './support/hub.mjs';
+import { folder } from './support/server.mjs';
 import { until, within } from './support/wait.mjs';
 
 test('a request without an answer ends after its time, or with the connection', async (t) => {
@@ -41,17 +41,16 @@ test('a page gets the global Hubbub, node a module', () => {
     assert.equal(new disk.Hubbub({ url: 'https://chat.example/a/ws' }).url, 'wss://chat.example/a/ws');
 });
 
-test('in Node it is imported and required as the manual has it, in packages of either type', (t) => {
+test('in Node it is imported and required as the manual has it, in packages of either type', () => {
     const manual = readFileSync(new URL('../../web/README.md', import.meta.url), 'utf8');
     const [, imports, requires] = /^(import Hubbub from .*;) \/\/ or: (const Hubbub = require.*;)$/m.exec(manual);
     for (const type of ['module', 'commonjs']) {
-        const folder = mkdtempSync(path.join(tmpdir(), 'hubbub-library-'));
-        t.after(() => rmSync(folder, { recursive: true }));
-        writeFileSync(path.join(folder, 'package.json'), JSON.stringify({ type }));
-        copyFileSync(new URL('../../web/static/hubbub.js', import.meta.url), path.join(folder, 'hubbub.cjs'));
+        const home = folder();
+        writeFileSync(path.join(home, 'package.json'), JSON.stringify({ type }));
+        copyFileSync(new URL('../../web/static/hubbub.js', import.meta.url), path.join(home, 'hubbub.cjs'));
         for (const [name, line] of [['a.mjs', imports], ['b.cjs', requires], [type === 'module' ? 'c.js' : 'd.js', type === 'module' ? imports : requires]]) {
-            writeFileSync(path.join(folder, name), `${line}\nconsole.log(new Hubbub({ url: 'localhost:1', WebSocket: class {} }).url);`);
-            assert.equal(execFileSync(process.execPath, [name], { cwd: folder, encoding: 'utf8' }), 'ws://localhost:1/ws\n', `${name} in a ${type}`);
+            writeFileSync(path.join(home, name), `${line}\nconsole.log(new Hubbub({ url: 'localhost:1', WebSocket: class {} }).url);`);
+            assert.equal(execFileSync(process.execPath, [name], { cwd: home, encoding: 'utf8' }), 'ws://localhost:1/ws\n', `${name} in a ${type}`);
         }
     }
 });

@@ -237,19 +237,22 @@ test('mute: hears but is not heard, on every connection', async (t) => {
 test('bans and mutes end by themselves', async (t) => {
     const { alice, bob, carol } = await hall(t, { bob: 'guest', carol: 'guest' });
     const before = Date.now();
-    const muted = await alice.ok('mute', { room: 'hall', user: 'bob', seconds: 1 });
-    assert.ok(muted.until >= before + 900 && muted.until <= Date.now() + 1100, `${muted.until}`);
+    const muted = await alice.ok('mute', { room: 'hall', user: 'bob', seconds: 2 });
+    assert.ok(muted.until >= before + 2000 && muted.until <= Date.now() + 2000, `${muted.until}`);
     assert.equal((await bob.next({ type: 'moderation', action: 'mute' })).until, muted.until);
     const error = await bob.refused('muted', 'message', { room: 'hall', content: 'x' });
-    assert.equal(error.retryAfter, 1);
-    const banned = await alice.ok('ban', { room: 'hall', user: 'carol', seconds: 1 });
+    assert.ok([1, 2].includes(error.retryAfter), `${error.retryAfter}`);
+    const banned = await alice.ok('ban', { room: 'hall', user: 'carol', seconds: 2 });
     assert.ok(banned.until >= muted.until);
-    assert.equal((await carol.refused('banned', 'join', { room: 'hall' })).retryAfter, 1);
+    const { retryAfter } = await carol.refused('banned', 'join', { room: 'hall' });
+    assert.ok([1, 2].includes(retryAfter), `${retryAfter}`);
     const reason = (await reasons(carol)).find(({ rule }) => rule === 'banned');
     assert.equal(reason.until, banned.until);
 
     await talksAgain(bob);
+    assert.ok(Date.now() >= muted.until, 'not before its time');
     await until(async () => (await carol.request('join', { room: 'hall' })).type === 'ok', 'carol to get in again');
+    assert.ok(Date.now() >= banned.until, 'nor this');
     assert.deepEqual(await reasons(bob), []);
     assert.deepEqual(await rules(carol), []);
     assert.deepEqual((await alice.ok('settings', { room: 'hall' })).sanctions, []);
@@ -278,12 +281,12 @@ test('what a higher rank imposed a lower one cannot lift', async (t) => {
     await alice.ok('unban', { room: 'hall', user: 'carol' });
 });
 
-test('who is muted keeps reading, and members keep their rank through a ban', async (t) => {
+test('members keep their rank through a ban', async (t) => {
     const { alice, bob } = await hall(t, { bob: 'member' });
     await alice.ok('ban', { room: 'hall', user: 'bob' });
     await bob.refused('banned', 'join', { room: 'hall' });
     await alice.ok('unban', { room: 'hall', user: 'bob' });
-    await bob.join('hall');
+    assert.equal((await bob.join('hall')).role, 'member');
 });
 
 test('users are named by userId as well as by name', async (t) => {

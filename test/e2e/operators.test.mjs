@@ -92,7 +92,7 @@ test('a ban from the server ends by itself, too, and can be undone', async (t) =
         back = await connect(t, server, { token: bob.token, welcomed: false });
         return (await back.next(() => true)).type === 'welcome';
     }, 'bob to be let in again');
-    assert.ok(Date.now() >= end - 1000);
+    assert.ok(Date.now() >= end, 'not before its time');
     const { entry } = await root.ok('ban', { user: 'bob' });
     await back.expectClose(4003);
     await root.ok('undo', { entry });
@@ -104,16 +104,10 @@ test('only operators ban from the server or speak to everybody', async (t) => {
     await alice.ok('leave', { room: 'hall' });
     const bob = await enter('bob');
     for (const one of [alice, bob]) {
-        for (const type of ['ban', 'unban']) {
-            const reply = await one.request(type, { user: 'root' });
-            assert.ok(['forbidden', 'not_in_room'].includes(reply.code), JSON.stringify(reply));
-        }
+        for (const type of ['ban', 'unban']) await one.refused('forbidden', type, { user: 'root' });
         await one.refused('forbidden', 'notice', { content: 'x' });
         await one.refused('forbidden', 'notice', { content: 'x', room: 'hall' });
-        for (const type of ['ledger', 'settings']) {
-            const reply = await one.request(type);
-            assert.ok(['forbidden', 'not_in_room'].includes(reply.code), JSON.stringify(reply));
-        }
+        for (const type of ['ledger', 'settings']) await one.refused('forbidden', type);
     }
     await root.refused('forbidden', 'ban', { user: 'root' });
     await root.refused('unknown_user', 'ban', { user: 'nobody at all' });

@@ -141,7 +141,7 @@ test('settings show those who run a room all of it', async (t) => {
     assert.ok(id && type);
     assert.deepEqual(rest, {
         room: 'garden', title: 'T', topic: 't', visibility: 'restricted', maxUsers: 9, slowMode: 5,
-        hasPassword: true, kept: true, role: 'moderator', invites: 1,
+        hasPassword: true, kept: true, role: 'moderator', rosterCount: 3, sanctionCount: 1, invites: 1,
     });
     assert.deepEqual(roster.sort((a, b) => (a.username < b.username ? -1 : 1)), [
         { userId: alice.welcome.userId, username: 'alice', role: 'owner' },

@@ -39,13 +39,13 @@ for (const alg of ['HS256', 'HS384', 'HS512', 'RS256', 'ES256']) {
 
 test('EdDSA works or is refused in one clear line', async (t) => {
     const issuer = new Issuer('EdDSA');
-    let server;
-    try {
-        server = await startServer(t, issuer.args);
-    } catch (error) {
-        assert.match(error.message, /EdDSA/);
+    const tried = await runToEnd(['--port', '0', '--store', 'memory', ...issuer.args, '--check']);
+    if (tried.code !== 0) { // libjwt of Debian 12
+        assert.equal(tried.code, 2);
+        assert.match(tried.stderr, /^hubbub: --auth-alg: 'EdDSA': .+\n$/);
         return;
     }
+    const server = await startServer(t, issuer.args);
     assert.equal((await connect(t, server, { token: issuer.token('alice') })).welcome.userId, 'alice');
 });
 
@@ -169,15 +169,15 @@ test('two key files: the previous one is listed as well', async (t) => {
 
 test('a key that cannot be read, or does not fit, ends the start in one line', async () => {
     const issuer = new Issuer('RS256');
-    for (const args of [
-        ['--auth-alg', 'RS256', '--auth-key', '/nowhere/at/all.pem'],
-        ['--auth-alg', 'ES256', '--auth-key', issuer.file],
-        ['--auth-alg', 'none', '--auth-key', issuer.file],
-        ['--auth-alg', 'ES256', '--auth-jwks', issuer.file],
+    for (const [code, complaint, ...args] of [
+        [1, '/nowhere/at/all.pem', '--auth-alg', 'RS256', '--auth-key', '/nowhere/at/all.pem'],
+        [1, `${issuer.file}: ES256`, '--auth-alg', 'ES256', '--auth-key', issuer.file],
+        [2, "--auth-alg: 'none'", '--auth-alg', 'none', '--auth-key', issuer.file],
+        [1, `${issuer.file} is not a JSON Web Key set`, '--auth-alg', 'ES256', '--auth-jwks', issuer.file],
     ]) {
         const end = await runToEnd(['--port', '0', '--store', 'memory', ...args]);
-        assert.ok([1, 2].includes(end.code), end.stderr);
-        assert.ok(end.stderr.includes(args.at(-1)) || /alg|key/.test(end.stderr), end.stderr);
+        assert.equal(end.code, code, end.stderr);
+        assert.ok(end.stderr.includes(complaint), end.stderr);
         assert.equal(end.stderr.split('\n').filter((line) => !/level=info/.test(line)).length, 2, end.stderr);
     }
 });
@@ -221,7 +221,7 @@ test('a token may open a restricted room that its bearer is no member of', async
 test('a token about to expire is announced, and renewed or the connection closed', async (t) => {
     const issuer = new Issuer();
     const server = await startServer(t, issuer.args);
-    const exp = now() + 3;
+    const exp = now() + 5;
     const alice = await connect(t, server, { token: issuer.token('alice', { exp }) });
     const bob = await connect(t, server, { token: issuer.token('bob', { exp }) });
     const small = await connect(t, server, { token: issuer.token('carol', { exp }), full: false });
@@ -250,7 +250,7 @@ test('a token about to expire is announced, and renewed or the connection closed
 test('a token without end may take the place of one with', async (t) => {
     const issuer = new Issuer();
     const server = await startServer(t, issuer.args);
-    const exp = now() + 3;
+    const exp = now() + 5;
     const alice = await connect(t, server, { token: issuer.token('alice', { exp }) });
     const reply = await alice.ok('auth', { token: issuer.token('alice', { exp: undefined }) });
     assert.equal(reply.expires, undefined);

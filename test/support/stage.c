@@ -267,6 +267,14 @@ struct probe *stage_enter_as(struct stage *s, enum dialect dialect, const char *
         s, &(struct visitor){.dialect = dialect, .user_id = user_id, .username = username});
 }
 
+struct probe *stage_member(struct stage *s, enum dialect dialect, const char *username,
+                           const char *room)
+{
+    struct probe *p = stage_enter(s, dialect, username);
+    join(p, room, NULL);
+    return p;
+}
+
 void probe_leave(struct probe *p)
 {
     struct event *e = event_new(EVENT_UNREGISTER);
@@ -310,6 +318,14 @@ void join_too(struct probe *p, const char *room, const char *id)
 void part(struct probe *p, const char *room, const char *id)
 {
     post(p->stage, request(p, REQUEST_LEAVE, room, id));
+}
+
+void meet(struct probe *a, struct probe *b, const char *room)
+{
+    join_too(a, room, NULL);
+    join_too(b, room, NULL);
+    probe_skip(a);
+    probe_skip(b);
 }
 
 void say(struct probe *p, const char *room, const char *content, const char *id)

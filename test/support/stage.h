@@ -78,6 +78,9 @@ struct probe *stage_enter_slow(struct stage *s, enum dialect dialect, const char
 /* Another session of this user. */
 struct probe *stage_enter_as(struct stage *s, enum dialect dialect, const char *user_id,
                              const char *username);
+/* Somebody new, on the way into this room. */
+struct probe *stage_member(struct stage *s, enum dialect dialect, const char *username,
+                           const char *room);
 void probe_leave(struct probe *p);             /* its connection ends */
 const char *probe_name(const struct probe *p); /* as the hub made it unique */
 
@@ -85,6 +88,8 @@ const char *probe_name(const struct probe *p); /* as the hub made it unique */
 void join(struct probe *p, const char *room, const char *id);
 void join_too(struct probe *p, const char *room, const char *id); /* and stay in the others */
 void part(struct probe *p, const char *room, const char *id);
+/* Both join this room, too, and have read all that came of it. */
+void meet(struct probe *a, struct probe *b, const char *room);
 void say(struct probe *p, const char *room, const char *content, const char *id);
 void type(struct probe *p, const char *room, bool paused, const char *id);
 

@@ -171,6 +171,7 @@
             ...Object.entries(Chat.LANGUAGES).map(([tag, name]) => ({ label: name, checked: Chat.language === tag, run: () => setLanguage(tag) })),
             null,
             { label: t(notifying ? 'notify off' : 'notify on'), icon: 'bell', run: () => setNotify(!notifying) },
+            ...(Chat.hub.operator ? [{ label: t('server'), icon: 'gear', run: () => Chat.serverSettings() }] : []),
             { label: t('help'), icon: 'help', run: () => Chat.help() },
             { label: t('disconnect'), icon: 'door', run: () => Chat.goOut('') },
         ]);

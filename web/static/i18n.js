@@ -122,7 +122,7 @@
         muted forever = You may read here but not write: you were muted. = Du darfst hier lesen, aber nicht schreiben: Du wurdest stummgeschaltet.
         slow mode = Slow mode: one message every {time} = Langsam: eine Nachricht alle {time}
         suggestions = Suggestions = Vorschläge
-        no command = There is no command {name}. Type /help for those there are; // at the start sends a slash. = Den Befehl {name} gibt es nicht. /help zeigt alle; // am Anfang sendet einen Schrägstrich.
+        no command = There is no command {name}. /help shows those there are, and // at the start sends a slash. = Den Befehl {name} gibt es nicht. /help zeigt alle, und // am Anfang sendet einen Schrägstrich.
         needs more = Like this: {usage} = So geht es: {usage}
         c join = enter a room = Raum betreten
         c leave = leave this room = diesen Raum verlassen
@@ -191,6 +191,11 @@
         sanctions = Bans and mutes = Sperren
         ledger = Ledger = Protokoll
         invitations = Invitations = Einladungen
+        notice = Notice = Mitteilung
+        notice hint = Everybody on the server sees it. = Alle auf dem Server sehen sie.
+        notice sent = Sent. = Gesendet.
+        bans = Bans = Sperren
+        ban whom = Ban from the server = Vom Server sperren
         title = Title = Titel
         title hint = What people read; the name stays {room}. = Was man liest; der Name bleibt {room}.
         topic = Topic = Thema
@@ -320,7 +325,7 @@
         e muted = You may not write here at the moment. = Du darfst hier zurzeit nicht schreiben.
         e slow_mode = This room is in slow mode. = Dieser Raum ist im langsamen Modus.
         e rate_limited = That was too fast. Wait a moment. = Das war zu schnell. Warte einen Moment.
-        e forbidden = Your role does not allow this. = Deine Rolle erlaubt das nicht.
+        e forbidden = This is not allowed ({why}). = Das ist nicht erlaubt ({why}).
         e unknown_user = There is nobody of this name. Check the spelling. = Niemand heißt so. Prüf die Schreibweise.
         e unknown_message = It is gone already. = Das gibt es nicht mehr.
         e too_late = Too late: this can be taken back for 10 minutes only. = Zu spät: Das geht nur in den ersten 10 Minuten.
@@ -389,7 +394,7 @@
 
     Chat.errorText = function (error) {
         const code = SAME[error.code] || error.code;
-        const said = code === 'bad_request' || !Chat.hasText('e ' + code) ? error.message : Chat.t('e ' + code);
+        const said = code === 'bad_request' || !Chat.hasText('e ' + code) ? error.message : Chat.t('e ' + code, { why: error.message });
         const wait = error.retryAfter || (error.reply && error.reply.retryAfter);
         return wait ? said + ' ' + Chat.t('again in', { time: Chat.duration(wait) }) : said;
     };

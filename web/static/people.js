@@ -92,13 +92,15 @@
     }
 
     function moderation(room, member) {
+        const role = { label: t('role of'), icon: 'rank', run: () => Chat.askRole(room, member) };
+        if (member.userId === Chat.hub.userId && room.info.kept && !room.out && Chat.rank(member.role) > 0) return [null, role]; // to step down
         if (room.out || member.userId === Chat.hub.userId || !room.may('moderator') || !room.outranks(member)) return [];
         const item = (action, icon) => ({ label: t(action), icon, danger: true, run: () => Chat.sanction(room, member, action) });
         const items = [null];
         if (member.status === 'online' || !member.status) items.push(item('kick', 'kick'));
         items.push(item('mute', 'mute'), item('ban', 'ban'));
         if (room.may('admin') && room.info.kept) {
-            items.push(null, { label: t('role of'), icon: 'rank', run: () => Chat.askRole(room, member) });
+            items.push(null, role);
             if (Chat.rank(member.role) > 0) {
                 items.push({
                     label: t('remove member'), icon: 'door', danger: true, run: () => Chat.confirm({
@@ -116,8 +118,8 @@
 
     /* ---- dialogs ---- */
 
-    /* kick, ban or mute, with reason and end; without a room: from the server. */
-    Chat.sanction = function (room, member, action) {
+    /* kick, ban or mute, with reason and end; without a room: from the server. Then `done`. */
+    Chat.sanction = function (room, member, action, done) {
         const reason = el('input', { maxlength: '400', autocomplete: 'off', autofocus: true });
         const period = Chat.select([...PERIODS.map((n) => [String(n), t('ends after', { time: Chat.duration(n) })]), ['', t('no end')]], action === 'mute' ? String(10 * MINUTE) : String(DAY), {});
         const address = el('input', { type: 'checkbox' });
@@ -130,11 +132,14 @@
                 room ? null : el('label', { class: 'check' }, address, el('span', {}, t('ban address'))),
             ],
             buttons: [Chat.cancelButton(), el('button', { class: 'primary danger' }, t(action + ' do'))],
-            onsubmit: (dialog) => Chat.attempt(dialog, () => Chat.hub[action](room ? room.name : null, idOf(member), {
-                ...(reason.value.trim() ? { reason: reason.value.trim() } : {}),
-                ...(action !== 'kick' && period.value ? { seconds: Number(period.value) } : {}),
-                ...(address.checked ? { address: true } : {}),
-            })),
+            onsubmit: (dialog) => Chat.attempt(dialog, async () => {
+                await Chat.hub[action](room ? room.name : null, idOf(member), {
+                    ...(reason.value.trim() ? { reason: reason.value.trim() } : {}),
+                    ...(action !== 'kick' && period.value ? { seconds: Number(period.value) } : {}),
+                    ...(address.checked ? { address: true } : {}),
+                });
+                if (done) done();
+            }),
         });
     };
 
@@ -148,7 +153,10 @@
                 el('span', {}, el('strong', {}, t(role)), el('span', { class: 'hint' }, t(role + ' hint')))))),
             buttons: [Chat.cancelButton(), el('button', { class: 'primary' }, t('save'))],
             onsubmit: (dialog) => Chat.attempt(dialog, async () => {
-                await Chat.hub.role(room.name, idOf(member), dialog.node.querySelector('[name=role]:checked').value);
+                const role = dialog.node.querySelector('[name=role]:checked').value;
+                if (role === member.role) return;
+                if (role === 'guest') await Chat.hub.remove(room.name, idOf(member));
+                else await Chat.hub.role(room.name, idOf(member), role);
                 if (done) done();
             }),
         });

@@ -1,7 +1,7 @@
 /*
  * settings.js: the dialog of a room's settings: what it is called and who may enter, its members, bans
- * and mutes, the ledger, invitations, and its end. Asks the server for all of it each time a part is
- * shown, so what others changed meanwhile is there.
+ * and mutes, the ledger, invitations, and its end; and what operators do with the whole server. Asks the
+ * server for all of it each time a part is shown, so what others changed meanwhile is there.
  */
 (function () {
     'use strict';
@@ -13,15 +13,19 @@
     const PAGE = 50;
     const PARTS = { general: 'admin', members: 'moderator', sanctions: 'moderator', ledger: 'moderator', invitations: 'moderator' };
 
-    Chat.roomSettings = function (room, part) {
-        const names = Object.keys(PARTS).filter((name) => room.may(PARTS[name]));
+    Chat.roomSettings = (room) => show(room, t('settings of', { room: '#' + Chat.plain(room.name) }), Object.keys(PARTS).filter((name) => room.may(PARTS[name])));
+
+    /* Without a room to be named, the same requests are about the whole server. */
+    Chat.serverSettings = () => show({ name: null }, t('server'), ['notice', 'bans', 'ledger']);
+
+    function show(room, title, names) {
         const pane = el('div', { class: 'pane', role: 'tabpanel', id: 'settings-pane', tabindex: '-1' });
         const tabs = el('div', { role: 'tablist', class: 'tabs', 'aria-label': t('settings'), onkeydown: (event) => onTabKey(event, names, open) },
             names.map((name) => el('button', {
                 type: 'button', role: 'tab', id: 'settings-' + name, 'aria-controls': 'settings-pane', onclick: () => open(name),
             }, t(name === 'members' ? 'roster' : name))));
         const dialog = Chat.dialog({
-            title: t('settings of', { room: '#' + Chat.plain(room.name) }), wide: 'tall', content: [tabs, pane],
+            title, wide: 'tall', content: [tabs, pane],
             onsubmit: () => { if (pane.submit) pane.submit(); },
         });
         const context = { room, pane, dialog, again: () => open(context.part) };
@@ -48,9 +52,9 @@
             }
         }
 
-        open(part && names.includes(part) ? part : names[0]);
-        tabs.querySelector('[aria-selected=true]').focus();
-    };
+        open(names[0]);
+        tabs.firstChild.focus();
+    }
 
     function onTabKey(event, names, open) {
         const at = names.findIndex((name) => event.target.id === 'settings-' + name);
@@ -62,13 +66,15 @@
         event.preventDefault();
     }
 
-    /* Runs something of a row, then shows the part anew; errors at the foot of the dialog. */
-    async function act(context, button, run) {
+    /* Runs something, then shows the part anew; errors at the foot of the dialog, and what was `done`. */
+    async function act(context, button, run, done) {
         button.disabled = true;
         context.dialog.error('');
+        context.dialog.say('');
         try {
             await run();
             await context.again();
+            if (done) context.dialog.say(t(done));
         } catch (error) {
             context.dialog.error(Chat.errorText(error));
         }
@@ -79,11 +85,16 @@
         type: 'button', class: danger ? 'quiet danger' : 'quiet', onclick: (event) => act(context, event.currentTarget, run),
     }, label);
 
+    /* Of very many the server names the first. */
+    const lines = (rows, count, none) => el('ul', { class: 'lines' }, rows, rows.length < (count || 1)
+        ? el('li', { class: 'hint' }, rows.length ? t('n more', { n: count - rows.length }) : t(none)) : null);
+
     const SHOW = {
         /* ---- general ---- */
 
         general(context, known) {
-            const { room, pane, dialog } = context;
+            const { room, pane } = context;
+            const save = el('button', { class: 'primary' }, t('save'));
             const fields = {
                 title: el('input', { maxlength: '128', value: known.title || '', autocomplete: 'off' }),
                 topic: el('textarea', { rows: '2', maxlength: '512', value: known.topic || '' }),
@@ -92,23 +103,15 @@
                 slowMode: Chat.select(choices(known.slowMode || 0), String(known.slowMode || 0), {}),
             };
             const off = el('input', { type: 'checkbox' });
-            pane.submit = async () => {
-                dialog.error('');
-                dialog.say('');
+            pane.submit = () => act(context, save, async () => {
                 const changes = {
                     title: fields.title.value.trim(), topic: fields.topic.value.trim(), maxUsers: Number(fields.maxUsers.value) || 0,
                     slowMode: Number(fields.slowMode.value), visibility: pane.querySelector('[name=visibility]:checked').value,
                 };
                 for (const key of Object.keys(changes)) if (changes[key] === (known[key] || (typeof changes[key] === 'number' ? 0 : ''))) delete changes[key];
                 if (fields.password.value || off.checked) changes.password = off.checked ? '' : fields.password.value;
-                try {
-                    if (Object.keys(changes).length) await Chat.hub.update(room.name, changes);
-                    await context.again();
-                    dialog.say(t('saved'));
-                } catch (error) {
-                    dialog.error(Chat.errorText(error));
-                }
-            };
+                if (Object.keys(changes).length) await Chat.hub.update(room.name, changes);
+            }, 'saved');
             return [
                 Chat.field(t('title'), fields.title, t('title hint', { room: Chat.plain(room.name) })),
                 Chat.field(t('topic'), fields.topic),
@@ -116,7 +119,7 @@
                 Chat.field(t('password'), fields.password, t(known.hasPassword ? 'password set' : 'password none')),
                 known.hasPassword ? el('label', { class: 'check' }, off, el('span', {}, t('password off'))) : null,
                 el('div', { class: 'pair' }, Chat.field(t('size'), fields.maxUsers, t('size hint')), Chat.field(t('slow'), fields.slowMode, t('slow hint'))),
-                el('div', { class: 'buttons' }, el('button', { class: 'primary' }, t('save'))),
+                el('div', { class: 'buttons' }, save),
                 ...(room.may('owner') ? [end(context)] : []),
             ].filter(Boolean);
         },
@@ -128,7 +131,7 @@
             const roster = (known.roster || []).slice().sort((a, b) => Chat.rank(b.role) - Chat.rank(a.role) || a.username.localeCompare(b.username));
             const rows = roster.map((row) => el('li', { class: 'line' }, Chat.avatar(row.username), el('span', { class: 'grow' }, bdi(row.username),
                 el('span', { class: 'hint' }, t(row.role), row.userId === Chat.hub.userId ? ' · ' + t('you') : '')),
-            ...(room.may('admin') && (room.outranks(row) || row.userId === Chat.hub.userId) ? [
+            ...(row.userId === Chat.hub.userId || (room.may('admin') && room.outranks(row)) ? [
                 el('button', { type: 'button', class: 'quiet', onclick: () => Chat.askRole(room, row, context.again) }, t('role of'))] : []),
             ...(room.may('admin') && room.outranks(row) ? [rowButton(context, t('remove'), () => Chat.hub.remove(room.name, row.userId), true)] : [])));
             const name = el('input', { maxlength: '64', autocomplete: 'off', list: 'people-here' });
@@ -137,7 +140,7 @@
             const people = el('datalist', { id: 'people-here' }, here.map((row) => el('option', { value: row.username })));
             return [
                 ...(room.may('admin') ? [Chat.field(t('add member'), name, t('add member hint'), people, el('button', { class: 'primary' }, t('add')))] : []),
-                el('ul', { class: 'lines' }, rows.length ? rows : el('li', { class: 'hint' }, t('no members'))),
+                lines(rows, known.rosterCount, 'no members'),
             ];
         },
 
@@ -150,7 +153,23 @@
                     el('span', { class: 'hint' }, row.until ? t('until x', { until: Chat.moment(row.until) }) : t('without end'), ' · ', tn('by x', { by: bdi(row.by || '?') }),
                         row.reason ? [' · ', bdi(row.reason)] : null)),
                 rowButton(context, t('lift'), () => Chat.hub[row.action === 'ban' ? 'unban' : 'unmute'](room.name, row.userId || row.username))));
-            return [el('ul', { class: 'lines' }, rows.length ? rows : el('li', { class: 'hint' }, t('no sanctions')))];
+            return [lines(rows, known.sanctionCount, 'no sanctions')];
+        },
+
+        /* ---- the server ---- */
+
+        notice(context) {
+            const text = el('textarea', { rows: '3', maxlength: '2000' });
+            const send = el('button', { class: 'primary' }, t('send'));
+            context.pane.submit = () => text.value.trim() && act(context, send, () => Chat.hub.notice(text.value.trim()), 'notice sent');
+            return [Chat.field(t('message'), text, t('notice hint')), el('div', { class: 'buttons' }, send)];
+        },
+
+        bans(context, known) {
+            const name = el('input', { maxlength: '64', autocomplete: 'off' });
+            const ban = el('button', { class: 'primary' }, t('ban'));
+            context.pane.submit = () => name.value.trim() && Chat.sanction(null, { username: name.value.trim() }, 'ban', context.again);
+            return [Chat.field(t('ban whom'), name, t('add member hint'), ban), ...SHOW.sanctions(context, known)];
         },
 
         /* ---- ledger ---- */

@@ -8,7 +8,7 @@ import { readFileSync } from 'node:fs';
 import { assertChats, connect } from './client.mjs';
 import { CLOSE, rawSocket } from './raw.mjs';
 import { startServer } from './server.mjs';
-import { until } from './wait.mjs';
+import { DEADLINE, until } from './wait.mjs';
 
 const MIB = 1024 * 1024;
 
@@ -57,12 +57,11 @@ export async function withstand(t, { args = [], rounds = 5, slack = 4 * MIB }, a
 
 /* The figures once two looks in a row agree: connections of the test itself take a moment to go. */
 async function settled(server) {
-    let last = server.proc(), now;
-    await until(async () => {
-        await new Promise((resolve) => setTimeout(resolve, 50));
-        [last, now] = [now ?? last, server.proc()];
-        return now.threads === last.threads && now.fds === last.fds;
-    }, 'the server to settle');
+    let last, now;
+    await until(() => {
+        [last, now] = [now, server.proc()];
+        return now.threads === last?.threads && now.fds === last?.fds;
+    }, 'the server to settle', DEADLINE, 50);
     return now;
 }
 

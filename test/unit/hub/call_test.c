@@ -62,8 +62,7 @@ static void a_call_is_refused_where_a_member_would_be(void **state)
     struct stage s;
     stage_init(&s, &narrow);
     struct probe *alice = stage_enter(&s, DIALECT_FULL, "alice");
-    struct probe *bob = stage_enter(&s, DIALECT_FULL, "bob");
-    join(bob, "den", NULL);
+    stage_member(&s, DIALECT_FULL, "bob", "den");
     probe_skip(alice);
     EXPECT_MATCH("{'error':{'code':'room_full','message':'*'}}",
                  call(&s, alice->id, REQUEST_JOIN, "den"));
@@ -95,8 +94,7 @@ static void a_fence_waits_for_all_that_was_posted(void **state)
     struct stage s;
     struct frame *f;
     stage_init(&s, NULL);
-    struct probe *alice = stage_enter(&s, DIALECT_CLASSIC, "alice");
-    join(alice, "den", NULL);
+    struct probe *alice = stage_member(&s, DIALECT_CLASSIC, "alice", "den");
     for (int i = 0; i < 1000; i++) {
         say(alice, "den", "x", NULL);
         assert_int_equal(hub_fence(s.hub), 0);
@@ -203,7 +201,7 @@ static void a_row_says_how_many_there_are_and_may_be(void **state)
     struct stage s;
     stage_init(&s, NULL);
     for (int i = 0; i < 3; i++)
-        join(stage_enter(&s, DIALECT_CLASSIC, "bob"), "den", NULL);
+        stage_member(&s, DIALECT_CLASSIC, "bob", "den");
     hub_fence(s.hub);
     EXPECT_MATCH("{'rooms':[{'room':'den','members':3,*'maxUsers':7,*}]}", list(&s, NULL, NULL));
     buf_clear(&answer);

@@ -19,6 +19,10 @@ static const struct settings usual = {.max_rooms = 1000,
                                       .max_rooms_per_client = 100,
                                       .notice_limit = 1000,
                                       .open_rooms = true,
+                                      .history_memory = 256,
+                                      .history_memory_bytes = 1 << 18,
+                                      .edit_window_ms = INT64_MAX,
+                                      .delete_window_ms = INT64_MAX,
                                       .operators = operators,
                                       .noperators = 1};
 
@@ -182,6 +186,24 @@ static inline void house_init(struct house *h)
 static inline void house_fini(struct house *h)
 {
     stage_fini(&h->stage);
+}
+
+/* ---- a door ----------------------------------------------------------------------------------------- */
+
+struct door {
+    struct stage stage;
+    struct probe *owner, *bob;
+};
+
+/* A room of alice's with this lock; bob outside. */
+static inline void door_init(struct door *d, enum visibility visibility, const char *hash)
+{
+    stage_init(&d->stage, &usual);
+    d->owner = stage_enter_as(&d->stage, DIALECT_FULL, "u-alice", "alice");
+    d->bob = stage_enter_as(&d->stage, DIALECT_FULL, "u-bob", "bob");
+    create(d->owner, "den", visibility, hash);
+    probe_skip(d->owner);
+    probe_skip(d->bob);
 }
 
 #endif

@@ -153,11 +153,11 @@ static void settings_show_all_there_is(void **state)
     EXPECT(moderator,
            "{'type':'ok','id':'1','room':'den','title':'','topic':'','visibility':'public',"
            "'maxUsers':0,'slowMode':0,'hasPassword':false,'kept':true,'role':'moderator',"
-           "'roster':[{'userId':'u-owner','username':'owner','role':'owner'},"
+           "'rosterCount':4,'roster':[{'userId':'u-owner','username':'owner','role':'owner'},"
            "{'userId':'u-admin','username':'admin','role':'admin'},"
            "{'userId':'u-moderator','username':'moderator','role':'moderator'},"
            "{'userId':'u-member','username':'member','role':'member'}],"
-           "'sanctions':[{'action':'ban','entry':5,'userId':'u-dave',*},"
+           "'sanctionCount':2,'sanctions':[{'action':'ban','entry':5,'userId':'u-dave',*},"
            "{'action':'mute','entry':4,'userId':'u-guest',*'reason':'hush',*'until':1*}],"
            "'invites':1}");
     act(h.of[RANK_MEMBER], REQUEST_SETTINGS, "den", NULL);
@@ -195,7 +195,7 @@ static void a_destroyed_room_is_gone_with_all_in_it(void **state)
     EXPECT(guest, "{'type':'ok','id':'3','room':'den','seq':0,*'kept':false,'role':'owner'}");
     probe_skip(guest);
     act(guest, REQUEST_SETTINGS, "den", NULL);
-    EXPECT(guest, "{'type':'ok',*'roster':[],'sanctions':[],'invites':0}");
+    EXPECT(guest, "{'type':'ok',*'roster':[],'sanctionCount':0,*'invites':0}");
     house_fini(&h);
 }
 

@@ -37,15 +37,45 @@ static void everybody_on_everybody(void **state)
 static void nobody_acts_on_oneself(void **state)
 {
     (void)state;
-    static const enum request_type what[] = {REQUEST_KICK, REQUEST_BAN, REQUEST_MUTE,
-                                             REQUEST_REMOVE};
+    static const enum request_type what[] = {REQUEST_KICK, REQUEST_BAN, REQUEST_MUTE};
     struct house h;
     house_init(&h);
-    for (int i = 0; i < 4; i++) {
+    for (int i = 0; i < 3; i++) {
         act(h.of[RANK_OWNER], what[i], "den", "owner");
         EXPECT(h.of[RANK_OWNER], "{'type':'error','id':'1','code':'forbidden',*yourself*}");
     }
     house_fini(&h);
+}
+
+/* Their connection is lost and closed, and they are in the room until that has been noticed. */
+static void whose_connection_is_closed_can_be_thrown_out(void **state)
+{
+    (void)state;
+    static const enum request_type what[] = {REQUEST_KICK, REQUEST_BAN};
+    for (int i = 0; i < 2; i++) {
+        struct house h;
+        house_init(&h);
+        struct probe *lost = stage_enter_as(&h.stage, DIALECT_FULL, "u-lost", "lost");
+        struct probe *moderator = h.of[RANK_MODERATOR], *guest = h.of[RANK_GUEST];
+        join_too(lost, "den", NULL);
+        hub_fence(h.stage.hub);
+        outbox_close(&lost->outbox, 4013, "too slow");
+        quiet(&h);
+        act(moderator, what[i], "den", "lost");
+        FIND_OK(moderator);
+        EXPECT(guest, "{'type':'moderation',*'username':'lost',*}");
+        EXPECT(guest, "{'type':'leave','room':'den','username':'lost',*'count':5}");
+        probe_leave(lost);
+        EXPECT_NOTHING(guest); /* it has left once */
+        probe_skip(moderator);
+        act(moderator, what[i], "den",
+            "lost"); /* who is not here is not kicked, but may be banned */
+        if (what[i] == REQUEST_KICK)
+            EXPECT_REFUSED(moderator, "unknown_user");
+        else
+            FIND_OK(moderator);
+        house_fini(&h);
+    }
 }
 
 /* ---- kick ------------------------------------------------------------------------------------------ */
@@ -364,6 +394,7 @@ int main(int argc, char **argv)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(everybody_on_everybody),
         cmocka_unit_test(nobody_acts_on_oneself),
+        cmocka_unit_test(whose_connection_is_closed_can_be_thrown_out),
         cmocka_unit_test(all_hear_of_a_kick_and_it_is_over),
         cmocka_unit_test(all_tabs_are_out),
         cmocka_unit_test(who_is_banned_stays_out),

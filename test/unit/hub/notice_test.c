@@ -13,11 +13,9 @@ static const struct settings crowded = {
 /* A room at its limit: one of the full dialect that listens, and some others. */
 static struct probe *fill(struct stage *s, struct probe *others[LIMIT - 1])
 {
-    struct probe *alice = stage_enter(s, DIALECT_FULL, "alice");
-    join(alice, "den", NULL);
+    struct probe *alice = stage_member(s, DIALECT_FULL, "alice", "den");
     for (int i = 0; i < LIMIT - 1; i++) {
-        others[i] = stage_enter(s, DIALECT_CLASSIC, "bob");
-        join(others[i], "den", NULL);
+        others[i] = stage_member(s, DIALECT_CLASSIC, "bob", "den");
         EXPECT_MATCH("{'type':'join',*}", probe_next(others[i], DEADLINE_NOW));
     }
     assert_int_equal(probe_skip(alice), 1 + LIMIT); /* the welcome, and one for each */
@@ -71,10 +69,8 @@ static void a_joiner_is_told_at_once_and_the_others_together(void **state)
     stage_init(&s, &crowded);
     struct probe *alice = fill(&s, others);
     int64_t since = clock_now();
-    for (int i = 0; i < MORE; i++) {
-        more[i] = stage_enter(&s, DIALECT_CLASSIC, "carol");
-        join(more[i], "den", NULL);
-    }
+    for (int i = 0; i < MORE; i++)
+        more[i] = stage_member(&s, DIALECT_CLASSIC, "carol", "den");
     for (unsigned i = 0; i < MORE; i++) {
         char pattern[128];
         snprintf(pattern, sizeof(pattern), "{'type':'join',*'username':'carol*','count':%u,*}",
@@ -91,14 +87,12 @@ static void leaves_are_told_together(void **state)
 {
     (void)state;
     struct stage s;
-    struct probe *others[LIMIT - 1], *more[3];
+    struct probe *others[LIMIT - 1];
     stage_init(&s, &crowded);
     struct probe *alice = fill(&s, others);
     int64_t since = clock_now();
-    for (int i = 0; i < 3; i++) {
-        more[i] = stage_enter(&s, DIALECT_CLASSIC, "carol");
-        join(more[i], "den", NULL);
-    }
+    for (int i = 0; i < 3; i++)
+        stage_member(&s, DIALECT_CLASSIC, "carol", "den");
     hear(alice, 3, 0, LIMIT + 3, since);
     since = clock_now();
     part(others[0], "den", NULL);
@@ -116,8 +110,7 @@ static void who_came_and_went_unnoticed_is_not_told(void **state)
     stage_init(&s, &crowded);
     struct probe *alice = fill(&s, others);
     struct probe *carol = stage_enter(&s, DIALECT_CLASSIC, "carol");
-    struct probe *dave = stage_enter(&s, DIALECT_CLASSIC, "dave");
-    join(dave, "den", NULL);
+    stage_member(&s, DIALECT_CLASSIC, "dave", "den");
     join(carol, "den", NULL);
     part(carol, "den", NULL);
     const char *text = probe_next(alice, clock_now() + STAGE_PATIENCE);
@@ -142,7 +135,7 @@ static void a_long_list_is_cut_but_not_its_count(void **state)
     stage_init(&s, &crowded);
     struct probe *alice = fill(&s, others);
     for (int i = 0; i < MANY; i++)
-        join(stage_enter(&s, DIALECT_CLASSIC, "carol"), "den", NULL);
+        stage_member(&s, DIALECT_CLASSIC, "carol", "den");
     snprintf(pattern, sizeof(pattern), "{*'count':%d}", LIMIT + MANY);
     const char *text;
     do {
@@ -163,8 +156,7 @@ static void a_room_may_end_with_its_notice_untold(void **state)
     struct probe *others[LIMIT - 1];
     stage_init(&s, &crowded);
     struct probe *alice = fill(&s, others);
-    struct probe *carol = stage_enter(&s, DIALECT_CLASSIC, "carol");
-    join(carol, "den", NULL);
+    struct probe *carol = stage_member(&s, DIALECT_CLASSIC, "carol", "den");
     part(carol, "den", NULL);
     part(others[0], "den", NULL);
     part(others[1], "den", NULL);

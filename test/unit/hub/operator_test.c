@@ -107,6 +107,36 @@ static void addresses_go_with_the_user(void **state)
     stage_fini(&s);
 }
 
+/* One customer has a whole /64, and may come from another address of it each time. */
+static void an_ipv6_address_stands_for_its_network(void **state)
+{
+    (void)state;
+    struct stage s;
+    stage_init_kept(&s, &usual, NULL);
+    struct probe *op = resident(&s, RANK_OPERATOR);
+    from(&s, "u-eve", "2001:db8:0:1::1");
+    from(&s, "u-mallory", "::ffff:192.0.2.1");
+    probe_skip(op);
+    ban_address(op, "u-eve");
+    EXPECT_SOON(op, "{'type':'ok','id':'1','userId':'u-eve',*}");
+    ban_address(op, "u-mallory");
+    EXPECT_SOON(op, "{'type':'ok','id':'1','userId':'u-mallory',*}");
+    for (int life = 0; life < 2; life++) { /* the next with what was kept */
+        EXPECT_BARRED(from(&s, "u-two", "2001:db8:0:1:ffff::2"));
+        EXPECT_WELCOME(from(&s, "u-three", "2001:db8:0:2::1"));
+        EXPECT_BARRED(from(&s, "u-four", "192.0.2.1"));
+        EXPECT_WELCOME(from(&s, "u-five", "192.0.2.2"));
+        if (life == 0)
+            stage_restart(&s);
+    }
+    op = resident(&s, RANK_OPERATOR);
+    probe_skip(op);
+    act(op, REQUEST_UNBAN, NULL, "u-eve");
+    EXPECT_SOON(op, "{'type':'ok',*}");
+    EXPECT_WELCOME(from(&s, "u-six", "2001:db8:0:1::1"));
+    stage_fini(&s);
+}
+
 static void the_own_machine_is_never_banned(void **state)
 {
     (void)state;
@@ -220,8 +250,9 @@ static void the_server_has_books_of_its_own(void **state)
     act(op, REQUEST_LEDGER, NULL, NULL);
     EXPECT(op, "{'type':'ok','id':'1','entries':[{'action':'ban','entry':1,'userId':'u-dave',*}]}");
     act(op, REQUEST_SETTINGS, NULL, NULL);
-    EXPECT(op, "{'type':'ok','id':'1','role':'operator','roster':[],'sanctions':[{'action':'ban',"
-               "'entry':1,'userId':'u-dave',*}],'invites':0}");
+    EXPECT(op, "{'type':'ok','id':'1','role':'operator','rosterCount':0,'roster':[],"
+               "'sanctionCount':1,'sanctions':[{'action':'ban','entry':1,'userId':'u-dave',*}],'"
+               "invites':0}");
     act_on_entry(op, REQUEST_UNDO, NULL, 1);
     FIND(op, "{'type':'ok','id':'1','entry':1}");
     EXPECT_WELCOME(stage_enter_as(&h.stage, DIALECT_FULL, "u-dave", "dave"));
@@ -262,6 +293,32 @@ static void operators_change_with_the_settings(void **state)
     stage_settings(&h.stage, &usual);
     tab = stage_enter_as(&h.stage, DIALECT_FULL, OPERATOR_ID, "x");
     EXPECT(tab, "{'type':'welcome',*'username':'operator',*'operator':true}");
+    house_fini(&h);
+}
+
+/* Also those who are in a room already, as others see them there. */
+static void operators_are_seen_to_come_and_go(void **state)
+{
+    (void)state;
+    struct house h;
+    house_init(&h);
+    struct probe *op = h.of[RANK_OPERATOR], *guest = h.of[RANK_GUEST];
+    const struct directory *d = hub_directory(h.stage.hub);
+    char guest_id[] = "u-guest", *others[] = {guest_id};
+    struct settings now = usual;
+    join_too(op, "den", NULL);
+    hub_fence(h.stage.hub);
+    assert_int_equal(session_find(op->session, "den")->rank, RANK_OPERATOR);
+    now.operators = others;
+    stage_settings(&h.stage, &now);
+    hub_fence(h.stage.hub);
+    assert_int_equal(session_find(op->session, "den")->rank, RANK_GUEST);
+    assert_int_equal(directory_rank(d, op->session, "den"), RANK_GUEST);
+    assert_int_equal(session_find(guest->session, "den")->rank, RANK_OPERATOR);
+    stage_settings(&h.stage, &usual);
+    hub_fence(h.stage.hub);
+    assert_int_equal(session_find(op->session, "den")->rank, RANK_OPERATOR);
+    assert_int_equal(session_find(guest->session, "den")->rank, RANK_GUEST);
     house_fini(&h);
 }
 
@@ -310,6 +367,7 @@ int main(int argc, char **argv)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(who_is_banned_from_the_server_is_closed),
         cmocka_unit_test(addresses_go_with_the_user),
+        cmocka_unit_test(an_ipv6_address_stands_for_its_network),
         cmocka_unit_test(the_own_machine_is_never_banned),
         cmocka_unit_test(the_address_of_the_latest_visit_counts),
         cmocka_unit_test(a_visit_to_the_own_machine_is_not_held_against_others),
@@ -318,6 +376,7 @@ int main(int argc, char **argv)
         cmocka_unit_test(the_server_has_books_of_its_own),
         cmocka_unit_test(an_undone_pardon_bars_again),
         cmocka_unit_test(operators_change_with_the_settings),
+        cmocka_unit_test(operators_are_seen_to_come_and_go),
         cmocka_unit_test(a_notice_is_for_everybody_or_for_a_room),
     };
     return RUN_STAGED(argc, argv, "hub operators", tests);

@@ -53,6 +53,29 @@ static void who_opened_it_runs_it_while_there(void **state)
     stage_fini(&s);
 }
 
+/* The room becomes somebody else's, who may be outside. */
+static void who_ran_it_is_told_when_it_is_kept_by_another(void **state)
+{
+    (void)state;
+    struct stage s;
+    stage_init(&s, &usual);
+    struct probe *op = resident(&s, RANK_OPERATOR);
+    struct probe *alice = stage_enter(&s, DIALECT_FULL, "alice");
+    struct probe *bob = stage_enter(&s, DIALECT_FULL, "bob");
+    join(alice, "den", NULL);
+    join(bob, "den", NULL);
+    hush((struct probe *[]){op, alice, bob}, 3);
+    create(op, "den", VISIBILITY_PUBLIC, NULL);
+    FIND_OK(op);
+    RUNS_NO_MORE(alice, "alice");
+    RUNS_NO_MORE(bob, "alice");
+    EXPECT(bob, "{'type':'room','room':'den',*'kept':true,'by':'operator'}");
+    probe_skip(alice);
+    act(alice, REQUEST_KICK, "den", "bob");
+    EXPECT_REFUSED(alice, "forbidden");
+    stage_fini(&s);
+}
+
 static void another_tab_of_the_runner_keeps_it(void **state)
 {
     (void)state;
@@ -180,6 +203,39 @@ static void one_may_step_down_but_not_up(void **state)
     house_fini(&h);
 }
 
+/* To lower the own rank takes none, neither as a role nor altogether. */
+static void whoever_has_a_rank_may_lay_it_down(void **state)
+{
+    (void)state;
+    struct house h;
+    house_init(&h);
+    struct probe *moderator = h.of[RANK_MODERATOR], *member = h.of[RANK_MEMBER];
+    make(moderator, "den", "moderator", RANK_MODERATOR);
+    EXPECT_REFUSED(moderator, "forbidden");
+    make(moderator, "den", "moderator", RANK_MEMBER);
+    FIND(moderator, "{'type':'ok','id':'1',*'role':'member',*}");
+    act(member, REQUEST_REMOVE, "den", "member");
+    FIND_OK(member);
+    quiet(&h);
+    act(member, REQUEST_REMOVE, "den", "member"); /* which can be done once */
+    EXPECT_REFUSED(member, "unknown_user");
+    act(member, REQUEST_ADD, "den", "member"); /* and that is for others to say */
+    EXPECT_REFUSED(member, "forbidden");
+    act(moderator, REQUEST_REMOVE, "den", "admin");
+    EXPECT_REFUSED(moderator, "forbidden");
+    make(moderator, "den", "nobody", RANK_MEMBER); /* says nothing of who is known here */
+    EXPECT_REFUSED(moderator, "forbidden");
+    act(h.of[RANK_ADMIN], REQUEST_BAN, "den", "moderator");
+    hub_fence(h.stage.hub);
+    probe_skip(moderator);
+    act(moderator, REQUEST_REMOVE, "den", "moderator"); /* who is banned has no say */
+    EXPECT_REFUSED(moderator, "banned");
+    act(h.of[RANK_OWNER], REQUEST_REMOVE, "den", "owner");
+    FIND(h.of[RANK_OWNER],
+         "{'type':'error','id':'1','code':'forbidden','message':'*last owner*',*}");
+    house_fini(&h);
+}
+
 static void the_last_owner_stays(void **state)
 {
     (void)state;
@@ -227,8 +283,6 @@ static void members_are_added_and_removed(void **state)
     act(admin, REQUEST_REMOVE, "den", "guest");
     EXPECT_REFUSED(admin, "unknown_user");
     act(admin, REQUEST_REMOVE, "den", "owner");
-    EXPECT_REFUSED(admin, "forbidden");
-    act(admin, REQUEST_REMOVE, "den", "admin");
     EXPECT_REFUSED(admin, "forbidden");
     act(admin, REQUEST_ADD, "den", "nobody");
     EXPECT_REFUSED(admin, "unknown_user");
@@ -297,19 +351,43 @@ static void a_token_opens_some_rooms_and_gives_a_rank(void **state)
     house_fini(&h);
 }
 
+/* It comes again with the next connection, so there is nothing to lay down, and nothing is written. */
+static void a_rank_by_token_is_not_stepped_down_from(void **state)
+{
+    (void)state;
+    struct house h;
+    house_init(&h);
+    struct probe *helper =
+        stage_enter_with(&h.stage, &(struct visitor){.dialect = DIALECT_FULL,
+                                                     .user_id = "u-helper",
+                                                     .username = "helper",
+                                                     .grants = grant("den", RANK_ADMIN)});
+    probe_skip(helper);
+    make(helper, "den", "helper", RANK_MEMBER);
+    EXPECT(helper, "{'type':'error','id':'1','code':'forbidden','message':'*token*',*}");
+    act(helper, REQUEST_SETTINGS, "den", NULL);
+    const char *settings = probe_next(helper, DEADLINE_NOW);
+    assert_non_null(strstr(settings, "u-member"));
+    assert_null(strstr(settings, "u-helper"));
+    house_fini(&h);
+}
+
 int main(int argc, char **argv)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(who_opened_it_runs_it_while_there),
+        cmocka_unit_test(who_ran_it_is_told_when_it_is_kept_by_another),
         cmocka_unit_test(another_tab_of_the_runner_keeps_it),
         cmocka_unit_test(ranks_in_an_open_room_end_with_it),
         cmocka_unit_test(roles_go_by_the_table),
         cmocka_unit_test(who_is_made_something_is_it_at_once),
         cmocka_unit_test(one_may_step_down_but_not_up),
+        cmocka_unit_test(whoever_has_a_rank_may_lay_it_down),
         cmocka_unit_test(the_last_owner_stays),
         cmocka_unit_test(members_are_added_and_removed),
         cmocka_unit_test(who_is_removed_from_a_closed_room_is_out),
         cmocka_unit_test(a_token_opens_some_rooms_and_gives_a_rank),
+        cmocka_unit_test(a_rank_by_token_is_not_stepped_down_from),
     };
     return RUN_STAGED(argc, argv, "hub ranks", tests);
 }

@@ -225,10 +225,7 @@ static void what_was_said_before_the_drain_is_for_all(void **state)
     stage_init(&s, NULL);
     struct probe *alice = stage_enter(&s, DIALECT_CLASSIC, "alice");
     struct probe *bob = stage_enter(&s, DIALECT_CLASSIC, "bob");
-    join(alice, "den", NULL);
-    join(bob, "den", NULL);
-    probe_skip(alice);
-    probe_skip(bob);
+    meet(alice, bob, "den");
     say(alice, NULL, "last", NULL);
     stage_drain(&s, 0);
     EXPECT(alice, "{'type':'message',*'content':'last',*}");

@@ -28,10 +28,7 @@ static void who_does_not_read_is_closed_and_nobody_else(void **state)
     int64_t closed = metric_read(METRIC_SLOW_CLOSED);
     struct probe *alice = stage_enter(&s, DIALECT_CLASSIC, "alice");
     struct probe *slow = stage_enter_slow(&s, DIALECT_CLASSIC, "bob", LIMIT, 10 * NS_PER_MS);
-    join(alice, "den", NULL);
-    join(slow, "den", NULL);
-    probe_skip(alice);
-    probe_skip(slow);
+    meet(alice, slow, "den");
     say_apart(alice, LIMIT);
     assert_int_equal(outbox_close_code(&slow->outbox), 0);
     say_apart(alice, 3);
@@ -114,10 +111,7 @@ static void the_closed_one_is_skipped_until_it_leaves(void **state)
     stage_init(&s, NULL);
     struct probe *alice = stage_enter(&s, DIALECT_FULL, "alice");
     struct probe *bob = stage_enter(&s, DIALECT_CLASSIC, "bob");
-    join(alice, "den", NULL);
-    join(bob, "den", NULL);
-    probe_skip(alice);
-    probe_skip(bob);
+    meet(alice, bob, "den");
     outbox_close(&bob->outbox, 4008, "no pong in time"); /* as its writer does */
     say(alice, "den", "anybody?", NULL);
     say(bob, "den", "heard to the end", NULL);

@@ -1,19 +1,10 @@
-/* What members ask for and what each of them sees: join, leave, message, typing, and the limits. */
+/* What members ask for and what each of them sees: join, leave, message, typing. */
 #include <support/stage.h>
 
 #include <hubbub/metrics.h>
 #include <hubbub/room.h>
 #include <stdio.h>
 #include <string.h>
-
-/* Both in the room and with all read that came of it. */
-static void meet(struct probe *a, struct probe *b, const char *room)
-{
-    join_too(a, room, NULL);
-    join_too(b, room, NULL);
-    probe_skip(a);
-    probe_skip(b);
-}
 
 /* ---- join and leave -------------------------------------------------------------------------------- */
 
@@ -214,8 +205,7 @@ static void all_see_the_same_order(void **state)
     struct probe *p[TALKERS];
     stage_init(&s, NULL);
     for (int i = 0; i < TALKERS; i++) {
-        p[i] = stage_enter(&s, i % 2 == 0 ? DIALECT_FULL : DIALECT_CLASSIC, "bob");
-        join(p[i], "den", NULL);
+        p[i] = stage_member(&s, i % 2 == 0 ? DIALECT_FULL : DIALECT_CLASSIC, "bob", "den");
     }
     for (int i = 0; i < TALKERS; i++)
         probe_skip(p[i]);
@@ -369,107 +359,6 @@ static void typing_is_for_the_others_of_the_full_dialect(void **state)
     stage_fini(&s);
 }
 
-/* ---- limits ---------------------------------------------------------------------------------------- */
-
-static const struct settings narrow = {.max_per_room = 2,
-                                       .max_rooms = 3,
-                                       .max_rooms_per_client = 2,
-                                       .notice_limit = 100,
-                                       .open_rooms = true};
-
-static void a_full_room_takes_nobody(void **state)
-{
-    (void)state;
-    struct stage s;
-    stage_init(&s, &narrow);
-    struct probe *alice = stage_enter(&s, DIALECT_FULL, "alice");
-    struct probe *bob = stage_enter(&s, DIALECT_FULL, "bob");
-    struct probe *carol = stage_enter(&s, DIALECT_FULL, "carol");
-    meet(alice, bob, "den");
-    meet(carol, carol, "attic");
-    join(carol, "den", "1");
-    EXPECT(carol, "{'type':'error','id':'1','code':'room_full','message':*,'room':'den'}");
-    say(carol, NULL, "still here", NULL); /* what it was in was not left */
-    EXPECT(carol, "{'type':'message','room':'attic',*}");
-    EXPECT_NOTHING(alice);
-    join(bob, "den", "2"); /* who is in is not refused */
-    EXPECT(bob, "{'type':'ok','id':'2','room':'den',*'members':2,*}");
-    part(bob, "den", NULL);
-    join(carol, "den", NULL);
-    EXPECT(carol, "{'type':'join','room':'den','username':'carol',*'count':2,*}");
-    stage_fini(&s);
-}
-
-static void there_are_only_so_many_rooms(void **state)
-{
-    (void)state;
-    struct stage s;
-    stage_init(&s, &narrow);
-    struct probe *alice = stage_enter(&s, DIALECT_FULL, "alice");
-    struct probe *bob = stage_enter(&s, DIALECT_FULL, "bob");
-    struct probe *carol = stage_enter(&s, DIALECT_FULL, "carol");
-    join_too(alice, "one", NULL);
-    join_too(alice, "two", NULL);
-    join_too(bob, "three", NULL);
-    probe_skip(carol);
-    join(carol, "four", NULL);
-    EXPECT(carol, "{'type':'error','code':'room_limit','message':'the server *','room':'four'}");
-    join(carol, "one", NULL);
-    EXPECT(carol, "{'type':'join','room':'one',*}");
-    part(bob, NULL, NULL);
-    hub_fence(s.hub);
-    join_too(carol, "four", NULL);
-    EXPECT(carol, "{'type':'join','room':'four',*}");
-    stage_fini(&s);
-}
-
-static void one_is_in_only_so_many_rooms(void **state)
-{
-    (void)state;
-    struct stage s;
-    stage_init(&s, &narrow);
-    struct probe *alice = stage_enter(&s, DIALECT_FULL, "alice");
-    join_too(alice, "one", NULL);
-    join_too(alice, "two", NULL);
-    probe_skip(alice);
-    join_too(alice, "three", "3");
-    EXPECT(alice, "{'type':'error','id':'3','code':'room_limit','message':'you are *',*}");
-    join(alice, "three", NULL); /* which leaves the others */
-    EXPECT(alice, "{'type':'join','room':'three',*}");
-    say(alice, NULL, "alone", NULL);
-    EXPECT(alice, "{'type':'message','room':'three',*}");
-    stage_fini(&s);
-}
-
-static void limits_can_be_changed(void **state)
-{
-    (void)state;
-    struct stage s;
-    struct settings wide = narrow;
-    wide.max_per_room = 3;
-    stage_init(&s, &narrow);
-    struct probe *alice = stage_enter(&s, DIALECT_FULL, "alice");
-    struct probe *bob = stage_enter(&s, DIALECT_FULL, "bob");
-    struct probe *carol = stage_enter(&s, DIALECT_FULL, "carol");
-    meet(alice, bob, "den");
-    probe_skip(carol);
-    join(carol, "den", NULL);
-    EXPECT(carol, "{'type':'error','code':'room_full',*}");
-    assert_int_equal(hub_max_per_room(s.hub), 2);
-    stage_settings(&s, &wide);
-    join(carol, "den", NULL);
-    EXPECT(carol, "{'type':'join','room':'den',*'count':3,*}");
-    assert_int_equal(hub_max_per_room(s.hub), 3);
-    stage_settings(&s, &narrow); /* nobody is thrown out */
-    say(alice, "den", "all here", NULL);
-    EXPECT(carol, "{'type':'message',*}");
-    struct probe *dave = stage_enter(&s, DIALECT_FULL, "dave");
-    EXPECT(dave, "{'type':'welcome',*'maxRooms':2,'maxPerRoom':2,*}");
-    join(dave, "den", NULL);
-    EXPECT(dave, "{'type':'error','code':'room_full',*}");
-    stage_fini(&s);
-}
-
 int main(int argc, char **argv)
 {
     const struct CMUnitTest tests[] = {
@@ -487,10 +376,6 @@ int main(int argc, char **argv)
         cmocka_unit_test(rooms_do_not_hear_each_other),
         cmocka_unit_test(without_a_room_the_only_one_is_meant),
         cmocka_unit_test(typing_is_for_the_others_of_the_full_dialect),
-        cmocka_unit_test(a_full_room_takes_nobody),
-        cmocka_unit_test(there_are_only_so_many_rooms),
-        cmocka_unit_test(one_is_in_only_so_many_rooms),
-        cmocka_unit_test(limits_can_be_changed),
     };
     return RUN_STAGED(argc, argv, "hub talk", tests);
 }

@@ -51,6 +51,33 @@ static void names_that_look_alike_are_taken(void **state)
     stage_fini(&s);
 }
 
+/* Names that would speak for the server, or name somebody else where a user id may stand. */
+static void some_names_are_nobodys(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *wish, *given;
+    } rows[] = {
+        {"server", "server-2"},
+        {"Server", "Server-3"},
+        {"s\u0435rver", "s\u0435rver-4"},
+        {"servers", "servers"},
+        {"id:u-alice", "id-u-alice"},
+        {"id:id:x", "id-id:x"},
+        {"id:", "id-"},
+        {"g0123456789abcdef", "g0123456789abcdef-2"},
+        {"g0123456789ABCDEF", "g0123456789ABCDEF-3"},
+        {"g0123456789abcde", "g0123456789abcde"},
+    };
+    struct stage s;
+    stage_init(&s, NULL);
+    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++)
+        assert_string_equal(probe_name(stage_enter(&s, DIALECT_FULL, rows[i].wish)), rows[i].given);
+    for (int i = 0; i < 20; i++) /* the numbers run out, names do not */
+        EXPECT_MATCH("server-*", probe_name(stage_enter(&s, DIALECT_FULL, "server")));
+    stage_fini(&s);
+}
+
 static void a_room_is_told_once(void **state)
 {
     (void)state;
@@ -115,8 +142,7 @@ static void tabs_do_not_make_a_crowd(void **state)
         .max_rooms = 10, .max_rooms_per_client = 10, .notice_limit = 2, .open_rooms = true};
     struct stage s;
     stage_init(&s, &few);
-    struct probe *bob = stage_enter(&s, DIALECT_FULL, "bob");
-    join(bob, "den", NULL);
+    struct probe *bob = stage_member(&s, DIALECT_FULL, "bob", "den");
     probe_skip(bob);
     for (int i = 0; i < 5; i++)
         join(tab(&s, "u-alice", "alice"), "den", NULL);
@@ -174,13 +200,10 @@ static void a_call_of_a_tab_is_the_tabs_own(void **state)
 int main(int argc, char **argv)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(tabs_share_a_name),
-        cmocka_unit_test(names_that_look_alike_are_taken),
-        cmocka_unit_test(a_room_is_told_once),
-        cmocka_unit_test(tabs_of_both_dialects),
-        cmocka_unit_test(tabs_do_not_make_a_crowd),
-        cmocka_unit_test(all_tabs_are_drained),
-        cmocka_unit_test(a_call_of_a_tab_is_the_tabs_own),
+        cmocka_unit_test(tabs_share_a_name),      cmocka_unit_test(names_that_look_alike_are_taken),
+        cmocka_unit_test(some_names_are_nobodys), cmocka_unit_test(a_room_is_told_once),
+        cmocka_unit_test(tabs_of_both_dialects),  cmocka_unit_test(tabs_do_not_make_a_crowd),
+        cmocka_unit_test(all_tabs_are_drained),   cmocka_unit_test(a_call_of_a_tab_is_the_tabs_own),
     };
     return RUN_STAGED(argc, argv, "hub users", tests);
 }

@@ -16,17 +16,17 @@ static void guests_are_new_each_time(void **state)
     struct identity a, b;
     identity_new_guest(&a);
     identity_new_guest(&b);
-    assert_true(identity_is_guest_id(a.user_id));
+    assert_true(text_is_guest_id(a.user_id));
     assert_true(a.guest);
     assert_string_not_equal(a.user_id, b.user_id);
     assert_string_equal(a.username, "");
     assert_null(a.grants);
     assert_int_equal(a.expires_ms, 0);
-    assert_false(identity_is_guest_id(""));
-    assert_false(identity_is_guest_id("g"));
-    assert_false(identity_is_guest_id("g0123456789abcde"));
-    assert_false(identity_is_guest_id("g0123456789abcdefg"));
-    assert_false(identity_is_guest_id("h0123456789abcdef"));
+    assert_false(text_is_guest_id(""));
+    assert_false(text_is_guest_id("g"));
+    assert_false(text_is_guest_id("g0123456789abcde"));
+    assert_false(text_is_guest_id("g0123456789abcdefg"));
+    assert_false(text_is_guest_id("h0123456789abcdef"));
 }
 
 static void a_guest_comes_back(void **state)

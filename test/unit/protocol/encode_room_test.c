@@ -4,6 +4,8 @@
 #include "encoded.h"
 
 #include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
 
 /* Expected texts are written with ' for ". */
 static void assert_says(struct buf *b, const char *want)
@@ -146,15 +148,41 @@ static void settings(void **state)
     const struct roster_row roster[] = {{"u1", "alice", RANK_OWNER}, {"u2", NASTY, RANK_MEMBER}};
 
     encode_ok_settings(&b, "1", &KEPT, RANK_MODERATOR, roster, 2, ROWS, 2, 5);
-    assert_says(&b,
-                "{'type':'ok','id':'1','room':'r\\\"m'," KEPT_JSON ",'role':'moderator','roster':["
-                "{'userId':'u1','username':'alice','role':'owner'},"
-                "{'userId':'u2','username':'" NASTY_JSON
-                "','role':'member'}],'sanctions':[" BAN_JSON "}," MUTE_JSON "}],'invites':5}");
+    assert_says(&b, "{'type':'ok','id':'1','room':'r\\\"m'," KEPT_JSON
+                    ",'role':'moderator','rosterCount':2,"
+                    "'roster':[{'userId':'u1','username':'alice','role':'owner'},"
+                    "{'userId':'u2','username':'" NASTY_JSON
+                    "','role':'member'}],'sanctionCount':2,'sanctions':[" BAN_JSON "}," MUTE_JSON
+                    "}],'invites':5}");
     encode_ok_settings(&b, "1", &server, RANK_OPERATOR, NULL, 0, ROWS, 1, 0);
-    assert_says(&b, "{'type':'ok','id':'1','role':'operator','roster':[],'sanctions':[" BAN_JSON
-                    "}],'invites':0}");
+    assert_says(&b, "{'type':'ok','id':'1','role':'operator','rosterCount':0,'roster':[],"
+                    "'sanctionCount':1,'sanctions':[" BAN_JSON "}],'invites':0}");
     buf_fini(&b);
+}
+
+/* However many there are, a reply stays small. */
+static void settings_of_very_many(void **state)
+{
+    (void)state;
+    enum { MANY = 100000, SMALL = 256 * 1024 };
+    struct buf b = BUF_INIT;
+    struct roster_row *roster = calloc(MANY, sizeof(*roster));
+    struct ledger_row *sanctions = calloc(MANY, sizeof(*sanctions));
+    assert_non_null(roster);
+    assert_non_null(sanctions);
+    for (int i = 0; i < MANY; i++) {
+        roster[i] = (struct roster_row){"u1", i == 0 ? "first" : "alice", RANK_MEMBER};
+        sanctions[i] = ROWS[0];
+    }
+    encode_ok_settings(&b, "1", &KEPT, RANK_MODERATOR, roster, MANY, sanctions, MANY, 5);
+    assert_true(b.len < SMALL);
+    assert_non_null(strstr(b.data,
+                           "\"rosterCount\":100000,\"roster\":[{\"userId\":\"u1\",\"username\":"
+                           "\"first\""));
+    assert_non_null(strstr(b.data, "\"sanctionCount\":100000,\"sanctions\":[{"));
+    buf_fini(&b);
+    free(roster);
+    free(sanctions);
 }
 
 static void settings_that_changed(void **state)
@@ -242,10 +270,15 @@ static void invite(void **state)
 int main(int argc, char **argv)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(joined),     cmocka_unit_test(members),
-        cmocka_unit_test(rooms),      cmocka_unit_test(ledger),
-        cmocka_unit_test(settings),   cmocka_unit_test(settings_that_changed),
-        cmocka_unit_test(moderation), cmocka_unit_test(invite),
+        cmocka_unit_test(joined),
+        cmocka_unit_test(members),
+        cmocka_unit_test(rooms),
+        cmocka_unit_test(ledger),
+        cmocka_unit_test(settings),
+        cmocka_unit_test(settings_of_very_many),
+        cmocka_unit_test(settings_that_changed),
+        cmocka_unit_test(moderation),
+        cmocka_unit_test(invite),
     };
     return RUN_TESTS(argc, argv, "encode_room", tests);
 }

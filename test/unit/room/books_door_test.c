@@ -150,8 +150,8 @@ static void nobody_is_forgotten_too_early(void **state)
     char id[16];
     int64_t t = 1000 * NS_PER_S;
     for (int i = 0; i < 1000; i++) {
-        snprintf(id, sizeof(id), "u%d", i);
-        assert_int_equal(books_speak(b, id, slow, t + i), 0);
+        snprintf(id, sizeof(id), "u%d", i * 7 % 1000); /* in no order that they are kept in */
+        assert_int_equal(books_speak(b, id, slow, t + i * 7 % 1000), 0);
     }
     for (int i = 0; i < 1000; i++) {
         snprintf(id, sizeof(id), "u%d", i);

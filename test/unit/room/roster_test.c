@@ -22,10 +22,7 @@ static void nobody_is_in_none(void **state)
     assert_null(roster_find_name(r, "a"));
     assert_int_equal(roster_rank(r, "a"), RANK_GUEST);
     assert_int_equal(roster_count(r, RANK_OWNER), 0);
-    assert_false(roster_is_member(r, "a", 0));
     roster_set(&r, "a", "alice", RANK_GUEST); /* nothing to take away */
-    assert_null(r);
-    roster_bar(&r, "a", 5);
     assert_null(r);
     roster_free_later(r);
 }
@@ -79,29 +76,6 @@ static void ranks_are_counted(void **state)
     assert_int_equal(roster_count(r, RANK_ADMIN), 0);
     assert_int_equal(roster_rank(r, "b"), RANK_OWNER);
     assert_int_equal(roster_rank(r, "d"), RANK_GUEST);
-    roster_free_later(r);
-}
-
-static void who_is_banned_is_no_member_until_it_ends(void **state)
-{
-    (void)state;
-    struct roster *r = NULL;
-    roster_set(&r, "a", "alice", RANK_MODERATOR);
-    roster_set(&r, "b", "bob", RANK_MEMBER);
-    assert_true(roster_is_member(r, "a", 1000));
-    roster_bar(&r, "a", 5000);
-    assert_false(roster_is_member(r, "a", 4999));
-    assert_true(roster_is_member(r, "a", 5000));
-    assert_int_equal(roster_rank(r, "a"), RANK_MODERATOR); /* which it still has */
-    roster_set(&r, "a", "alice", RANK_ADMIN);              /* another rank is no pardon */
-    assert_false(roster_is_member(r, "a", 4999));
-    roster_bar(&r, "a", INT64_MAX);
-    assert_false(roster_is_member(r, "a", INT64_MAX - 1));
-    roster_bar(&r, "a", 0);
-    assert_true(roster_is_member(r, "a", 0));
-    assert_true(roster_is_member(r, "b", 0));
-    roster_bar(&r, "x", 5000); /* not one of them: there is nothing to note */
-    assert_string_equal(told(r), "a:admin b:member");
     roster_free_later(r);
 }
 
@@ -165,7 +139,6 @@ int main(int argc, char **argv)
         cmocka_unit_test(rows_are_kept_in_order),
         cmocka_unit_test(a_row_is_replaced_or_taken_away),
         cmocka_unit_test(ranks_are_counted),
-        cmocka_unit_test(who_is_banned_is_no_member_until_it_ends),
         cmocka_unit_test(a_reader_keeps_what_it_has_found),
         cmocka_unit_test(many_come_and_go),
     };

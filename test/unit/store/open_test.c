@@ -132,7 +132,8 @@ static void what_is_no_database_is_refused(void **state)
     write_file(s->file, "These are a few lines of text that somebody has put here,\n"
                         "long enough to have a header if they were a database, which they\n"
                         "are not.\n");
-    refused_untouched(s, "hubbub.db: file is not a database");
+    refused_untouched(s, "hubbub.db: file is not a database (put a backup in its place, or move it "
+                         "away to begin with nothing)");
     shop_free(s);
 }
 
@@ -149,7 +150,8 @@ static void the_database_of_another_program_is_refused(void **state)
         struct shop *s = shop_new();
         assert_int_equal(mkdir(s->directory, 0700), 0);
         write_database(s->file, FOREIGN[i]);
-        refused_untouched(s, "hubbub.db: it is the database of another program");
+        refused_untouched(s, "hubbub.db: it is the database of another program (choose another "
+                             "directory with --data)");
         shop_free(s);
     }
 }

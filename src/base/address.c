@@ -101,7 +101,7 @@ bool network_has(const struct network *n, const struct address *a)
     return rest == 0 || (n->address.bytes[whole] ^ a->bytes[whole]) >> (8 - rest) == 0;
 }
 
-void address_subject(const char *text, char out[ADDRESS_TEXT + 4])
+void address_subject(const char *text, char out[ADDRESS_SUBJECT])
 {
     struct address a;
     if (!address_parse(text, &a)) {
