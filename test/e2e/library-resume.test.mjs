@@ -86,18 +86,19 @@ test('history: what the join brings; when the line breaks before it came, the ne
         [{ seq: 100, epoch: 'one' }, (socket) => socket.terminate()],
         [{ seq: 101, epoch: 'one', recovered: true }, (socket) => { talk(socket, 51, 60); socket.terminate(); }],
         [{ seq: 101, epoch: 'one', recovered: true }, (socket) => talk(socket, 61, 101)],
-        [{ seq: 101, epoch: 'one' }, (socket) => talk(socket, 97, 101)]);
+        [{ seq: 102, epoch: 'one' }, (socket) => { talk(socket, 102); socket.terminate(); }],
+        [{ seq: 102, epoch: 'one', recovered: true }, (socket) => talk(socket, 103)]);
     const alice = await onlineHub(t, script.url, 'alice');
     await alice.join('lobby', { history: 50 });
     await said(alice, '101');
     assert.deepEqual(texts(alice), numbers(51, 101));
     assert.deepEqual(joins(script).map((one) => [one.history, one.since]), [[50, undefined], [50, 50], [50, 60]]);
 
-    alice.heard.length = 0;
-    const last = said(alice, '101');
-    await alice.join('lobby', { history: 5 });
+    const last = said(alice, '103');
+    await alice.join('lobby', { history: 5 }); // it is in there already: nothing comes
     await last;
-    assert.deepEqual(texts(alice), numbers(97, 101), 'asked for once more');
+    assert.deepEqual(texts(alice), numbers(51, 103));
+    assert.deepEqual([joins(script)[3].since, joins(script)[4].since], [undefined, 102]);
 });
 
 test('a gap is named, and is not asked for again', async (t) => {
@@ -151,24 +152,23 @@ test('a position that was kept elsewhere', async (t) => {
  * before or after it was said, with the line. */
 async function keeper(t, hear = () => undefined) {
     const log = [];
-    let asked = 0, later = false;
-    const script = await scripted(t, {
-        act: (frame, socket) => {
-            if (frame.type === 'join') {
-                setImmediate(() => log.slice(frame.since ?? log.length).forEach((one) => socket.tell(one)));
-                return { seq: log.length, epoch: 'e', members: 1, recovered: frame.since === undefined ? undefined : true };
-            }
-            const lost = hear(frame, ++asked);
-            if (lost === 'before') return socket.terminate();
-            const known = log.find((one) => one.id === frame.id);
-            const said = known || { type: 'message', room: 'lobby', userId: 'u1', username: 'alice', content: frame.content, seq: log.length + 1, ts: 1 };
-            if (!known) log.push(Object.defineProperty(said, 'id', { value: frame.id })); // not told
-            if (!known && lost !== 'after') socket.tell(said);
-            if (lost) return socket.terminate();
-            return { seq: said.seq, ts: said.ts, durable: true, ...known && { dup: true } };
-        },
-    });
-    return Object.assign(script, { log, sent: () => script.requests.filter((frame) => frame.type === 'message') });
+    let asked = 0;
+    const script = await scripted(t, { act: (frame, socket) => script.act(frame, socket) });
+    const act = (frame, socket) => {
+        if (frame.type === 'join') {
+            setImmediate(() => log.slice(frame.since ?? log.length).forEach((one) => socket.tell(one)));
+            return { seq: log.length, epoch: 'e', members: 1, recovered: frame.since === undefined ? undefined : true };
+        }
+        const lost = hear(frame, ++asked);
+        if (lost === 'before') return socket.terminate();
+        const known = log.find((one) => one.id === frame.id);
+        const said = known || { type: 'message', room: 'lobby', userId: 'u1', username: 'alice', content: frame.content, seq: log.length + 1, ts: 1 };
+        if (!known) log.push(Object.defineProperty(said, 'id', { value: frame.id })); // not told
+        if (!known && lost !== 'after') socket.tell(said);
+        if (lost) return socket.terminate();
+        return { seq: said.seq, ts: said.ts, durable: true, ...known && { dup: true } };
+    };
+    return Object.assign(script, { act, log, sent: () => script.requests.filter((frame) => frame.type === 'message') });
 }
 
 test('what was not answered when the line broke is sent again under its id, and said once, in order', async (t) => {
@@ -202,6 +202,32 @@ test('a server that may have forgotten the id: the message is left to people, th
     assert.equal(message.resend(), true);
     assert.equal((await within(message, 'an answer')).dup, true, 'under its id');
     assert.equal(message.resend(), false);
+});
+
+test('what is not on the disk yet is asked for again under its id, for some minutes', async (t) => {
+    let hours = 0;
+    const clock = Date.now;
+    t.mock.method(Date, 'now', () => clock() + hours * 3600_000);
+    const script = await keeper(t);
+    const { log } = script;
+    let ill = 1;
+    const inner = script.act;
+    script.act = (frame, socket) => {
+        const reply = inner(frame, socket);
+        if (frame.type !== 'message' || ill-- <= 0) return reply;
+        return socket.tell({ type: 'error', id: frame.id, code: 'unavailable', message: 'not saved yet', room: 'lobby', retryAfter: 1 });
+    };
+    const alice = await onlineHub(t, script.url, 'alice', 'lobby');
+    const first = alice.say('lobby', 'hello');
+    const reply = await within(first, 'an answer');
+    assert.deepEqual([reply.dup, first.state, log.length], [true, 'confirmed', 1]);
+
+    ill = 9;
+    const held = event(alice, 'outbox', ({ message }) => message.retryAt > 0);
+    const second = alice.say('lobby', 'anybody?');
+    await held;
+    hours = 1;
+    await assert.rejects(within(second, 'its failure'), code('unavailable'));
 });
 
 test('a room that is not entered again: what was under way stays unsure', async (t) => {

@@ -462,11 +462,11 @@
             const room = this.rooms.get(name) || { name };
             const again = this.rooms.has(name);
             const missed = reply.recovered ? reply.seq - since : undefined;
-            for (const key in ROOM) room[key] = key in reply ? reply[key] : ROOM[key];
-            Object.assign(room, { count: reply.members, joined: true });
             // What the server sends after its reply is still to come: the line may break before it is here.
-            room.seq = reply.recovered ? since : Math.max(0, reply.seq - history);
-            if (missed === undefined) side.last = null;
+            const seq = room.joined ? room.seq : reply.recovered ? since : Math.max(0, reply.seq - history);
+            for (const key in ROOM) room[key] = key in reply ? reply[key] : ROOM[key];
+            if (missed === undefined && !room.joined) side.last = null;
+            Object.assign(room, { count: reply.members, joined: true, seq });
             side.thrown = null;
             this.rooms.set(name, room);
             if (reply.recovered === false) this.#emit('reset', { room: name, seq: reply.seq, epoch: reply.epoch });
@@ -603,6 +603,9 @@
                     if (error.code === 'timeout') this.#lost(this.#socket, 4008, 'no answer');
                 } else if (error.code === 'offline') {
                     this.#mark(message, 'queued');
+                } else if (error.code === 'unavailable' && Date.now() - control.sentAt < REPEAT) {
+                    // Perhaps it was said, and is not on the disk yet: under its id that can be asked again.
+                    this.#pause(message, side, (error.retryAfter || REJOIN.unavailable) * 1000);
                 } else if (error.retryAfter && (error.code === 'rate_limited' || error.code === 'slow_mode')) {
                     this.#pause(message, error.code === 'slow_mode' ? side : null, error.retryAfter * 1000);
                 } else {
@@ -613,7 +616,7 @@
             });
         }
 
-        /* Slow mode is about one room, the rate about all. */
+        /* The rate is about all rooms (no `side`), the rest about one. */
         #pause(message, side, wait) {
             const timer = setTimeout(() => {
                 if (side) side.hold = 0;
