@@ -125,7 +125,8 @@ static int connect_file(struct db *db, const char *path)
     sqlite3_extended_result_codes(db->sql, 1);
     sqlite3_busy_timeout(db->sql, BUSY_MS);
     if (sqlite3_db_readonly(db->sql, "main") == 1) {
-        snprintf(db->error, sizeof db->error, "it is read-only");
+        snprintf(db->error, sizeof db->error,
+                 "it is read-only (give it to the user who runs this)");
         return ERR_SYSTEM;
     }
     return 0;
@@ -138,7 +139,8 @@ static int set_up(struct db *db)
     db->full_sync = true;
     if (err == 0)
         err = db_run(db, "PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL;"
-                         "PRAGMA journal_size_limit = 4194304; PRAGMA foreign_keys = ON;");
+                         "PRAGMA wal_autocheckpoint = 4000; PRAGMA journal_size_limit = 16777216;"
+                         "PRAGMA foreign_keys = ON;");
     return err != 0 ? err : prepare_all(db);
 }
 
@@ -146,6 +148,15 @@ int db_set_sync(struct db *db, bool full)
 {
     db->full_sync = full;
     return db_run(db, full ? "PRAGMA synchronous = FULL" : "PRAGMA synchronous = NORMAL");
+}
+
+/* What may be done about a file that SQLite cannot read. */
+static const char *advice(const struct db *db)
+{
+    int code = sqlite3_errcode(db->sql) & 0xff;
+    return code == SQLITE_NOTADB || code == SQLITE_CORRUPT
+               ? " (put a backup in its place, or move it away to begin with nothing)"
+               : "";
 }
 
 struct db *db_open(const char *path, char *why, size_t space)
@@ -157,7 +168,7 @@ struct db *db_open(const char *path, char *why, size_t space)
     struct db *db = xcalloc(1, sizeof *db);
     if (connect_file(db, path) == 0 && set_up(db) == 0)
         return db;
-    snprintf(why, space, "cannot use %s: %s", path, db->error);
+    snprintf(why, space, "cannot use %s: %s%s", path, db->error, advice(db));
     db_close(db);
     return NULL;
 }

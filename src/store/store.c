@@ -24,7 +24,7 @@ enum {
     STUCK_S = 10, /* a disk that takes longer for one commit is not well */
     /* Between two looks at what should not be kept any more, and between two steps of removing it. */
     LOOK_MS = 1000,
-    STEP_MS = 10,
+    STEP_MS = 2,
 };
 
 struct store {
