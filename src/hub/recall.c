@@ -257,6 +257,8 @@ static void answer_page(struct hub *h, struct event *e, struct room *r, const st
     if (errand_has_page(h, e, r) && e->errand->page.first_kept > r->first) { /* it shrinks */
         oldest = r->first = e->errand->page.first_kept;
         w = window_of(r, a, oldest);
+        if (w.from <= w.to && must_fetch(h, e, r, w.from, w.to))
+            return;
     }
     if (w.from <= w.to)
         fit(h, e, r, &w);
