@@ -46,6 +46,7 @@ static void replace(struct hub *h, struct room *r, struct slot *s, const struct 
     history_replace(&r->history, s, m, log_message(h, r, m));
     r->amendments++;
     metric_add(METRIC_AMENDMENTS, 1);
+    trim_history(h, r);
 }
 
 /* ---- edit ---------------------------------------------------------------------------------------- */
@@ -177,4 +178,5 @@ void on_react(struct hub *h, struct event *e)
     }
     encode_ok_reaction(scratch(h), e->request.id, r->name, a->seq, a->emoji, count);
     confirm_log(h, e);
+    trim_history(h, r);
 }

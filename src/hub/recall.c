@@ -8,7 +8,9 @@
 #include <string.h>
 
 enum {
-    PAGE_BYTES = 256 * 1024, /* of content, in one answer */
+    PAGE_BYTES = 256 * 1024, /* of one answer, as far as can be said before */
+    ROW_BYTES = 256,         /* of a message beside its content */
+    REACTION_BYTES = 80,     /* of each kind of reaction */
     PAGE_USUAL = 50,
 };
 
@@ -22,6 +24,11 @@ static const struct history_row *row_of(const struct hub *h, const struct event 
         return errand_row(h, e, r, seq);
     *space = (struct history_row){.message = s->message, .reactions = s->reactions};
     return space;
+}
+
+static size_t weight(const struct history_row *row)
+{
+    return row->message->content_len + ROW_BYTES + row->reactions.n * REACTION_BYTES;
 }
 
 /* What has to be there to send `from` to `to`: asked for when it isn't. True: something is being fetched. */
@@ -70,7 +77,7 @@ static void shorten(const struct hub *h, const struct event *e, const struct roo
             plan->from = plan->gap = seq + 1; /* not kept any more */
             return;
         }
-        bytes += row->message->content_len;
+        bytes += weight(row);
         if (bytes > PAGE_BYTES) {
             plan->from = seq + 1;
             return;
@@ -198,27 +205,29 @@ static struct window window_of(const struct room *r, const struct request_args *
 }
 
 /* Bytes of one in a page; 0: it is not here. */
-static size_t weight(const struct hub *h, const struct event *e, const struct room *r, uint64_t seq)
+static size_t weight_of(const struct hub *h, const struct event *e, const struct room *r,
+                        uint64_t seq)
 {
     struct history_row space;
     const struct history_row *row = row_of(h, e, r, seq, &space);
-    return row == NULL ? 0 : row->message->content_len;
+    return row == NULL ? 0 : weight(row);
 }
 
 /* Grows from the anchor to both sides, as far as the bytes and the window go. */
 static void fit(const struct hub *h, const struct event *e, const struct room *r, struct window *w)
 {
     uint64_t low = w->anchor, high = w->anchor;
-    size_t bytes = weight(h, e, r, w->anchor), n;
+    size_t bytes = weight_of(h, e, r, w->anchor), n;
     bool down = true, up = true;
     while (down || up) {
-        down =
-            down && low > w->from && (n = weight(h, e, r, low - 1)) > 0 && bytes + n <= PAGE_BYTES;
+        down = down && low > w->from && (n = weight_of(h, e, r, low - 1)) > 0 &&
+               bytes + n <= PAGE_BYTES;
         if (down) {
             low--;
             bytes += n;
         }
-        up = up && high < w->to && (n = weight(h, e, r, high + 1)) > 0 && bytes + n <= PAGE_BYTES;
+        up =
+            up && high < w->to && (n = weight_of(h, e, r, high + 1)) > 0 && bytes + n <= PAGE_BYTES;
         if (up) {
             high++;
             bytes += n;

@@ -132,6 +132,7 @@ struct room_look look_of(const struct room *r)
 static void part(struct hub *h, struct member *m)
 {
     struct room *r = m->room;
+    forget_pause(h, m);
     room_remove(m);
     if (is_over(r))
         h->nrooms--;

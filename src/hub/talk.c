@@ -2,6 +2,7 @@
 #include "hub/hub_private.h"
 
 #include <hubbub/clock.h>
+#include <hubbub/err.h>
 #include <hubbub/metrics.h>
 #include <hubbub/outbox.h>
 #include <string.h>
@@ -65,6 +66,7 @@ static bool is_repeated(struct hub *h, const struct event *e, const struct membe
         log_message(h, m->room, first->message); // it is not there yet: the reply waits for it
     encode_ok_message(scratch(h), e->request.id, m->room->name, before->seq, before->ts,
                       h->config.store != NULL, true);
+    wait_for_log(h, m->room);
     confirm_log(h, e);
     return true;
 }
@@ -120,7 +122,8 @@ void on_typing(struct hub *h, struct event *e)
         if (to->user == u || to->dialect != DIALECT_FULL)
             continue;
         frame_ref(f, 1);
-        outbox_offer(to->outbox, f);
+        if (outbox_offer(to->outbox, f, OUTBOX_FOR_TYPING) == ERR_FULL)
+            metric_add(METRIC_TYPING_DROPPED, 1);
     }
     frame_unref(f, 1);
     confirm(h, e, r->name);

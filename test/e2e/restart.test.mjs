@@ -274,11 +274,12 @@ test('a full disk: chat goes on, it is said, and heals by itself', async (t) => 
     assert.ok(await first.metric('hubbub_store_backlog') >= 1);
     assert.equal((await first.request('/healthz')).status, 200);
     await bob.refused('banned', 'join', { room: 'hall' }); // what was decided counts all the same
-    await alice.ok('message', { room: 'hall', content: 'chat goes on' });
+    await alice.refused('unavailable', 'message', { room: 'hall', content: 'chat goes on' }); // and is not saved yet
     await alice.next({ type: 'message', content: 'chat goes on' });
     const carol = await connect(t, first, { username: 'carol' });
     await carol.join('hall');
-    await carol.ok('message', { room: 'hall', content: 'for newcomers, too' });
+    carol.send({ type: 'message', room: 'hall', content: 'for newcomers, too' });
+    await alice.next({ type: 'message', content: 'for newcomers, too' });
 
     limitFiles(first, 'unlimited');
     await until(async () => (await first.request('/readyz')).status === 200, 'it to heal');
@@ -289,4 +290,6 @@ test('a full disk: chat goes on, it is said, and heals by itself', async (t) => 
     const again = await back(t, server, alice, bob, carol);
     await again.bob.refused('banned', 'join', { room: 'hall' });
     assert.equal((await again.carol.join('hall')).mutedUntil, 0);
+    const { messages } = await again.carol.ok('history', { room: 'hall' });
+    assert.deepEqual(messages.map((m) => m.content), ['chat goes on', 'for newcomers, too']);
 });
