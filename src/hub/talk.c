@@ -63,10 +63,9 @@ static bool is_repeated(struct hub *h, const struct event *e, const struct membe
     metric_add(METRIC_DUPLICATES, 1);
     const struct slot *first = history_find(&m->room->history, before->seq);
     if (first != NULL && first->change > written(h))
-        log_message(h, m->room, first->message); // it is not there yet: the reply waits for it
+        wait_for_log(h);
     encode_ok_message(scratch(h), e->request.id, m->room->name, before->seq, before->ts,
                       h->config.store != NULL, true);
-    wait_for_log(h, m->room);
     confirm_log(h, e);
     return true;
 }
