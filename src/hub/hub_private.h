@@ -217,8 +217,7 @@ void log_gone(struct hub *h, struct room *r);
 void log_epoch(struct hub *h,
                struct room *r); /* so that positions handed out now are known later */
 void log_entry(struct hub *h, struct room *r, const struct entry *e); /* of the ledger, with it */
-void wait_for_log(struct hub *h,
-                  const struct room *r); /* confirm_log() when what was said earlier is there */
+void wait_for_log(struct hub *h); /* so that confirm_log() waits for all that was logged before */
 /* The reply in scratch, when all that is on the disk; at once without a store. */
 void confirm_log(struct hub *h, const struct event *e);
 void flush_log(struct hub *h); /* to the store; before any other change, and after each batch */
