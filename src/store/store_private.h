@@ -46,6 +46,10 @@ int schema_latest(void);
  * no database of this program, and one that is newer. 0, or ERR_INVALID, ERR_SYSTEM with `why`. */
 int schema_migrate(struct sqlite3 *sql, int to, char *why, size_t space);
 
+/* Is it a database of this program, of version `least` or later, but none that it doesn't know? Nothing is touched.
+ * 0, or ERR_INVALID, ERR_SYSTEM with `why`. */
+int schema_check(struct sqlite3 *sql, int least, char *why, size_t space);
+
 /* ---- sqlite.c, load.c, retention.c --------------------------------------------------------------- */
 
 struct db;
