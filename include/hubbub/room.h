@@ -117,6 +117,8 @@ struct member {
     uint32_t index;       /* in room->members */
     int32_t joined_index; /* in room->joined while its join is not announced, else -1 */
     struct buf open;      /* the beginning of its messages, made with the first one */
+    bool typing;          /* the others were told so, */
+    int64_t typed_at;     /* then; and the message has not come yet */
     bool paused;          /* in the hub's list of those who fall behind: the room is left out */
     uint64_t heard;       /* then: the last message that it was sent */
     struct member *paused_next;

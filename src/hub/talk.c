@@ -7,6 +7,8 @@
 #include <hubbub/outbox.h>
 #include <string.h>
 
+static const int64_t TYPING_EVERY = 3 * NS_PER_S;
+
 /* ---- what keeps somebody from talking ------------------------------------------------------------ */
 
 static unsigned seconds(int64_t ns)
@@ -95,6 +97,7 @@ void on_message(struct hub *h, struct event *e)
         refuse(h, e, PROBLEM_UNKNOWN_MESSAGE, "there is no such message to reply to");
         return;
     }
+    m->typing = false;
     say_message(h, m, &e->request, ts);
     if (!named)
         return;
@@ -105,6 +108,17 @@ void on_message(struct hub *h, struct event *e)
     confirm_log(h, e);
 }
 
+/* That somebody types is told at most every three seconds, that it stopped only when that was told. */
+static bool is_news(struct member *m, bool typing)
+{
+    int64_t now = clock_now();
+    if (typing ? m->typing && now - m->typed_at < TYPING_EVERY : !m->typing)
+        return false;
+    m->typing = typing;
+    m->typed_at = now;
+    return true;
+}
+
 /* To the others, and only to those who can take it at once: it is worth nothing later. */
 void on_typing(struct hub *h, struct event *e)
 {
@@ -113,6 +127,10 @@ void on_typing(struct hub *h, struct event *e)
         return;
     struct room *r = from->room;
     const struct user *u = from->session->user;
+    if (!is_news(from, !e->request.typing_paused)) {
+        confirm(h, e, r->name);
+        return;
+    }
     flush_room(h, r); /* not ahead of what was said before it */
     encode_typing(scratch(h), r->name, u->id, u->username, e->request.typing_paused);
     struct frame *f = frame_new(FRAME_TEXT, h->scratch.data, h->scratch.len);

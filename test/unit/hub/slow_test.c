@@ -99,8 +99,8 @@ static void typing_is_not_worth_waiting_for(void **state)
     assert_int_equal(outbox_close_code(&slow->outbox), 0);
     assert_int_equal(metric_read(METRIC_BACKPRESSURE), waits);
     assert_int_equal(probe_skip(slow), LIMIT - 1);
-    type(alice, "den", false, NULL);
-    EXPECT(slow, "{'type':'typing',*}");
+    type(alice, "den", true, NULL);
+    EXPECT(slow, "{'type':'typing',*'state':'paused'}");
     stage_fini(&s);
 }
 
