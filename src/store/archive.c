@@ -73,6 +73,15 @@ static int copy_pages(sqlite3 *from, sqlite3 *to, const char *path, char *why, s
                                         sqlite3_errstr(code));
 }
 
+/* Of a report of several lines, what comes after its heading. */
+static int refuse_damaged(const char *report, char *why, size_t space)
+{
+    const char *line = strchr(report, '\n');
+    line = line != NULL ? line + 1 : report;
+    return refuse(ERR_SYSTEM, why, space, "the database is damaged: %.*s", (int)strcspn(line, "\n"),
+                  line);
+}
+
 /* One file that needs no other, as sound as the one it was copied from should be. */
 static int check_copy(sqlite3 *copy, const char *path, char *why, size_t space)
 {
@@ -84,8 +93,7 @@ static int check_copy(sqlite3 *copy, const char *path, char *why, size_t space)
         err =
             refuse(ERR_SYSTEM, why, space, "cannot read %s again: %s", path, sqlite3_errmsg(copy));
     else if (strcmp((const char *)sqlite3_column_text(st, 0), "ok") != 0)
-        err = refuse(ERR_SYSTEM, why, space, "the database is damaged: %s",
-                     (const char *)sqlite3_column_text(st, 0));
+        err = refuse_damaged((const char *)sqlite3_column_text(st, 0), why, space);
     sqlite3_finalize(st);
     return err;
 }
