@@ -92,7 +92,8 @@ static int look(sqlite3 *sql, int *version, bool *empty, char *why, size_t space
     }
     *empty = application == 0 && *version == 0 && tables == 0;
     if (application != APPLICATION_ID && !*empty) {
-        snprintf(why, space, "it is the database of another program");
+        snprintf(why, space,
+                 "it is the database of another program (choose another directory with --data)");
         return ERR_INVALID;
     }
     return 0;
@@ -102,7 +103,7 @@ static int refuse_newer(int version, int known, char *why, size_t space)
 {
     snprintf(why, space,
              "its schema has version %d, and this program (" HUBBUB_VERSION
-             ") knows versions up to %d: a newer one has written it",
+             ") knows versions up to %d: a newer one has written it (use that, or a backup)",
              version, known);
     return ERR_INVALID;
 }
