@@ -7,7 +7,7 @@
  *
  * A disk that is full or read-only: what cannot be written is kept, in order, and tried again every second;
  * changes are handed back as failed meanwhile and still made when the disk is well. When more wait than
- * STORE_BACKLOG, new ones are refused.
+ * STORE_BACKLOG, or larger ones than STORE_BACKLOG_BYTES, new ones are refused.
  *
  * What belongs to a room needs that room's ROOM before it; a change with a record of a room that isn't there
  * is refused for good (an error in the log: it is a mistake of the program), and holds up nobody. */
@@ -21,8 +21,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
-enum { STORE_BACKLOG = 4096 }; /* changes that may wait */
-enum { ADDRESS_MAX = 45 };     /* INET6_ADDRSTRLEN - 1 */
+enum { STORE_BACKLOG = 4096, STORE_BACKLOG_BYTES = 64 << 20 }; /* changes that may wait */
+enum { ADDRESS_MAX = 45 };                                     /* INET6_ADDRSTRLEN - 1 */
 enum { EPOCHS_KEPT = 16, DUPLICATE_MS = 5 * 60 * 1000 };
 
 #define RECORD_TABLE(X)                                                                                 \
@@ -88,6 +88,7 @@ struct change {
     struct record *first, *last;
     void *note;      /* not the store's */
     uint64_t number; /* given by store_post(): they count up by one from 1 */
+    size_t bytes;    /* what it takes, for store_full() */
 };
 
 struct change *change_new(void);

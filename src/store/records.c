@@ -55,6 +55,7 @@ struct change *change_copy(const struct change *c)
 {
     struct change *copy = change_new();
     copy->number = c->number;
+    copy->bytes = c->bytes;
     for (const struct record *r = c->first; r != NULL; r = r->next) {
         struct record *to = change_add(copy, r->type);
         *to = *r;

@@ -50,6 +50,15 @@ int schema_migrate(struct sqlite3 *sql, int to, char *why, size_t space);
  * 0, or ERR_INVALID, ERR_SYSTEM with `why`. */
 int schema_check(struct sqlite3 *sql, int least, char *why, size_t space);
 
+/* ---- filter.c ------------------------------------------------------------------------------------ */
+
+struct log_filter;
+
+struct log_filter *filter_new(void);
+void filter_free(struct log_filter *f);
+void filter_add(struct log_filter *f, const char *room);
+bool filter_may_have(const struct log_filter *f, const char *room); /* false: certainly not */
+
 /* ---- sqlite.c, load.c, retention.c --------------------------------------------------------------- */
 
 struct db;
@@ -64,6 +73,9 @@ int db_write(struct db *db, struct change *const *changes, size_t n, size_t *at)
 
 /* See store_load(). Sanctions and invitations that ended before `now` do not count. */
 int db_load(struct db *db, uint32_t ledger, int64_t now, store_load_fn *fn, void *arg);
+
+/* Adds all rooms that have a log. 0 or ERR_SYSTEM. */
+int db_list_logs(struct db *db, struct log_filter *to);
 
 /* False: a commit may be lost in a power cut. 0 or ERR_SYSTEM. */
 int db_set_sync(struct db *db, bool full);
