@@ -5,26 +5,12 @@
 import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
 import { readFileSync, readdirSync, writeFileSync } from 'node:fs';
-import path from 'node:path';
 import { test } from 'node:test';
 import { connect, connectAgain, people, turnedAway } from './support/client.mjs';
+import { back, data, database } from './support/log.mjs';
 import { folder, runToEnd, startAgain, startServer } from './support/server.mjs';
 import { Issuer } from './support/tokens.mjs';
 import { until } from './support/wait.mjs';
-
-const data = (...args) => ['--data', path.join(folder(), 'data'), ...args];
-const database = (server) => {
-    const where = server.args[server.args.indexOf('--data') + 1];
-    const found = readdirSync(where).filter((name) => readFileSync(path.join(where, name)).subarray(0, 15).toString() === 'SQLite format 3');
-    assert.equal(found.length, 1, `one database in ${readdirSync(where)}`);
-    return path.join(where, found[0]);
-};
-
-/* The same people in the next life. */
-async function back(t, server, ...before) {
-    const all = await Promise.all(before.map((one) => connectAgain(t, server, one)));
-    return Object.fromEntries(all.map((one) => [one.name, one]));
-}
 
 for (const end of ['stopped', 'killed']) {
     test(`a private room is found as it was, after a server that was ${end}`, async (t) => {
