@@ -5,6 +5,7 @@
 #include <hubbub/check.h>
 #include <hubbub/clock.h>
 #include <hubbub/err.h>
+#include <hubbub/hash.h>
 #include <hubbub/mem.h>
 #include <hubbub/metrics.h>
 #include <hubbub/outbox.h>
@@ -12,7 +13,6 @@
 #include <sched.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/random.h>
 
 enum {
     BATCH = 256,
@@ -35,7 +35,7 @@ struct hub *hub_new(const struct hub_config *config)
     h->books = books_new();
     repeats_init(&h->repeats);
     channel_init(&h->inbox, config->inbox);
-    INSIST(getrandom(&h->next_epoch, sizeof h->next_epoch, 0) == sizeof h->next_epoch);
+    h->run = hash_key();
     return h;
 }
 

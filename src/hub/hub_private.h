@@ -50,7 +50,8 @@ struct hub {
     int64_t next_announce;   /* the earliest of them, or DEADLINE_NEVER */
     bool draining;
     struct session *leaving; /* while draining: who leaves next; its followers leave later */
-    uint64_t next_epoch;     /* random at first, then counted up */
+    uint64_t run;            /* random: another in each run of the server */
+    uint64_t logs_begun;     /* anew, in this one */
     struct buf scratch;      /* for one encoded object at a time */
     struct buf tail;         /* for the end of a message */
     struct buf past;         /* for frames of earlier messages */
