@@ -21,7 +21,7 @@ if ! command -v dpkg-query > /dev/null; then
     # Not Debian: the names differ, so only say what is needed.
     if command -v pkg-config > /dev/null &&
        pkg-config --exists libwebsockets libcjson liburcu-memb liburcu-cds inih zlib sqlite3 \
-           libjwt libsodium libcrypto icu-i18n; then
+           libjwt libsodium libcrypto icu-i18n libmagic; then
         exit 0
     fi
     echo "install.sh: this is not a Debian system; install by hand what the groups '$*' need:" >&2

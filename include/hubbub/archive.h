@@ -33,7 +33,7 @@ int archive_export(const char *directory, const char *room, archive_fn *fn, void
 #define ERASED_NAME "erased" /* what the user is called from then on */
 
 struct erased {
-    uint64_t messages, reactions, ranks, ledger;
+    uint64_t messages, reactions, ranks, ledger, files;
     uint64_t sanctions; /* in force: they stay, without the name */
     uint64_t ownerless; /* rooms that have no owner any more */
 };

@@ -61,6 +61,9 @@ struct config {
     int64_t delete_window_ns;    /* (r) and delete it */
     int history_memory;          /* of one room, in memory */
     size_t history_memory_bytes; /* likewise */
+    size_t max_file;             /* bytes of one file; 0 = none are shared */
+    size_t file_quota;           /* of all files of one user; 0 = any number */
+    int64_t upload_wait_ns;      /* for an upload to bring something */
     int64_t retain_ns;           /* (r) older ones are removed; 0, here and below: none */
     int retain_messages;         /* (r) of one room */
     size_t retain_bytes;         /* (r) of all, on the disk */

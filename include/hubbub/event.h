@@ -18,6 +18,8 @@ struct change;
     X(REQUEST)    /* what a client asks for: session, request */                 \
     X(CALL)       /* the same from a web request: session_id, request, errand */ \
     X(READ)       /* a history, by who is not connected: request, errand */      \
+    X(ADMIT)      /* may somebody read a room, or say something there? errand */ \
+    X(UPLOADED)   /* a file has come: errand */                                  \
     X(FENCE)      /* all before it has been done: errand */                      \
     X(STORED)     /* a change is back from the store: change, err */             \
     X(SETTINGS)   /* new limits: settings */                                     \

@@ -5,6 +5,7 @@
 #ifndef HUBBUB_HTTP_H
 #define HUBBUB_HTTP_H
 
+#include <hubbub/files.h>
 #include <hubbub/http_message.h>
 #include <hubbub/hub.h>
 #include <hubbub/identity.h>
@@ -29,6 +30,10 @@ struct http *http_new(struct hub *hub, struct relay *relay, struct identities *i
                       size_t space);
 /* Before the first request: what /join-room and /leave-room are charged against. Without: nothing. */
 void http_use_limits(struct http *h, struct limits *limits);
+/* Likewise: what /files gives and takes. Without: there are no files. */
+void http_use_files(struct http *h, struct files *files);
+/* As net_config wants it: uploads of files come in pieces. */
+bool http_streams(const struct http_request *request);
 void http_free(struct http *h);
 
 /* Any time; on failure the old settings stay and an error is returned. */

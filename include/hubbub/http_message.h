@@ -5,6 +5,7 @@
 #include <hubbub/buf.h>
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 enum http_method { HTTP_GET, HTTP_HEAD, HTTP_POST, HTTP_OTHER };
 enum { HTTP_MAX_ARGS = 16, HTTP_MAX_BODY = 16384 };
@@ -16,10 +17,19 @@ struct http_request {
     char *host, *origin;       /* headers; NULL when absent */
     char *accept_encoding, *if_none_match, *connection;
     char *authorization, *cookie, *forwarded_for; /* the last: X-Forwarded-For */
+    char *content_type, *range;
     const char *
         address; /* who asks, as limits count it; NULL: this machine. Set by whoever has it answered, borrowed */
+    bool peer_is_local; /* likewise */
     struct buf body;
     bool body_too_large;
+    /* The body is too large to be waited for, and comes in pieces. Whoever answers may take it: each call brings the next
+     * piece, in place of what is in `piece`. Its length; 0: that was all; ERR_TIMEOUT at the deadline; ERR_CLOSED.
+     * What is not taken is lost, and the connection ends with the answer. */
+    bool streams;
+    uint64_t length; /* as it was announced */
+    int (*take_body)(void *arg, struct buf *piece, int64_t deadline);
+    void *take_arg;
     bool malformed; /* holds a NUL, or more arguments than HTTP_MAX_ARGS */
     bool foreign;   /* an upgrade that offers subprotocols, and none of ours */
 };
@@ -36,7 +46,7 @@ char *http_request_token(const struct http_request *r);
 struct http_header {
     const char *name, *value;
 };
-enum { HTTP_MAX_HEADERS = 10 };
+enum { HTTP_MAX_HEADERS = 12 };
 
 struct http_response {
     int status;
@@ -44,6 +54,10 @@ struct http_response {
     const void *body; /* borrowed until it is written; or points into `owned` */
     size_t body_len;
     struct buf owned;
+    bool
+        from_file; /* the body is body_len bytes of the file `fd`, which is closed with the response, from offset on */
+    int fd;
+    uint64_t offset;
     struct http_header headers[HTTP_MAX_HEADERS]; /* static or borrowed; name NULL after the last */
     bool no_body; /* answer to HEAD, and 304: the length is said, the body is not sent */
     bool close;   /* end the connection after it */

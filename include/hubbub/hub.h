@@ -9,6 +9,7 @@
 
 #include <hubbub/directory.h>
 #include <hubbub/event.h>
+#include <hubbub/protocol.h>
 #include <hubbub/relay.h>
 #include <hubbub/settings.h>
 #include <hubbub/store.h>
@@ -21,11 +22,13 @@ struct hub_config {
     struct settings settings;   /* copied */
     const char *node, *version; /* for the welcome; static */
     size_t max_message;
+    uint64_t max_file; /* of files, for the welcome; 0: there are none */
     uint32_t send_queue;
     int64_t ping_period; /* ns */
 };
 
 struct hub;
+struct asker;
 
 struct hub *hub_new(const struct hub_config *config);
 /* Makes the kept rooms from the store. Before hub_start(); ERR_SYSTEM when the store can't be read. */
@@ -46,9 +49,17 @@ int hub_fence(struct hub *h);
 int hub_ask(struct hub *h, struct session *s, struct request *request);
 /* The same for REQUEST_HISTORY of somebody who need not be connected: appends the reply as the body of a web
  * response, or an error body. */
-struct asker;
 int hub_history(struct hub *h, const struct asker *asker, struct request *request,
                 struct buf *answer);
+
+/* Of files, which are uploaded and read over HTTP by whoever shows a token (`asker`), or the id of a live session, else
+ * "". May they read the room, or `to_say` something there? PROBLEM_NONE, and who it is ("": nobody in particular). */
+enum problem hub_admit(struct hub *h, const struct asker *asker, const char *session_id,
+                       const char *room, bool to_say, char user_id[NAME_MAX_BYTES + 1]);
+/* A file is there, whole. Waits until the disk knows it; then it can be said. Appends the body of the answer, or of an
+ * error. 0 or ERR_CLOSED. */
+int hub_uploaded(struct hub *h, const struct asker *asker, const char *session_id,
+                 const struct file *f, struct buf *answer);
 
 /* Posts a CALL on behalf of the session with this id and waits for the answer, the JSON text of which
  * is appended to `answer`. *request is consumed. 0 or ERR_CLOSED. */

@@ -22,10 +22,11 @@ struct message {
     const char *user_id, *username; /* of the author, as it was called then */
     const char *id;                 /* the client's own, "" when it gave none */
     const char *content; /* as JSON text, quoted and escaped; content[content_len] is NUL */
+    const char *files; /* "", or what encode_files() made: a JSON list of those that came with it */
     char text[];
 };
 
-/* A copy of `like`, whose strings may be anywhere; content needs no NUL. One reference. */
+/* A copy of `like`, whose strings may be anywhere; content needs no NUL, files may be NULL. One reference. */
 struct message *message_new(const struct message *like);
 struct message *message_ref(struct message *m); /* returns m */
 void message_unref(struct message *m);          /* may be NULL */

@@ -65,6 +65,16 @@
     X(TYPING_DROPPED, "typing_dropped_total", "counter", "Typing not told to those half behind")   \
     X(PAUSES, "pauses_total", "counter",                                                           \
       "Times a room was left out for a member that fell behind")                                   \
+    X(UPLOADS, "uploads_total", "counter", "Files that were uploaded")                             \
+    X(UPLOAD_BYTES, "upload_bytes_total", "counter", "Bytes of them")                              \
+    X(UPLOADS_NOW, "uploads", "gauge", "Uploads that are under way")                               \
+    X(UPLOADS_REFUSED, "uploads_refused_total", "counter",                                         \
+      "Uploads refused, or given up before their end")                                             \
+    X(DOWNLOADS, "downloads_total", "counter", "Files that were asked for and given")              \
+    X(THUMBNAILS, "thumbnails_total", "counter", "Thumbnails made")                                \
+    X(THUMBNAILS_FAILED, "thumbnails_failed_total", "counter",                                     \
+      "Images of which no thumbnail could be made, or not in time")                                \
+    X(FILES_REMOVED, "files_removed_total", "counter", "Files removed with what said them")        \
     X(STORE_CHANGES, "store_changes_total", "counter", "Changes written to the store")             \
     X(STORE_FAILURES, "store_failures_total", "counter", "Attempts to write that failed")          \
     X(STORE_BACKLOG, "store_backlog", "gauge", "Changes that wait to be written")

@@ -32,6 +32,9 @@ struct net_config {
     size_t max_message; /* bytes of one WebSocket message; more is closed with 1009 */
     int64_t close_wait; /* ns a peer has to answer a close frame */
     net_upgrade_fn *upgrade;
+    /* Does the body of this request come in pieces? Else it is waited for, up to HTTP_MAX_BODY. NULL: no. As upgrade. */
+    bool (*streams)(const struct http_request *request);
+    int64_t write_wait; /* ns a socket may take nothing of a file */
 };
 
 /* RLIMIT_NOFILE must be final: the library sizes its tables by it. NULL when a context can't be made. */
@@ -63,6 +66,9 @@ int conn_wait(struct conn *c, int64_t deadline);
 /* Reader: the request that waits for an answer. Borrowed until conn_respond(). */
 const struct http_request *conn_request(const struct conn *c);
 void conn_respond(struct conn *c, const struct http_response *r);
+
+/* Reader: the body of a request that streams, as http_request.take_body. */
+int conn_take_body(struct conn *c, struct buf *piece, int64_t deadline);
 
 /* The subprotocol that was agreed on, "" when the client asked for none; the path of the upgrade. */
 const char *conn_subprotocol(const struct conn *c);

@@ -7,6 +7,7 @@
 #define HUBBUB_PROTOCOL_H
 
 #include <hubbub/buf.h>
+#include <hubbub/file.h>
 #include <hubbub/message.h>
 #include <hubbub/request.h>
 #include <stdbool.h>
@@ -44,6 +45,10 @@
     X(UNKNOWN_MESSAGE, "unknown_message", 404, "there is no such message")                   \
     X(TOO_LATE, "too_late", 409, "it is too late for that")                                  \
     X(CONFLICT, "conflict", 409, "this id was used for another message")                     \
+    X(UNKNOWN_FILE, "unknown_file", 404, "there is no such file")                            \
+    X(UNSUPPORTED, "unsupported", 415, "this kind of body is not understood")                \
+    X(QUOTA, "quota_exceeded", 507, "your files take as much room as they may")              \
+    X(DISK_FULL, "disk_full", 507, "there is no room on the disk")                           \
     X(UNKNOWN_USER, "unknown_user", 404, "there is no such user")                            \
     X(UNAVAILABLE, "unavailable", 503, "not available now, try again")                       \
     X(INTERNAL, "internal", 500, "internal error")
@@ -119,6 +124,7 @@ void protocol_quote(struct buf *to, const char *s, size_t n);
 struct welcome {
     const char *session, *user_id, *username, *node, *version;
     size_t max_message; /* bytes of one message */
+    uint64_t max_file;  /* bytes of one file; 0: there are none, absent */
     unsigned max_rooms, max_per_room, send_queue;
     int64_t ping_interval_ms;
     const char *token;        /* of a guest, to come back with; else NULL */
@@ -254,6 +260,12 @@ void encode_message_open(struct buf *to, const char *room, const char *username,
                          const char *user_id);
 void encode_message_close(struct buf *to, uint64_t seq, int64_t ts_ms,
                           uint64_t reply_to); /* 0: absent */
+
+/* What comes between the content and the close when there are files; the list is what encode_files() made. */
+void encode_message_files(struct buf *to, const char *files);
+/* A JSON list of at most FILES_PER_MESSAGE; and the body that answers an upload. */
+void encode_files(struct buf *to, const struct file *const *files, size_t n);
+void encode_uploaded(struct buf *to, const struct file *f);
 
 /* One that was said before, as a whole: with replyTo, editedTs, "deleted":true (content ""), and reactions
  * [{"emoji":…,"count":…,"mine":true?}] where there are any. */

@@ -2,6 +2,7 @@
 #ifndef HUBBUB_REQUEST_H
 #define HUBBUB_REQUEST_H
 
+#include <hubbub/file.h>
 #include <hubbub/rank.h>
 #include <hubbub/text.h>
 #include <stdbool.h>
@@ -97,6 +98,8 @@ struct request_args {
     uint64_t since;            /* join: the last seq that the client has */
     char epoch[EPOCH_MAX + 1]; /* join: and of which numbering */
     uint32_t history;          /* join: so many of the latest messages, 0: none */
+    uint32_t nfiles;           /* message: files that come with it */
+    char files[FILES_PER_MESSAGE][FILE_ID_LEN + 1];
     uint64_t entry;            /* undo; ledger: only older ones, 0: from the newest */
     uint32_t limit;            /* ledger, history; 0: the usual */
     char *token;               /* auth */

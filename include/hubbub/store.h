@@ -14,6 +14,7 @@
 #ifndef HUBBUB_STORE_H
 #define HUBBUB_STORE_H
 
+#include <hubbub/file.h>
 #include <hubbub/message.h>
 #include <hubbub/rank.h>
 #include <hubbub/request.h>
@@ -45,6 +46,7 @@ enum { EPOCHS_KEPT = 16, DUPLICATE_MS = 5 * 60 * 1000 };
                 * kept doesn't come back by a new version of it */ \
     X(REACTION) /* room, seq, user_id, emoji. Of a message that is there; else it does nothing */       \
     X(REACTION_GONE) /* room, seq, user_id, emoji */                                                    \
+    X(FILE)          /* room, file: has come, and waits for a MESSAGE whose files have its id */        \
     X(LOG_GONE)      /* room: all its messages and what belongs to them; ROOM_GONE does it, too */
 
 enum record_type {
@@ -81,6 +83,7 @@ struct record {
     char emoji[EMOJI_MAX + 1];
     uint64_t seq;
     struct message *message; /* a reference */
+    struct file *file;       /* owned */
 };
 
 /* One transaction, and what whoever posted it wants to know when it comes back. */
@@ -115,7 +118,7 @@ int store_try(const char *directory, char *why, size_t space);
 /* Calls fn for all that is kept, rooms before what belongs to them: ROOM, RANK, SANCTION, ADDRESS, LEDGER (of each
  * room the newest `ledger` ones, oldest first), INVITE; of kept rooms EPOCH (epoch: the latest, seq: of the
  * last message, entry: the oldest that is still there); and of all rooms MESSAGE for those with an `id` said in the last
- * DUPLICATE_MS, oldest first. What has ended is left out, and deleted: sanctions,
+ * DUPLICATE_MS, oldest first; FILE for those that wait for a message. What has ended is left out, and deleted: sanctions,
  * invitations, the addresses of users who are not banned from the server any more. The record is borrowed
  * for the call. Before store_start(). Returns 0 or ERR_SYSTEM, logged. */
 int store_load(struct store *s, uint32_t ledger, store_load_fn *fn, void *arg);
@@ -158,6 +161,17 @@ int store_knows_position(struct store *s, const char *room, const char *epoch, u
 /* The messages from `from` to `to` (at most HISTORY_MAX), with their reactions. */
 int store_read(struct store *s, const char *room, uint64_t from, uint64_t to,
                struct history_page *out);
+
+/* What is known of a file; ERR_NOTFOUND: there is none of this id, or none any more. */
+int store_file(struct store *s, const char *id, struct file *out);
+/* Bytes of all the files of a user. */
+int store_files_of(struct store *s, const char *user_id, uint64_t *bytes);
+
+/* Where their bytes are kept, each under its id, its thumbnail with FILE_THUMBNAIL behind it. The store removes them
+ * with their message, FILE_WAIT_MS after they came when none has said them, and what is there but not known when it
+ * is opened. */
+#define FILES_DIRECTORY "files"
+#define FILE_THUMBNAIL ".webp"
 
 /* ---- keeping less --------------------------------------------------------------------------------- */
 

@@ -15,6 +15,12 @@ enum { WRITER_STACK = 64 * 1024 };
 
 /* ---- HTTP ---------------------------------------------------------------------------------------- */
 
+static int take_body(void *client, struct buf *piece, int64_t deadline)
+{
+    struct client *c = client;
+    return conn_take_body(c->conn, piece, deadline);
+}
+
 static void serve(struct client *c)
 {
     const struct clients_config *config = &c->all->config;
@@ -22,6 +28,9 @@ static void serve(struct client *c)
     struct http_response response = {0};
     find_address(c, &request);
     request.address = c->local ? NULL : c->address;
+    request.peer_is_local = conn_peer_is_local(c->conn);
+    request.take_body = take_body;
+    request.take_arg = c;
     config->serve(config->arg, &request, &response);
     response.no_body |= request.method == HTTP_HEAD;
     if (request.malformed)

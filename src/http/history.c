@@ -55,13 +55,10 @@ static int decode(const struct http_request *q, struct request *request,
 
 /* ---- who pays ------------------------------------------------------------------------------------ */
 
-/* Whoever shows a token as for a request over a WebSocket; all others of one address together. 0, or ns until
- * the rate allows it. */
-static int64_t charge(struct http *h, const struct http_request *q, const struct asker *who)
+int64_t charge(struct http *h, const struct http_request *q, const char *user, enum rate rate)
 {
     char payer[ADDRESS_TEXT + 8];
     struct visit v;
-    const char *user = who->user_id;
     if (h->limits == NULL || (user == NULL && q->address == NULL) ||
         (user != NULL && directory_is_operator(hub_directory(h->hub), user)))
         return 0;
@@ -71,9 +68,9 @@ static int64_t charge(struct http *h, const struct http_request *q, const struct
         user = payer;
     }
     limits_let_in(h->limits, user, q->address, clock_now(), &v);
-    int64_t wait = limits_charge(h->limits, &v, RATE_HISTORY, clock_now());
+    int64_t wait = limits_charge(h->limits, &v, rate, clock_now());
     if (wait > 0) {
-        metric_add(METRIC_LIMITED_HISTORY, 1);
+        metric_add(rate == RATE_HISTORY ? METRIC_LIMITED_HISTORY : METRIC_LIMITED_REQUESTS, 1);
         limits_strike(h->limits, &v, clock_now());
     }
     limits_leave(h->limits, &v);
@@ -137,7 +134,7 @@ void get_messages(struct http *h, const struct http_request *q, struct http_resp
     }
     if (identify(h, q, r, &who)) {
         const struct asker a = asker_of(&who);
-        int64_t wait = charge(h, q, &a);
+        int64_t wait = charge(h, q, a.user_id, RATE_HISTORY);
         if (wait > 0)
             respond_too_fast(r, wait);
         else

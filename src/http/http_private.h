@@ -34,6 +34,7 @@ struct http {
     struct identities *identities;
     struct store *store;   /* NULL: nothing is kept */
     struct limits *limits; /* NULL: none */
+    struct files *files;   /* NULL: none are shared */
     struct site *site;     /* (rcu) */
     bool draining;         /* atomic */
 };
@@ -65,6 +66,15 @@ void respond_unless_known(const struct http_request *q, struct http_response *r,
 
 /* history.c */
 void get_messages(struct http *h, const struct http_request *q, struct http_response *r);
+
+/* files.c */
+void post_file(struct http *h, const struct http_request *q, struct http_response *r);
+void get_file(struct http *h, const struct http_request *q, struct http_response *r);
+
+/* history.c */
+/* Whoever shows a token pays as for a request over a WebSocket; all others of one address together. 0, or ns until
+ * the rate allows it. */
+int64_t charge(struct http *h, const struct http_request *q, const char *user, enum rate rate);
 
 /* calls.c */
 /* Fills in who asks: with an empty user id when it is nobody in particular, who may look where guests may

@@ -7,9 +7,10 @@
 #include <string.h>
 
 /* Nothing inline, nothing from elsewhere, no page around it; and connections only, to any chat server. */
-static const char CSP[] = "default-src 'self'; script-src 'self'; style-src 'self'; "
-                          "connect-src 'self' ws: wss:; img-src 'self' data:; object-src 'none'; "
-                          "base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
+static const char CSP[] =
+    "default-src 'self'; script-src 'self'; style-src 'self'; "
+    "connect-src 'self' ws: wss:; img-src 'self' data: blob:; object-src 'none'; "
+    "base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
 static const char PERMISSIONS[] = "camera=(), geolocation=(), microphone=(), payment=(), usb=()";
 
 /* ---- health -------------------------------------------------------------------------------------- */
@@ -107,6 +108,8 @@ static const struct route {
     {"/metrics", HTTP_GET, get_metrics},
     {"/ws", HTTP_GET, get_ws},
     {"/rooms/*/messages", HTTP_GET, get_messages},
+    {"/files", HTTP_POST, post_file},
+    {"/files/*", HTTP_GET, get_file},
 };
 
 static bool path_fits(const char *pattern, const char *path)
@@ -174,6 +177,16 @@ struct http *http_new(struct hub *hub, struct relay *relay, struct identities *i
 void http_use_limits(struct http *h, struct limits *limits)
 {
     h->limits = limits;
+}
+
+void http_use_files(struct http *h, struct files *files)
+{
+    h->files = files;
+}
+
+bool http_streams(const struct http_request *request)
+{
+    return strcmp(request->path, "/files") == 0;
 }
 
 void http_free(struct http *h)

@@ -75,7 +75,7 @@ void trim_history(struct hub *h, struct room *r)
 
 /* As it is kept. */
 static void remember(struct hub *h, const struct member *from, const struct request *req,
-                     int64_t ts_ms)
+                     const char *files, int64_t ts_ms)
 {
     struct room *r = from->room;
     struct message *m = message_new(&(struct message){.seq = r->seq,
@@ -85,6 +85,7 @@ static void remember(struct hub *h, const struct member *from, const struct requ
                                                       .username = from->session->user->username,
                                                       .id = req->id,
                                                       .content = req->text,
+                                                      .files = files,
                                                       .content_len = req->text_len});
     history_add(&r->history, m, log_message(h, r, m));
     trim_history(h, r);
@@ -99,13 +100,15 @@ void say_message(struct hub *h, struct member *from, const struct request *req, 
                             from->session->user_id);
     buf_clear(&h->tail);
     buf_add(&h->tail, req->text, req->text_len);
+    const char *files = take_files(h, req, from);
+    encode_message_files(&h->tail, files);
     encode_message_close(&h->tail, ++r->seq, ts_ms, req->reply_to);
     if (r->first == 0)
         r->first = r->seq;
     const struct buf *pieces[] = {&from->open, &h->tail};
     add_pending(h, r, TO_ALL, pieces, 2);
     metric_add(METRIC_MESSAGES, 1);
-    remember(h, from, req, ts_ms);
+    remember(h, from, req, files, ts_ms);
 }
 
 /* Full dialect: who falls behind is left out for a while, and then told so (lag.c). The others are closed. */

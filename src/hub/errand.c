@@ -58,10 +58,10 @@ struct history_row *errand_row(const struct hub *h, const struct event *e, const
     return NULL;
 }
 
-void errand_done(struct event *e)
+void errand_done(struct errand *x)
 {
     rcu_read_lock(); /* who asked may be gone as soon as the frame is there */
-    outbox_post(&e->errand->done, frame_from_bytes("", 0, 1));
+    outbox_post(&x->done, frame_from_bytes("", 0, 1));
     rcu_read_unlock();
 }
 
@@ -223,6 +223,43 @@ int hub_call(struct hub *h, const char *session_id, struct request *request, str
     struct event like = {.type = EVENT_CALL};
     text_copy(like.session_id, sizeof like.session_id, session_id, strlen(session_id));
     return ask(h, &like, request, NULL, answer);
+}
+
+/* Of ADMIT and UPLOADED, which lack nothing. */
+static int ask_plainly(struct hub *h, enum event_type type, struct errand *x,
+                       const char *session_id, const char *room)
+{
+    struct event *e = event_new(type);
+    text_copy(e->session_id, sizeof e->session_id, session_id, strlen(session_id));
+    text_copy(e->request.room, sizeof e->request.room, room, strlen(room));
+    return ask_once(h, x, e);
+}
+
+enum problem hub_admit(struct hub *h, const struct asker *asker, const char *session_id,
+                       const char *room, bool to_say, char user_id[NAME_MAX_BYTES + 1])
+{
+    struct errand *x = errand_new();
+    x->asker = asker;
+    x->to_say = to_say;
+    enum problem problem = PROBLEM_UNAVAILABLE;
+    if (ask_plainly(h, EVENT_ADMIT, x, session_id, room) == 0)
+        problem = x->problem;
+    strcpy(user_id, x->user_id);
+    errand_end(x);
+    return problem;
+}
+
+int hub_uploaded(struct hub *h, const struct asker *asker, const char *session_id,
+                 const struct file *f, struct buf *answer)
+{
+    struct errand *x = errand_new();
+    x->asker = asker;
+    x->file = f;
+    int err = ask_plainly(h, EVENT_UPLOADED, x, session_id, f->room);
+    if (err == 0)
+        buf_add(answer, x->text.data, x->text.len);
+    errand_end(x);
+    return err;
 }
 
 int hub_history(struct hub *h, const struct asker *asker, struct request *request,

@@ -27,10 +27,14 @@ struct errand {
     struct request request;
     char room[NAME_MAX_BYTES + 1];
     uint64_t from, to;
-    struct buf text; /* of a CALL or a READ: JSON for its asker */
+    struct buf text;                  /* of a CALL, a READ or an UPLOADED: JSON for its asker */
+    enum problem problem;             /* ADMIT: why not */
+    char user_id[NAME_MAX_BYTES + 1]; /* ADMIT: who it is, "": nobody in particular */
 
     /* the asker's */
-    const struct asker *asker; /* READ: who looks */
+    const struct asker *asker; /* READ, ADMIT, UPLOADED: who looks */
+    bool to_say;               /* ADMIT: not only to read */
+    const struct file *file;   /* UPLOADED */
     unsigned tries;
     int err;       /* what is lacking could not be read */
     unsigned have; /* enum need: what follows is there */
@@ -49,8 +53,8 @@ bool errand_has_page(const struct hub *h, const struct event *e, const struct ro
 /* Hub: the message of the page, or NULL. */
 struct history_row *errand_row(const struct hub *h, const struct event *e, const struct room *r,
                                uint64_t seq);
-/* Hub: the handler is through with it. */
-void errand_done(struct event *e);
+/* Hub: it is through with it. */
+void errand_done(struct errand *x);
 
 /* Rooms that went out of memory, counted in buckets by name; a head read before that may be old. */
 uint32_t rooms_gone(const struct hub *h, const char *name); /* any thread */

@@ -51,6 +51,8 @@ void hub_free(struct hub *h)
     buf_fini(&h->scratch);
     buf_fini(&h->tail);
     buf_fini(&h->past);
+    buf_fini(&h->files);
+    end_uploads(h);
     repeats_fini(&h->repeats);
     free(h);
 }
@@ -155,11 +157,12 @@ static void handle(struct hub *h, struct event *e)
         [EVENT_REQUEST] = on_request,   [EVENT_CALL] = on_call,
         [EVENT_FENCE] = on_fence,       [EVENT_SETTINGS] = on_settings,
         [EVENT_DRAIN] = on_drain,       [EVENT_STORED] = on_stored,
-        [EVENT_READ] = on_read,
+        [EVENT_READ] = on_read,         [EVENT_ADMIT] = on_admit,
+        [EVENT_UPLOADED] = on_uploaded,
     };
     handlers[e->type](h, e);
     if (e->errand != NULL)
-        errand_done(e);
+        errand_done(e->errand);
     event_free(e);
 }
 

@@ -27,7 +27,7 @@ struct banned_address {
     char user_id[USER_ID_MAX + 1], subject[ADDRESS_SUBJECT];
 };
 
-enum { SEEN_MAX = 4096, BANNED_ADDRESSES_MAX = 10000, GONE_BUCKETS = 1024 };
+enum { SEEN_MAX = 4096, BANNED_ADDRESSES_MAX = 10000, GONE_BUCKETS = 1024, WAITING_BUCKETS = 1024 };
 
 struct hub {
     /* set once */
@@ -63,6 +63,9 @@ struct hub {
     struct room *lingering; /* rooms that hold what is not on the disk yet */
     struct member *paused;  /* who is left out of what is said */
     struct repeats repeats; /* what was said under which id lately */
+    struct waiting *waiting[WAITING_BUCKETS]; /* files that no message has said yet */
+    uint32_t nwaiting;
+    struct buf files; /* for the files of one message */
 
     struct books *books; /* of the server: its bans, its ledger */
     struct banned_address *banned;
@@ -167,7 +170,25 @@ bool may_act(struct hub *h, const struct event *e, const struct room *r, struct 
 bool is_muted(struct hub *h, const struct event *e,
               const struct member *m); /* true after the refusal */
 
+/* uploads.c: files on their way to a message. */
+void note_upload(struct hub *h, const struct file *f);
+void forget_upload(struct hub *h, const char *id);
+void forget_uploads(struct hub *h, const char *room);
+void end_uploads(struct hub *h);
+/* Are all there that the request names, its own to say? False after the refusal. */
+bool has_files(struct hub *h, const struct event *e, const struct member *m);
+/* The list of them, "" without any; they don't wait any more. Good until the next call. */
+const char *take_files(struct hub *h, const struct request *q, const struct member *m);
+
 /* recall.c: what was said before, for those who come. */
+struct viewer {
+    const char *user_id; /* NULL: nobody in particular */
+    const struct grants *grants;
+    bool inside;
+};
+/* Whoever is in, belongs to it, or could just walk in may read it. */
+enum problem why_not_read(struct hub *h, const struct room *r, const struct viewer *v);
+
 struct recall {
     uint64_t from, to; /* to be sent; from > to: nothing */
     uint64_t gap,
@@ -206,6 +227,8 @@ void keep_address(struct change *c, const char *user_id, const char *address);
 void keep_addresses_gone(struct change *c, const char *user_id);
 void keep_invite(struct change *c, const struct room *r, const struct invite *i);
 void keep_invite_gone(struct change *c, const struct room *r, const char *code);
+/* Answers when the disk has it, and not before. */
+void keep_upload(struct hub *h, struct event *e, const struct file *f);
 /* Of what nobody waits for. */
 void keep_quietly(struct hub *h, struct change **c);
 
@@ -232,6 +255,8 @@ void confirm_change(struct hub *h, const struct event *e, struct change **c);
 void on_register(struct hub *h, struct event *e); /* session.c */
 void on_unregister(struct hub *h, struct event *e);
 void on_stored(struct hub *h, struct event *e); /* keep.c */
+void on_admit(struct hub *h, struct event *e);  /* uploads.c */
+void on_uploaded(struct hub *h, struct event *e);
 void on_drain(struct hub *h, struct event *e);  /* drain.c */
 void on_join(struct hub *h, struct event *e);   /* entry.c */
 void on_leave(struct hub *h, struct event *e);

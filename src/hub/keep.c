@@ -21,6 +21,7 @@ struct note {
     char request_id[REQUEST_ID_MAX + 1];
     char room[NAME_MAX_BYTES + 1];
     struct buf reply; /* empty: nothing when it went well */
+    struct errand *errand; /* of an upload: its asker waits; else NULL */
 };
 
 /* ---- records ------------------------------------------------------------------------------------- */
@@ -156,10 +157,23 @@ static struct note *note_new(struct hub *h, const struct event *e)
     return n;
 }
 
-static void drop(struct change *c)
+/* What its asker hears when it didn't go well. */
+static void fail_errand(struct hub *h, struct note *n, const char *detail)
+{
+    if (n->errand == NULL)
+        return;
+    forget_upload(h, n->errand->file->id);
+    buf_clear(&n->errand->text);
+    encode_http_error(&n->errand->text, PROBLEM_DISK_FULL, detail);
+    errand_done(n->errand);
+    n->errand = NULL;
+}
+
+static void drop(struct hub *h, struct change *c)
 {
     for (struct note *n = c->note, *next; n != NULL; n = next) {
         next = n->next;
+        fail_errand(h, n, "the server is stopping");
         buf_fini(&n->reply);
         free(n);
     }
@@ -194,10 +208,27 @@ void confirm_change(struct hub *h, const struct event *e, struct change **c)
     else
         change->note = note_new(h, e);
     if (post(h, &change) != 0) { /* of a join: others were refused before */
-        drop(change);
+        drop(h, change);
         if (!is_for_web(e))
             refuse(h, e, PROBLEM_UNAVAILABLE, "done, but not saved: the disk is behind");
     }
+}
+
+void keep_upload(struct hub *h, struct event *e, const struct file *f)
+{
+    struct change *c = change_new();
+    struct record *record = change_add(c, RECORD_FILE);
+    strcpy(record->room, f->room);
+    record->file = xmalloc(sizeof *record->file);
+    *record->file = *f;
+    struct note *n = xcalloc(1, sizeof *n);
+    n->errand = e->errand;
+    e->errand = NULL; /* its asker waits on */
+    c->note = n;
+    note_upload(h, f);
+    encode_uploaded(&n->errand->text, f);
+    if (post(h, &c) != 0)
+        drop(h, c);
 }
 
 void keep_quietly(struct hub *h, struct change **c)
@@ -208,8 +239,14 @@ void keep_quietly(struct hub *h, struct change **c)
         change_free(change); /* a name that is old in the roster after a restart is no harm */
 }
 
-static void tell_stored(struct hub *h, const struct note *n, int err)
+static void tell_stored(struct hub *h, struct note *n, int err)
 {
+    if (n->errand != NULL && err == 0) {
+        errand_done(n->errand);
+        n->errand = NULL;
+        return;
+    }
+    fail_errand(h, n, "the disk is full or read-only");
     rcu_read_lock();
     struct session *s = directory_find_session(h->directory, n->session_id);
     rcu_read_unlock(); /* the hub alone removes sessions */
@@ -225,9 +262,9 @@ static void tell_stored(struct hub *h, const struct note *n, int err)
 
 void on_stored(struct hub *h, struct event *e)
 {
-    for (const struct note *n = e->change->note; n != NULL; n = n->next)
+    for (struct note *n = e->change->note; n != NULL; n = n->next)
         tell_stored(h, n, e->err);
-    drop(e->change);
+    drop(h, e->change);
 }
 
 /* ---- logs ---------------------------------------------------------------------------------------- */
@@ -250,7 +287,7 @@ void flush_log(struct hub *h)
         return;
     if (post(h, &h->log) != 0) { /* it was not full when this began, and only the hub posts */
         log_error("hub: what was said is not kept: the disk is behind");
-        drop(h->log);
+        drop(h, h->log);
     }
     h->log = NULL;
     h->log_notes = NULL;
@@ -311,6 +348,7 @@ void wait_for_log(struct hub *h)
 
 void log_gone(struct hub *h, struct room *r)
 {
+    forget_uploads(h, r->name);
     log_add(h, r, RECORD_LOG_GONE);
 }
 
@@ -348,7 +386,7 @@ static void hand_back(void *arg, struct change *c, int err)
     e->change = c;
     e->err = err;
     if (hub_post(h, &e, DEADLINE_NEVER) != 0)
-        drop(c); /* the hub has stopped, so nobody waits */
+        drop(h, c); /* the hub has stopped, so nobody waits */
 }
 
 int hub_start(struct hub *h)

@@ -31,7 +31,7 @@ static void load_repeat(struct hub *h, const struct record *record)
     const struct message *m = record->message;
     const struct repeat what = {
         .key = repeats_key(&h->repeats, m->user_id, record->room, m->id),
-        .body = repeats_body(&h->repeats, m->content, m->content_len, m->reply_to),
+        .body = repeats_said(&h->repeats, m),
         .seq = m->seq,
         .ts = m->ts,
     };
@@ -76,6 +76,10 @@ static void load_record(void *arg, const struct record *record)
     }
     if (record->type == RECORD_ADDRESS) {
         note_banned_address(h, record->user_id, record->address);
+        return;
+    }
+    if (record->type == RECORD_FILE) {
+        note_upload(h, record->file);
         return;
     }
     if (record->type == RECORD_MESSAGE) {

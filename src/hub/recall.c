@@ -28,7 +28,8 @@ static const struct history_row *row_of(const struct hub *h, const struct event 
 
 static size_t weight(const struct history_row *row)
 {
-    return row->message->content_len + ROW_BYTES + row->reactions.n * REACTION_BYTES;
+    return row->message->content_len + strlen(row->message->files) + ROW_BYTES +
+           row->reactions.n * REACTION_BYTES;
 }
 
 /* What has to be there to send `from` to `to`: asked for when it isn't. True: something is being fetched. */
@@ -152,14 +153,7 @@ void send_recall(struct hub *h, const struct event *e, struct room *r, const str
 
 /* ---- pages --------------------------------------------------------------------------------------- */
 
-struct viewer {
-    const char *user_id; /* NULL: nobody in particular */
-    const struct grants *grants;
-    bool inside;
-};
-
-/* Whoever is in, belongs to it, or could just walk in. */
-static enum problem why_not_read(struct hub *h, const struct room *r, const struct viewer *v)
+enum problem why_not_read(struct hub *h, const struct room *r, const struct viewer *v)
 {
     const struct room_info *info = room_info(r);
     enum rank rank = v->user_id == NULL ? RANK_GUEST : rank_of(h, r, v->user_id, v->grants);

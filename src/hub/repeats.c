@@ -33,6 +33,24 @@ uint64_t repeats_body(const struct repeats *r, const char *content, size_t len, 
     return hash_bytes(hash_bytes(r->hash_key, &reply_to, sizeof reply_to), content, len);
 }
 
+uint64_t repeats_file(uint64_t body, const char *id)
+{
+    return hash_bytes(body, id, FILE_ID_LEN);
+}
+
+uint64_t repeats_said(const struct repeats *r, const struct message *m)
+{
+    static const char begin[] = "{\"id\":\""; /* of each file in the list, and nowhere else in it */
+    uint64_t body = repeats_body(r, m->content, m->content_len, m->reply_to);
+    for (const char *at = m->files; (at = strstr(at, begin)) != NULL;) {
+        at += sizeof begin - 1;
+        if (strlen(at) < FILE_ID_LEN)
+            break;
+        body = repeats_file(body, at);
+    }
+    return body;
+}
+
 static struct repeat *in_ring(const struct repeats *r, uint32_t i)
 {
     return &r->ring[(r->first + i) & (r->space - 1)];

@@ -32,6 +32,8 @@ void repeats_fini(struct repeats *r);
 uint64_t repeats_key(const struct repeats *r, const char *user_id, const char *room,
                      const char *id);
 uint64_t repeats_body(const struct repeats *r, const char *content, size_t len, uint64_t reply_to);
+uint64_t repeats_file(uint64_t body, const char *id); /* the same, with this file behind it */
+uint64_t repeats_said(const struct repeats *r, const struct message *m); /* of one that was kept */
 
 /* NULL: not said. Forgets what is too old at now_ms. */
 const struct repeat *repeats_find(struct repeats *r, uint64_t key, int64_t now_ms);

@@ -16,7 +16,7 @@ void send_scratch(struct hub *h, struct outbox *to)
 
 bool is_for_web(const struct event *e)
 {
-    return e->type == EVENT_CALL || e->type == EVENT_READ;
+    return e->type == EVENT_CALL || e->type == EVENT_READ || e->type == EVENT_UPLOADED;
 }
 
 void reply_scratch(struct hub *h, const struct event *e)

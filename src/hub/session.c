@@ -85,6 +85,7 @@ static void send_welcome(struct hub *h, const struct session *s)
         .node = h->config.node,
         .version = h->config.version,
         .max_message = h->config.max_message,
+        .max_file = h->config.max_file,
         .max_rooms = h->settings->max_rooms_per_client,
         .max_per_room = h->settings->max_per_room,
         .send_queue = h->config.send_queue,

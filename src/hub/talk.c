@@ -76,9 +76,12 @@ static struct repeat as_repeat(const struct hub *h, const struct event *e, const
                                int64_t ts)
 {
     const struct request *q = &e->request;
+    uint64_t body = repeats_body(&h->repeats, q->text, q->text_len, q->reply_to);
+    for (uint32_t i = 0; q->args != NULL && i < q->args->nfiles; i++)
+        body = repeats_file(body, q->args->files[i]);
     return (struct repeat){
         .key = repeats_key(&h->repeats, e->session->user_id, m->room->name, q->id),
-        .body = repeats_body(&h->repeats, q->text, q->text_len, q->reply_to),
+        .body = body,
         .ts = ts,
     };
 }
@@ -91,7 +94,8 @@ void on_message(struct hub *h, struct event *e)
     bool named = e->request.id[0] != '\0';
     int64_t ts = clock_wall_ms();
     struct repeat now = named ? as_repeat(h, e, m, ts) : (struct repeat){0};
-    if ((named && is_repeated(h, e, m, &now)) || is_muted(h, e, m) || is_too_soon(h, e, m))
+    if ((named && is_repeated(h, e, m, &now)) || is_muted(h, e, m) || !has_files(h, e, m) ||
+        is_too_soon(h, e, m))
         return;
     if (e->request.reply_to > m->room->seq) {
         refuse(h, e, PROBLEM_UNKNOWN_MESSAGE, "there is no such message to reply to");

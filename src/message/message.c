@@ -19,13 +19,17 @@ struct message *message_new(const struct message *like)
 {
     size_t user_id = strlen(like->user_id), username = strlen(like->username),
            id = strlen(like->id);
-    struct message *m = xmalloc(sizeof *m + user_id + username + id + like->content_len + 4);
+    const char *list = like->files == NULL ? "" : like->files;
+    size_t files = strlen(list);
+    struct message *m =
+        xmalloc(sizeof *m + user_id + username + id + files + like->content_len + 5);
     *m = *like;
     m->refs = 1;
     char *at = m->text;
     m->user_id = put(&at, like->user_id, user_id);
     m->username = put(&at, like->username, username);
     m->id = put(&at, like->id, id);
+    m->files = put(&at, list, files);
     m->content = put(&at, like->content, like->content_len);
     return m;
 }

@@ -83,6 +83,11 @@ void http_request_read(struct http_request *r, struct lws *wsi)
     r->authorization = copy_token(r, wsi, WSI_TOKEN_HTTP_AUTHORIZATION, -1);
     r->cookie = copy_token(r, wsi, WSI_TOKEN_HTTP_COOKIE, -1);
     r->forwarded_for = copy_token(r, wsi, WSI_TOKEN_X_FORWARDED_FOR, -1);
+    r->content_type = copy_token(r, wsi, WSI_TOKEN_HTTP_CONTENT_TYPE, -1);
+    r->range = copy_token(r, wsi, WSI_TOKEN_HTTP_RANGE, -1);
+    char length[24];
+    if (lws_hdr_copy(wsi, length, sizeof length, WSI_TOKEN_HTTP_CONTENT_LENGTH) > 0)
+        r->length = strtoull(length, NULL, 10);
 }
 
 /* ---- writing ------------------------------------------------------------------------------------- */
@@ -101,9 +106,10 @@ int http_response_write(struct lws *wsi, const struct http_response *r)
     if (r->close)
         buf_add_str(&out, "Connection: close\r\n");
     buf_add_str(&out, "\r\n");
-    if (!r->no_body)
+    if (!r->no_body && !r->from_file)
         buf_add(&out, r->body, r->body_len);
-    int n = lws_write(wsi, (unsigned char *)out.data, out.len, LWS_WRITE_HTTP_FINAL);
+    int n = lws_write(wsi, (unsigned char *)out.data, out.len,
+                      r->from_file ? LWS_WRITE_HTTP : LWS_WRITE_HTTP_FINAL);
     buf_fini(&out);
     return n < 0 ? -1 : 0;
 }

@@ -4,6 +4,7 @@
 #include <hubbub/mem.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 static void free_secret(char *s)
 {
@@ -25,6 +26,8 @@ void http_request_fini(struct http_request *r)
     free_secret(r->authorization);
     free_secret(r->cookie);
     free(r->forwarded_for);
+    free(r->content_type);
+    free(r->range);
     if (r->body.data != NULL)
         explicit_bzero(r->body.data, r->body.len); /* it may hold a password */
     buf_fini(&r->body);
@@ -96,6 +99,8 @@ char *http_request_token(const struct http_request *r)
 void http_response_fini(struct http_response *r)
 {
     buf_fini(&r->owned);
+    if (r->from_file)
+        close(r->fd);
     memset(r, 0, sizeof *r);
 }
 
@@ -115,6 +120,7 @@ const char *http_status_text(int status)
     switch (status) {
     case 200: return "OK";
     case 204: return "No Content";
+    case 206: return "Partial Content";
     case 304: return "Not Modified";
     case 400: return "Bad Request";
     case 401: return "Unauthorized";
@@ -122,11 +128,15 @@ const char *http_status_text(int status)
     case 404: return "Not Found";
     case 405: return "Method Not Allowed";
     case 409: return "Conflict";
+    case 408: return "Request Timeout";
     case 413: return "Content Too Large";
+    case 415: return "Unsupported Media Type";
+    case 416: return "Range Not Satisfiable";
     case 426: return "Upgrade Required";
     case 429: return "Too Many Requests";
     case 500: return "Internal Server Error";
     case 503: return "Service Unavailable";
+    case 507: return "Insufficient Storage";
     default: return "Unknown";
     }
 }

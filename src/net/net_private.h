@@ -53,6 +53,7 @@ struct conn {
     unsigned got;      /* enum conn_event bits since the last conn_wait() */
     struct http_request request;
     bool request_open;  /* request is waiting for its answer */
+    bool body_whole;    /* all of its body has come; for one that streams */
     struct buf partial; /* the beginning of a fragmented message */
     struct buf arrived; /* complete messages, each with its struct arrived_head before it */
     char subprotocol[32];

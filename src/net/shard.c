@@ -263,17 +263,22 @@ static int on_http(struct conn *c, struct lws *wsi)
     http_request_fini(&c->request);
     http_request_read(&c->request, wsi);
     c->request_open = true;
-    char length[24];
-    bool has_body = lws_hdr_copy(wsi, length, sizeof length, WSI_TOKEN_HTTP_CONTENT_LENGTH) > 0 &&
-                    strtoull(length, NULL, 10) > 0;
-    if (c->request.method != HTTP_POST || !has_body || c->request.malformed)
+    c->body_whole = false;
+    bool has_body = c->request.length > 0;
+    c->request.streams = c->request.method == HTTP_POST && has_body && !c->request.malformed &&
+                         c->net->config.streams != NULL && c->net->config.streams(&c->request);
+    if (c->request.method != HTTP_POST || !has_body || c->request.malformed || c->request.streams)
         c->got |= CONN_REQUEST;
     return 0;
 }
 
+/* One that streams is taken between two rounds of servicing, so that what waits here is no more than a few of the
+ * library's reads. */
 static void on_body(struct conn *c, const void *data, size_t len)
 {
-    if (c->request.body.len + len > HTTP_MAX_BODY)
+    if (c->request.streams)
+        buf_add(&c->request.body, data, len);
+    else if (c->request.body.len + len > HTTP_MAX_BODY)
         c->request.body_too_large = true;
     else
         buf_add(&c->request.body, data, len);
@@ -291,7 +296,11 @@ int shard_callback(struct lws *wsi, enum lws_callback_reasons reason, void *user
     case LWS_CALLBACK_HTTP_CONFIRM_UPGRADE: return on_upgrade_wish(c, wsi, in);
     case LWS_CALLBACK_HTTP: return on_http(c, wsi);
     case LWS_CALLBACK_HTTP_BODY: on_body(c, in, len); return 0;
-    case LWS_CALLBACK_HTTP_BODY_COMPLETION: c->got |= CONN_REQUEST; return 0;
+    case LWS_CALLBACK_HTTP_BODY_COMPLETION:
+        c->body_whole = true;
+        if (!c->request.streams)
+            c->got |= CONN_REQUEST;
+        return 0;
     case LWS_CALLBACK_ESTABLISHED: on_established(c, wsi); return 0;
     case LWS_CALLBACK_RECEIVE: return on_receive(c, wsi, in, len);
     case LWS_CALLBACK_RECEIVE_PONG:

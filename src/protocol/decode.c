@@ -192,13 +192,20 @@ static void read_join(struct decoding *d)
     d->request.stay = cJSON_IsTrue(d->field[FIELD_STAY]);
 }
 
+/* Whether files are said, which need no words. What they are is for decode_args(). */
+static bool has_files(const struct decoding *d)
+{
+    return d->request.type == REQUEST_MESSAGE &&
+           cJSON_GetObjectItemCaseSensitive(d->json, "files") != NULL;
+}
+
 static void read_message(struct decoding *d, bool chat)
 {
     const char *said = text_of(d, chat ? FIELD_TEXT : FIELD_CONTENT);
 
     if (!said) {
         refuse(d, PROBLEM_BAD_REQUEST, chat ? "text is missing" : "content is missing");
-    } else if (!*said) {
+    } else if (!*said && !has_files(d)) {
         refuse(d, PROBLEM_BAD_REQUEST, chat ? "text is empty" : "content is empty");
     } else {
         struct buf text = BUF_INIT;

@@ -216,6 +216,30 @@ static void read_remove(struct reading *r)
     r->args->remove = cJSON_IsTrue(r->value);
 }
 
+static void read_files(struct reading *r)
+{
+    static const char detail[] = "files is a list of 1 to 10 ids of files, none of them twice";
+    const cJSON *v;
+    size_t n = cJSON_IsArray(r->value) ? (size_t)cJSON_GetArraySize(r->value) : 0;
+
+    if (n == 0 || n > FILES_PER_MESSAGE) {
+        refuse(r, detail);
+        return;
+    }
+    cJSON_ArrayForEach(v, r->value)
+    {
+        const char *id = cJSON_GetStringValue(v);
+        bool good = id && file_is_id(id, strlen(id));
+        for (uint32_t i = 0; good && i < r->args->nfiles; i++)
+            good = strcmp(r->args->files[i], id) != 0;
+        if (!good) {
+            refuse(r, detail);
+            return;
+        }
+        strcpy(r->args->files[r->args->nfiles++], id);
+    }
+}
+
 static void read_token(struct reading *r)
 {
     r->args->token = secret_of(r, TOKEN_MAX, "token is a string of at most 8192 bytes");
@@ -298,6 +322,7 @@ static void read_slow_mode(struct reading *r)
     X("history", HISTORY, history, false)          \
     X("emoji", EMOJI, emoji, true)                 \
     X("remove", REMOVE, remove, false)             \
+    X("files", FILES, files, false)                \
     X("token", TOKEN, token, true)                 \
     X("invite", INVITE, invite, true)              \
     X("password", PASSWORD, password, false)       \
@@ -343,6 +368,7 @@ static const struct {
 } REQUESTS[REQUEST_COUNT] = {
     [REQUEST_JOIN] = {ARG_ROOM, ARG_PASSWORD | ARG_INVITE | ARG_SINCE | ARG_EPOCH | ARG_HISTORY,
                       false},
+    [REQUEST_MESSAGE] = {0, ARG_FILES, false},
     [REQUEST_EDIT] = {ARG_SEQ, 0, true},
     [REQUEST_REACT] = {ARG_SEQ | ARG_EMOJI, ARG_REMOVE, true},
     [REQUEST_HISTORY] = {0, ARG_BEFORE | ARG_AFTER | ARG_AROUND | ARG_LIMIT, true},

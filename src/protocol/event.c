@@ -12,6 +12,7 @@ void encode_welcome(struct buf *to, const struct welcome *w)
     INT(to, ",\"maxRooms\":", w->max_rooms);
     INT(to, ",\"maxPerRoom\":", w->max_per_room);
     INT(to, ",\"sendQueue\":", w->send_queue);
+    INT_IF(to, ",\"maxFile\":", w->max_file);
     INT(to, "},\"pingInterval\":", w->ping_interval_ms);
     STR(to, ",\"auth\":", w->guest ? "guest" : "token");
     STR_IF(to, ",\"token\":", w->token);

@@ -29,6 +29,44 @@ void encode_message_close(struct buf *to, uint64_t seq, int64_t ts_ms, uint64_t 
     LIT(to, "}");
 }
 
+void encode_message_files(struct buf *to, const char *files)
+{
+    if (!wire_given(files))
+        return;
+    LIT(to, ",\"files\":");
+    buf_add_str(to, files);
+}
+
+static void add_file(struct buf *to, const struct file *f)
+{
+    STR(to, "{\"id\":", f->id);
+    STR(to, ",\"name\":", f->name);
+    STR(to, ",\"type\":", f->type);
+    INT(to, ",\"size\":", f->size);
+    INT_IF(to, ",\"width\":", f->width);
+    INT_IF(to, ",\"height\":", f->height);
+    if (f->thumbnail)
+        LIT(to, ",\"thumbnail\":true");
+    LIT(to, "}");
+}
+
+void encode_files(struct buf *to, const struct file *const *files, size_t n)
+{
+    LIT(to, "[");
+    for (size_t i = 0; i < n; i++) {
+        COMMA(to, i);
+        add_file(to, files[i]);
+    }
+    LIT(to, "]");
+}
+
+void encode_uploaded(struct buf *to, const struct file *f)
+{
+    LIT(to, "{\"file\":");
+    add_file(to, f);
+    LIT(to, "}");
+}
+
 static void add_reactions(struct buf *to, const struct reactions *r, uint64_t viewer)
 {
     LIT(to, ",\"reactions\":[");
@@ -52,6 +90,8 @@ void encode_message(struct buf *to, const char *room, const struct message *m,
         LIT(to, "\"\"");
     else
         buf_add(to, m->content, m->content_len);
+    if (!m->deleted)
+        encode_message_files(to, m->files);
     add_place(to, m->seq, m->ts, m->reply_to);
     INT_IF(to, ",\"editedTs\":", m->edited_ts);
     if (m->deleted)
@@ -152,7 +192,7 @@ void encode_history(struct buf *to, bool reply, const char *id, const char *room
     size_t most = 0;
 
     for (size_t i = 0; i < n; i++)
-        most += AROUND_CONTENT + rows[i].message->content_len;
+        most += AROUND_CONTENT + rows[i].message->content_len + strlen(rows[i].message->files);
     buf_reserve(to, most);
 
     wire_open_body(to, reply, id);

@@ -203,6 +203,8 @@ static void tell_erased(const struct erased *e)
             "hubbub erase: %" PRIu64 " messages, %" PRIu64 " reactions, %" PRIu64 " ranks, %" PRIu64
             " names in ledgers\n",
             e->messages, e->reactions, e->ranks, e->ledger);
+    if (e->files > 0)
+        fprintf(stderr, "hubbub erase: %" PRIu64 " files\n", e->files);
     if (e->sanctions > 0)
         fprintf(stderr, "hubbub erase: %" PRIu64 " bans and mutes stay in force, by the id alone\n",
                 e->sanctions);

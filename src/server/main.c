@@ -3,6 +3,7 @@
 #include "server/token_command.h"
 
 #include <hubbub/config.h>
+#include <hubbub/files.h>
 #include <hubbub/server.h>
 #include <stdio.h>
 #include <string.h>
@@ -11,10 +12,8 @@ static const struct {
     const char *name;
     int (*run)(int argc, char **argv);
 } COMMANDS[] = {
-    {"token", token_command},
-    {"backup", backup_command},
-    {"export", export_command},
-    {"erase", erase_command},
+    {"token", token_command}, {"backup", backup_command},    {"export", export_command},
+    {"erase", erase_command}, {"thumbnail", thumbnail_main}, /* the server's own child */
 };
 
 int main(int argc, char **argv)

@@ -1,8 +1,8 @@
 /* Who knows whom: the parts are made here, each with what it needs of those before it, and taken apart in
  * reverse order.
  *
- *   start   listener's sockets → relay → store → identities → hub → net → http → clients → listener
- *   stop    listener → clients → hub and store → net → http → identities → relay
+ *   start   listener's sockets → relay → store → identities → files → hub → net → http → clients → listener
+ *   stop    listener → clients → hub and store → net → http → files → identities → relay
  *
  * Runs on the main thread. */
 #include "server/parts.h"
@@ -70,6 +70,21 @@ static bool open_data(struct parts *p, const struct config *c, char *why, size_t
     return true;
 }
 
+/* The store sweeps their directory when it is opened, so this comes after it. */
+static bool open_files(struct parts *p, const struct config *c, char *why, size_t space)
+{
+    char path[PATH_MAX];
+    if (p->store == NULL || c->max_file == 0)
+        return true;
+    snprintf(path, sizeof path, "%s/" FILES_DIRECTORY, c->data);
+    p->files = files_open(&(struct files_config){.directory = path,
+                                                 .max_file = c->max_file,
+                                                 .quota = c->file_quota,
+                                                 .wait = c->upload_wait_ns},
+                          why, space);
+    return p->files != NULL;
+}
+
 static bool start_hub(struct parts *p, const struct config *c, char *why, size_t space)
 {
     p->hub = hub_new(&(struct hub_config){
@@ -80,6 +95,7 @@ static bool start_hub(struct parts *p, const struct config *c, char *why, size_t
         .node = c->node,
         .version = HUBBUB_VERSION,
         .max_message = c->max_message,
+        .max_file = p->files != NULL ? c->max_file : 0,
         .send_queue = (uint32_t)c->send_queue,
         .ping_period = c->ping_period_ns,
     });
@@ -101,12 +117,16 @@ static bool make_web(struct parts *p, const struct config *c, unsigned cores, ch
         .max_message = c->max_message,
         .close_wait = c->close_wait_ns,
         .upgrade = clients_upgrade,
+        .streams = http_streams,
+        .write_wait = c->write_wait_ns,
     });
     if (p->net == NULL) {
         snprintf(why, space, "cannot set up libwebsockets: out of memory or descriptors");
         return false;
     }
     p->http = http_new(p->hub, p->relay, p->identities, p->store, &web, why, space);
+    if (p->http != NULL)
+        http_use_files(p->http, p->files);
     return p->http != NULL;
 }
 
@@ -144,8 +164,8 @@ bool parts_start(struct parts *p, const struct config *c, unsigned cores, uint32
     if (p->listener == NULL)
         return false;
     p->relay = make_relay(c, cores);
-    if (!open_data(p, c, why, space) || !start_hub(p, c, why, space) ||
-        !make_web(p, c, cores, why, space))
+    if (!open_data(p, c, why, space) || !open_files(p, c, why, space) ||
+        !start_hub(p, c, why, space) || !make_web(p, c, cores, why, space))
         return false;
     p->clients = make_clients(p, c, max_sessions);
     http_use_limits(p->http, clients_limits(p->clients));
@@ -171,6 +191,7 @@ void parts_stop(struct parts *p)
         net_free(p->net);
     if (p->http != NULL)
         http_free(p->http);
+    files_free(p->files);
     thread_end_all();
     rcu_barrier(); /* members, rooms and sessions that were on their way out */
     if (p->hub != NULL)

@@ -4,6 +4,7 @@
 
 #include <hubbub/client.h>
 #include <hubbub/config.h>
+#include <hubbub/files.h>
 #include <hubbub/http.h>
 #include <hubbub/hub.h>
 #include <hubbub/identity.h>
@@ -18,6 +19,7 @@ struct parts {
     struct identities *identities;
     struct hub *hub;
     struct net *net;
+    struct files *files; /* NULL: none are shared */
     struct http *http;
     struct clients *clients;
 };

@@ -47,11 +47,15 @@ static inline int64_t key_log(int64_t key)
 #define SQL_EPOCH \
     "ifnull((SELECT epoch FROM epochs e WHERE e.log = l.log ORDER BY n DESC LIMIT 1), '')"
 /* What message_of_row() wants. */
-enum { MESSAGE_COLUMNS = 9 };
-#define SQL_MESSAGE "id, ts, user_id, username, request_id, reply_to, edited, deleted, content"
+enum { MESSAGE_COLUMNS = 10 };
+#define SQL_MESSAGE \
+    "id, ts, user_id, username, request_id, reply_to, edited, deleted, content, files"
+/* What file_of_row() wants. */
+#define SQL_FILE "id, message, room, user_id, name, type, size, width, height, thumbnail, ts"
 
 /* A copy of the row that the statement is at, which begins with SQL_MESSAGE. NULL: it makes no sense. */
 struct message *message_of_row(sqlite3_stmt *st);
+bool file_of_row(sqlite3_stmt *st, struct file *out);
 
 /* ---- the connection that writes ------------------------------------------------------------------ */
 
@@ -62,36 +66,49 @@ struct statement {
     int field[MAX_COLUMNS]; /* of each parameter */
 };
 
-#define LOG_STATEMENTS(X)                                                                        \
-    X(FIND, "SELECT log, removed FROM logs WHERE room = ?1")                                     \
-    X(MAKE, "INSERT INTO logs (room, removed) VALUES (?1, 0) ON CONFLICT (room) DO NOTHING")     \
-    X(FORGET, "UPDATE logs SET room = NULL WHERE room = ?1")                                     \
-    X(EPOCH_AGAIN, "UPDATE epochs SET seq = ?3 WHERE log = ?1 AND epoch = ?2")                   \
-    X(EPOCH, "INSERT INTO epochs (log, n, epoch, seq)"                                           \
-             " SELECT ?1, ifnull(max(n), 0) + 1, ?2, ?3 FROM epochs WHERE log = ?1")             \
-    X(OLD_EPOCHS, "DELETE FROM epochs WHERE log = ?1"                                            \
-                  " AND n <= (SELECT max(n) FROM epochs WHERE log = ?1) - ?2")                   \
-    X(MESSAGE, "INSERT OR REPLACE INTO messages (" SQL_MESSAGE ")"                               \
-               " VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)")                                   \
-    X(NO_REACTIONS, "DELETE FROM reactions WHERE message = ?1")                                  \
-    X(REACTION, "INSERT INTO reactions (message, user_id, emoji, at) SELECT ?1, ?2, ?3, ?4"      \
-                " WHERE EXISTS (SELECT 1 FROM messages WHERE id = ?1 AND NOT deleted)"           \
-                " ON CONFLICT DO NOTHING")                                                       \
-    X(REACTION_GONE, "DELETE FROM reactions WHERE message = ?1 AND user_id = ?2 AND emoji = ?3") \
-    /* retention.c */                                                                            \
-    X(NAMELESS, "SELECT log FROM logs WHERE room IS NULL LIMIT 1")                               \
-    X(END, "DELETE FROM logs WHERE log = ?1")                                                    \
-    X(NTH, "SELECT id FROM messages WHERE id BETWEEN ?1 AND ?2 ORDER BY id LIMIT 1 OFFSET ?3")   \
-    X(REMOVE, "DELETE FROM messages WHERE id BETWEEN ?1 AND ?2")                                 \
-    X(REMOVE_REACTIONS, "DELETE FROM reactions WHERE message BETWEEN ?1 AND ?2")                 \
-    X(REMOVED, "UPDATE logs SET removed = max(removed, ?2) WHERE log = ?1 RETURNING room")       \
-    X(OLDEST, "SELECT id FROM messages WHERE ts < ?1 ORDER BY ts LIMIT ?2")                      \
-    X(LENGTH, "SELECT " SQL_LAST " - l.removed, " SQL_LAST " FROM logs l WHERE log = ?1")        \
-    X(LONG, "SELECT log FROM logs l WHERE log > ?1 AND log <= ?2"                                \
-            " AND " SQL_LAST " - l.removed > ?3 LIMIT 1")                                        \
-    X(NEWEST, "SELECT ifnull(max(log), 0) FROM logs")                                            \
-    X(PAGES, "PRAGMA page_count")                                                                \
-    X(FREE_PAGES, "PRAGMA freelist_count")                                                       \
+#define LOG_STATEMENTS(X)                                                                          \
+    X(FIND, "SELECT log, removed FROM logs WHERE room = ?1")                                       \
+    X(MAKE, "INSERT INTO logs (room, removed) VALUES (?1, 0) ON CONFLICT (room) DO NOTHING")       \
+    X(FORGET, "UPDATE logs SET room = NULL WHERE room = ?1")                                       \
+    X(EPOCH_AGAIN, "UPDATE epochs SET seq = ?3 WHERE log = ?1 AND epoch = ?2")                     \
+    X(EPOCH, "INSERT INTO epochs (log, n, epoch, seq)"                                             \
+             " SELECT ?1, ifnull(max(n), 0) + 1, ?2, ?3 FROM epochs WHERE log = ?1")               \
+    X(OLD_EPOCHS, "DELETE FROM epochs WHERE log = ?1"                                              \
+                  " AND n <= (SELECT max(n) FROM epochs WHERE log = ?1) - ?2")                     \
+    X(MESSAGE, "INSERT OR REPLACE INTO messages (" SQL_MESSAGE ")"                                 \
+               " VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)")                                \
+    X(SAY_FILES, "UPDATE files SET message = ?1 WHERE message = 0 AND id IN"                       \
+                 " (SELECT json_extract(value, '$.id') FROM json_each(?2))")                       \
+    X(FILE, "INSERT INTO files (" SQL_FILE ") VALUES (?1, 0, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)" \
+            " ON CONFLICT DO NOTHING")                                                             \
+    X(FORGET_FILES, "UPDATE files SET message = -1 WHERE message BETWEEN"                          \
+                    " (SELECT max(1, log << 40) FROM logs WHERE room = ?1) AND"                    \
+                    " (SELECT (log << 40) + " SQL_SEQ " FROM logs WHERE room = ?1)")               \
+    X(FORGET_WAITING, "UPDATE files SET message = -1 WHERE message = 0 AND room = ?1")             \
+    X(REMOVE_FILES, "UPDATE files SET message = -1 WHERE message BETWEEN ?1 AND ?2")               \
+    X(OVERDUE_FILES, "UPDATE files SET message = -1 WHERE message = 0 AND ts < ?1")                \
+    X(GONE_FILES, "SELECT id FROM files WHERE message = -1 LIMIT ?1")                              \
+    X(FILE_GONE, "DELETE FROM files WHERE id = ?1")                                                \
+    X(HAS_FILE, "SELECT 1 FROM files WHERE id = ?1 AND message >= 0")                              \
+    X(NO_REACTIONS, "DELETE FROM reactions WHERE message = ?1")                                    \
+    X(REACTION, "INSERT INTO reactions (message, user_id, emoji, at) SELECT ?1, ?2, ?3, ?4"        \
+                " WHERE EXISTS (SELECT 1 FROM messages WHERE id = ?1 AND NOT deleted)"             \
+                " ON CONFLICT DO NOTHING")                                                         \
+    X(REACTION_GONE, "DELETE FROM reactions WHERE message = ?1 AND user_id = ?2 AND emoji = ?3")   \
+    /* retention.c */                                                                              \
+    X(NAMELESS, "SELECT log FROM logs WHERE room IS NULL LIMIT 1")                                 \
+    X(END, "DELETE FROM logs WHERE log = ?1")                                                      \
+    X(NTH, "SELECT id FROM messages WHERE id BETWEEN ?1 AND ?2 ORDER BY id LIMIT 1 OFFSET ?3")     \
+    X(REMOVE, "DELETE FROM messages WHERE id BETWEEN ?1 AND ?2")                                   \
+    X(REMOVE_REACTIONS, "DELETE FROM reactions WHERE message BETWEEN ?1 AND ?2")                   \
+    X(REMOVED, "UPDATE logs SET removed = max(removed, ?2) WHERE log = ?1 RETURNING room")         \
+    X(OLDEST, "SELECT id FROM messages WHERE ts < ?1 ORDER BY ts LIMIT ?2")                        \
+    X(LENGTH, "SELECT " SQL_LAST " - l.removed, " SQL_LAST " FROM logs l WHERE log = ?1")          \
+    X(LONG, "SELECT log FROM logs l WHERE log > ?1 AND log <= ?2"                                  \
+            " AND " SQL_LAST " - l.removed > ?3 LIMIT 1")                                          \
+    X(NEWEST, "SELECT ifnull(max(log), 0) FROM logs")                                              \
+    X(PAGES, "PRAGMA page_count")                                                                  \
+    X(FREE_PAGES, "PRAGMA freelist_count")                                                         \
     X(PAGE_SIZE, "PRAGMA page_size")
 
 enum {
@@ -116,6 +133,10 @@ struct db {
     struct known_log known[CACHED_LOGS]; /* by hash of the room */
     uint64_t hash_key;
     int64_t reacted_at; /* of the latest reaction, us */
+
+    char *files;          /* the directory of their bytes; NULL: not known */
+    bool gone_files;      /* there may be some */
+    int64_t next_overdue; /* ms since 1970: when those that nobody said are looked for */
 
     /* retention.c; written by logs.c, too */
     bool nameless;     /* there may be logs without a name */
@@ -149,6 +170,20 @@ int logs_write(struct db *db, const struct record *r);
 int logs_forget(struct db *db, const char *room);
 /* What is known of one room, or of all (NULL), is not so any more. */
 void logs_doubt(struct db *db, const char *room);
+
+/* ---- files.c ------------------------------------------------------------------------------------- */
+
+int files_write(struct db *db, const struct record *r); /* FILE: 0 or ERR_SYSTEM */
+/* Those of a message are said; those of the messages between two keys, or of a room, are to be removed. */
+int files_say(struct db *db, int64_t key, const char *files);
+int files_let_go(struct db *db, int64_t first, int64_t last);
+int files_forget(struct db *db, const char *room);
+/* Marks those that waited too long, when it is time to look. */
+int files_overdue(struct db *db, int64_t now);
+/* Removes the bytes, then the rows, of some that are gone. *n grows by their number. */
+int files_remove(struct db *db, size_t *n);
+/* At the start: what is in the directory and no row knows. */
+void files_sweep(struct db *db);
 
 /* ---- archive.c ----------------------------------------------------------------------------------- */
 

@@ -1,6 +1,7 @@
 /* Forgetting a user. The main thread of a command, alone with the database: it has the server's lock. */
 #include "store/db.h"
 
+#include <errno.h>
 #include <hubbub/archive.h>
 #include <hubbub/err.h>
 #include <stdio.h>
@@ -15,8 +16,9 @@ static const struct {
 #define COUNT(member) offsetof(struct erased, member)
     {"DELETE FROM reactions WHERE user_id = ?1", COUNT(reactions)},
     {"DELETE FROM reactions WHERE message IN (SELECT id FROM messages WHERE user_id = ?1)", NONE},
+    {"UPDATE files SET message = -1 WHERE user_id = ?1", COUNT(files)},
     {"UPDATE messages SET user_id = '', username = '" ERASED_NAME "', request_id = '',"
-     " content = '\"\"', edited = 0, deleted = 1 WHERE user_id = ?1",
+     " content = '\"\"', files = '', edited = 0, deleted = 1 WHERE user_id = ?1",
      COUNT(messages)},
     {"DELETE FROM ranks WHERE user_id = ?1", COUNT(ranks)},
     {"DELETE FROM invites WHERE user_id = ?1", NONE},
@@ -83,6 +85,25 @@ static int erase(sqlite3 *sql, const char *user_id, struct erased *out)
     return err == 0 && sqlite3_total_changes(sql) == changes ? ERR_NOTFOUND : err;
 }
 
+/* The bytes of the files that are to go, then what the database knows of them. */
+static int remove_files(sqlite3 *sql, const char *directory)
+{
+    sqlite3_stmt *st = NULL;
+    int code = SQLITE_ERROR;
+    if (sqlite3_prepare_v2(sql, "SELECT id FROM files WHERE message = -1", -1, &st, NULL) ==
+        SQLITE_OK)
+        while ((code = sqlite3_step(st)) == SQLITE_ROW)
+            for (int i = 0; i < 2; i++) {
+                char path[4096];
+                snprintf(path, sizeof path, "%s/" FILES_DIRECTORY "/%s%s", directory,
+                         (const char *)sqlite3_column_text(st, 0), i == 0 ? "" : FILE_THUMBNAIL);
+                if (unlink(path) != 0 && errno != ENOENT)
+                    code = SQLITE_IOERR;
+            }
+    sqlite3_finalize(st);
+    return code == SQLITE_DONE ? run(sql, "DELETE FROM files WHERE message = -1") : ERR_SYSTEM;
+}
+
 /* What was written over before, or removed, may still be in pages that are free, and in the log of what was
  * written. */
 static int leave_nothing(sqlite3 *sql)
@@ -103,6 +124,8 @@ static int erase_in(const char *directory, const char *user_id, struct erased *o
         snprintf(why, space, "nothing is kept of a user with the id '%s'", user_id);
     } else if (err != 0) {
         snprintf(why, space, "nothing is erased: %s", sqlite3_errmsg(sql));
+    } else if ((err = remove_files(sql, directory)) != 0) {
+        snprintf(why, space, "erased, but not all files: the next start of a server removes them");
     } else if ((err = leave_nothing(sql)) != 0) {
         snprintf(why, space, "erased, but what was there before may still be found in the file: %s",
                  sqlite3_errmsg(sql));

@@ -30,6 +30,7 @@ static const struct {
     {RECORD_MESSAGE,
      "SELECT " SQL_MESSAGE ", room FROM messages JOIN logs ON log = id >> 40"
      " WHERE ts > :since AND request_id <> '' AND room IS NOT NULL ORDER BY ts, id"},
+    {RECORD_FILE, "SELECT " SQL_FILE " FROM files WHERE message = 0 ORDER BY ts"},
 };
 
 /* What is not loaded, and goes. */
@@ -66,9 +67,24 @@ static int set_column(struct db *db, struct record *r, sqlite3_stmt *st, int i)
     return ERR_SYSTEM;
 }
 
+static int load_file(struct db *db, sqlite3_stmt *st, store_load_fn *fn, void *arg)
+{
+    struct file f;
+    if (!file_of_row(st, &f)) {
+        snprintf(db->error, sizeof db->error, "a file is damaged");
+        return ERR_SYSTEM;
+    }
+    struct record r = {.type = RECORD_FILE, .file = &f};
+    snprintf(r.room, sizeof r.room, "%s", f.room);
+    fn(arg, &r);
+    return 0;
+}
+
 static int load_row(struct db *db, enum record_type type, sqlite3_stmt *st, store_load_fn *fn,
                     void *arg)
 {
+    if (type == RECORD_FILE)
+        return load_file(db, st, fn, arg);
     struct record r = {.type = type};
     int i = 0, err = 0;
     if (type == RECORD_MESSAGE) {

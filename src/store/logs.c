@@ -147,13 +147,17 @@ static int write_message(struct db *db, const struct record *r)
     bind_int(st, 8, m->deleted);
     INSIST(sqlite3_bind_text64(st, 9, m->content, m->content_len, SQLITE_STATIC, SQLITE_UTF8) ==
            SQLITE_OK);
+    bind_text(st, 10, m->files);
     err = db_step(db, st);
+    if (err == 0 && m->files[0] != '\0')
+        err = files_say(db, key, m->files);
     if (err == 0 && db->per_room > 0 && m->seq - l->removed > db->per_room)
         note_full(db, l->log);
     if (err != 0 || !m->deleted)
         return err;
     bind_int(db->logs[LOGS_NO_REACTIONS], 1, key);
-    return db_step(db, db->logs[LOGS_NO_REACTIONS]);
+    err = db_step(db, db->logs[LOGS_NO_REACTIONS]);
+    return err != 0 ? err : files_let_go(db, key, key);
 }
 
 /* Counts up, so that reactions come back in the order in which they came. */
@@ -185,8 +189,9 @@ int logs_forget(struct db *db, const char *room)
 {
     logs_doubt(db, room);
     db->nameless = true;
+    int err = files_forget(db, room);
     bind_text(db->logs[LOGS_FORGET], 1, room);
-    return db_step(db, db->logs[LOGS_FORGET]);
+    return err != 0 ? err : db_step(db, db->logs[LOGS_FORGET]);
 }
 
 int logs_write(struct db *db, const struct record *r)
@@ -199,6 +204,7 @@ int logs_write(struct db *db, const struct record *r)
     switch (r->type) {
     case RECORD_EPOCH: return write_epoch(db, r);
     case RECORD_MESSAGE: return write_message(db, r);
+    case RECORD_FILE: return files_write(db, r);
     case RECORD_LOG_GONE: return logs_forget(db, r->room);
     default: return write_reaction(db, r);
     }
@@ -217,9 +223,10 @@ struct message *message_of_row(sqlite3_stmt *st)
         .edited_ts = sqlite3_column_int64(st, 6),
         .deleted = sqlite3_column_int(st, 7) != 0,
         .content = (const char *)sqlite3_column_text(st, 8),
+        .files = (const char *)sqlite3_column_text(st, 9),
     };
     like.content_len = (size_t)sqlite3_column_bytes(st, 8);
-    bool whole =
-        like.user_id != NULL && like.username != NULL && like.id != NULL && like.content != NULL;
+    bool whole = like.user_id != NULL && like.username != NULL && like.id != NULL &&
+                 like.content != NULL && like.files != NULL;
     return whole ? message_new(&like) : NULL;
 }

@@ -23,6 +23,8 @@ enum { NREADERS = 2 };
                 " FROM logs l JOIN epochs e ON e.log = l.log WHERE room = ?1 AND e.epoch = ?2")  \
     X(LOG, "SELECT log, " SQL_FIRST " FROM logs l WHERE room = ?1")                              \
     X(MESSAGES, "SELECT " SQL_MESSAGE " FROM messages WHERE id BETWEEN ?1 AND ?2 ORDER BY id")   \
+    X(FILE, "SELECT " SQL_FILE " FROM files WHERE id = ?1 AND message >= 0")                     \
+    X(FILES_OF, "SELECT ifnull(sum(size), 0) FROM files WHERE user_id = ?1 AND message >= 0")    \
     X(REACTIONS, "SELECT message, user_id, emoji FROM reactions WHERE message BETWEEN ?1 AND ?2" \
                  " ORDER BY message, at")
 
@@ -166,6 +168,34 @@ int readers_know_position(struct readers *p, const char *room, const char *epoch
     int err = step(r, st, room, &known);
     if (err == 0)
         *out = known && seq <= (uint64_t)sqlite3_column_int64(st, 0);
+    sqlite3_reset(st);
+    give_back(p, r);
+    return err;
+}
+
+int readers_file(struct readers *p, const char *id, struct file *out)
+{
+    struct reader *r = borrow(p);
+    sqlite3_stmt *st = r->st[READ_FILE];
+    bool there;
+    bind_text(st, 1, id);
+    int err = step(r, st, "", &there);
+    if (err == 0 && (!there || !file_of_row(st, out)))
+        err = ERR_NOTFOUND;
+    sqlite3_reset(st);
+    give_back(p, r);
+    return err;
+}
+
+int readers_files_of(struct readers *p, const char *user_id, uint64_t *bytes)
+{
+    struct reader *r = borrow(p);
+    sqlite3_stmt *st = r->st[READ_FILES_OF];
+    bool row;
+    bind_text(st, 1, user_id);
+    int err = step(r, st, "", &row);
+    if (err == 0)
+        *bytes = row ? (uint64_t)sqlite3_column_int64(st, 0) : 0;
     sqlite3_reset(st);
     give_back(p, r);
     return err;

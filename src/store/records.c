@@ -31,6 +31,7 @@ void record_clear(struct record *r)
     free(r->password);
     free(r->reason);
     message_unref(r->message);
+    free(r->file);
     *r = (struct record){.type = r->type};
 }
 
@@ -66,6 +67,10 @@ struct change *change_copy(const struct change *c)
         to->reason = copy_text(r->reason);
         if (r->message != NULL)
             message_ref(r->message);
+        if (r->file != NULL) {
+            to->file = xmalloc(sizeof *to->file);
+            *to->file = *r->file;
+        }
     }
     return copy;
 }

@@ -58,6 +58,8 @@ static int remove_front(struct db *db, int64_t upto, size_t *n)
         *n += (size_t)sqlite3_changes(db->sql);
     if (err == 0)
         err = ASK(db, REMOVE_REACTIONS, NULL, 0, first, stop);
+    if (err == 0)
+        err = files_let_go(db, first, stop);
     return err != 0 ? err : note_removed(db, log, key_seq(stop));
 }
 
@@ -156,6 +158,10 @@ static int remove_surplus(struct db *db, uint64_t per_room, size_t *n)
 static int remove_some(struct db *db, const struct retention *r, int64_t now, size_t *n)
 {
     int err = db->nameless ? remove_nameless(db, n) : 0;
+    if (err == 0)
+        err = files_overdue(db, now);
+    if (err == 0 && db->gone_files)
+        err = files_remove(db, n);
     if (err == 0 && *n == 0 && r->age_ms > 0)
         err = remove_oldest(db, now - r->age_ms, n);
     if (err == 0 && *n == 0 && r->bytes > 0)
@@ -165,9 +171,10 @@ static int remove_some(struct db *db, const struct retention *r, int64_t now, si
     return err;
 }
 
-bool db_may_remove(const struct db *db, const struct retention *r)
+bool db_may_remove(const struct db *db, const struct retention *r, int64_t now)
 {
-    return db->nameless || r->age_ms > 0 || r->bytes > 0 || db->nfull > 0 || db->all;
+    return db->nameless || db->gone_files || now >= db->next_overdue || r->age_ms > 0 ||
+           r->bytes > 0 || db->nfull > 0 || db->all;
 }
 
 void db_set_retention(struct db *db, const struct retention *r)

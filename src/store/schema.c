@@ -54,6 +54,16 @@ static const char *const STEPS[] = {
     "CREATE TABLE reactions (message INTEGER NOT NULL, user_id TEXT NOT NULL,"
     "  emoji TEXT NOT NULL, at INTEGER NOT NULL, PRIMARY KEY (message, user_id, emoji))"
     "  STRICT, WITHOUT ROWID;",
+    /* 4: files. `message` is the key of the one that a file is part of, 0 while it waits for one, -1 when it is
+     * to be removed. */
+    "ALTER TABLE messages ADD COLUMN files TEXT NOT NULL DEFAULT '';"
+    "CREATE TABLE files (id TEXT NOT NULL PRIMARY KEY, message INTEGER NOT NULL, room TEXT NOT "
+    "NULL,"
+    "  user_id TEXT NOT NULL, name TEXT NOT NULL, type TEXT NOT NULL, size INTEGER NOT NULL,"
+    "  width INTEGER NOT NULL, height INTEGER NOT NULL, thumbnail INTEGER NOT NULL,"
+    "  ts INTEGER NOT NULL) STRICT, WITHOUT ROWID;"
+    "CREATE INDEX files_by_message ON files (message, ts);"
+    "CREATE INDEX files_by_user ON files (user_id, size);",
 };
 
 int schema_latest(void)

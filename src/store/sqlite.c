@@ -178,6 +178,7 @@ void db_close(struct db *db)
     for (int i = 0; i < NWRITES; i++)
         sqlite3_finalize(db->writes[i].st);
     logs_close(db);
+    free(db->files);
     INSIST(sqlite3_close(db->sql) == SQLITE_OK);
     free(db);
 }

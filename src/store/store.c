@@ -84,6 +84,9 @@ struct store *store_open(const char *directory, char *why, size_t space)
         close(lock);
         return NULL;
     }
+    buf_clear(&path);
+    buf_printf(&path, "%s/" FILES_DIRECTORY, directory);
+    db_set_files(db, path.data);
     buf_fini(&path);
     struct store *s = xcalloc(1, sizeof *s);
     s->lock = lock;
@@ -196,6 +199,16 @@ int store_read(struct store *s, const char *room, uint64_t from, uint64_t to,
                struct history_page *out)
 {
     return readers_read(s->readers, room, from, to, out);
+}
+
+int store_file(struct store *s, const char *id, struct file *out)
+{
+    return readers_file(s->readers, id, out);
+}
+
+int store_files_of(struct store *s, const char *user_id, uint64_t *bytes)
+{
+    return readers_files_of(s->readers, user_id, bytes);
 }
 
 void store_set_retention(struct store *s, const struct retention *r)
@@ -330,7 +343,7 @@ static void remove_some(struct store *s)
         return;
     look_at_retention(s);
     int err = 0;
-    if (db_may_remove(s->db, &s->keep))
+    if (db_may_remove(s->db, &s->keep, clock_wall_ms()))
         err = db_remove(s->db, &s->keep, clock_wall_ms(), &more);
     if (err != 0 && !s->cannot_remove)
         log_warn("store: what is too old or too much is not removed",

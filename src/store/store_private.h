@@ -65,6 +65,8 @@ struct db;
 
 /* Opens or makes the file, and brings its schema up to date. NULL with `why`. */
 struct db *db_open(const char *path, char *why, size_t space);
+/* Where the bytes of files are, if there are any. Removes what is there and not known. */
+void db_set_files(struct db *db, const char *directory);
 void db_close(struct db *db);
 
 /* All n changes in one transaction, which is on the disk when this returns 0. Else nothing is written:
@@ -81,7 +83,7 @@ int db_list_logs(struct db *db, struct log_filter *to);
 int db_set_sync(struct db *db, bool full);
 
 /* Whether db_remove() is worth calling. */
-bool db_may_remove(const struct db *db, const struct retention *r);
+bool db_may_remove(const struct db *db, const struct retention *r, int64_t now);
 /* Removes a few hundred messages of those that should not be there any more, or of logs that are gone; more:
  * there may be others. r is what db_set_retention() was told. 0 or ERR_SYSTEM. */
 int db_remove(struct db *db, const struct retention *r, int64_t now, bool *more);
@@ -103,6 +105,8 @@ void readers_close(struct readers *r);
 int readers_head(struct readers *r, const char *room, struct log_head *out);
 int readers_know_position(struct readers *r, const char *room, const char *epoch, uint64_t seq,
                           bool *out);
+int readers_file(struct readers *r, const char *id, struct file *out);
+int readers_files_of(struct readers *r, const char *user_id, uint64_t *bytes);
 int readers_read(struct readers *r, const char *room, uint64_t from, uint64_t to,
                  struct history_page *out);
 

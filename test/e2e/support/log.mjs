@@ -15,7 +15,7 @@ export const directory = (server) => server.args[server.args.indexOf('--data') +
 
 export function database(server) {
     const where = directory(server);
-    const found = readdirSync(where).filter((name) => readFileSync(path.join(where, name)).subarray(0, 15).toString() === 'SQLite format 3');
+    const found = readdirSync(where).filter((name) => name !== 'files' && readFileSync(path.join(where, name)).subarray(0, 15).toString() === 'SQLite format 3');
     assert.equal(found.length, 1, `one database in ${readdirSync(where)}`);
     return path.join(where, found[0]);
 }

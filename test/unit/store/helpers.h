@@ -401,6 +401,12 @@ static inline void show(void *arg, const struct record *r)
         show_message(b, r->message);
         buf_add_char(b, '\n');
         break;
+    case RECORD_FILE:
+        buf_printf(b, "file %s: %s of %s, %s, %s, %llu bytes, %ux%u%s\n", r->room, r->file->id,
+                   r->file->user_id, r->file->name, r->file->type,
+                   (unsigned long long)r->file->size, r->file->width, r->file->height,
+                   r->file->thumbnail ? ", thumbnail" : "");
+        break;
     default: buf_printf(b, "record %d\n", (int)r->type);
     }
 }

@@ -65,10 +65,16 @@ static const struct {
     {"INSERT INTO addresses VALUES ('u3', '192.0.2.1');", "address: u3 192.0.2.1\n"},
     {"INSERT INTO logs VALUES (7, 'den', 2), (8, 'open', 0);"
      "INSERT INTO epochs VALUES (7, 1, 'e1', 0), (7, 2, 'e2', 3);"
-     "INSERT INTO messages VALUES (7 << 40 | 3, 1, 'u1', 'alice', 'id', 0, 0, 0, '\"three\"'),"
+     "INSERT INTO messages (id, ts, user_id, username, request_id, reply_to, edited, deleted, "
+     "content)"
+     "  VALUES (7 << 40 | 3, 1, 'u1', 'alice', 'id', 0, 0, 0, '\"three\"'),"
      "  (7 << 40 | 4, 2, 'u2', 'bob', '', 3, 0, 0, '\"four\"');"
      "INSERT INTO reactions VALUES (7 << 40 | 4, 'u1', '+', 1);",
      "epoch den: e2, last 4, first 3\n"},
+    {"INSERT INTO files VALUES ('0123456789abcdef0123456789abcdef', 0, 'den', 'u1', 'a.png',"
+     " 'image/png', 5, 2, 1, 1, 4000000000000);",
+     "file den: 0123456789abcdef0123456789abcdef of u1, a.png, image/png, 5 bytes, 2x1, "
+     "thumbnail\n"},
 };
 
 static void every_version_has_its_rows_here(void **state)
@@ -94,6 +100,8 @@ static void every_version_becomes_the_latest(void **state)
         if (version > 0)
             snprintf(expected, sizeof expected, VERSIONS[0].kept,
                      version > 1 ? VERSIONS[1].kept : "", version > 2 ? VERSIONS[2].kept : "");
+        if (version > 3)
+            strcat(expected, VERSIONS[3].kept);
         shop_kept(s, expected);
         if (version > 2)
             shop_said(
@@ -151,15 +159,15 @@ static void a_step_that_fails_leaves_the_version_before(void **state)
     char why[256] = "";
     int before = schema_latest() - 1;
     sqlite3 *db = open_version(":memory:", before);
-    run(db, "CREATE TABLE epochs (something TEXT)");
+    run(db, "CREATE TABLE files (something TEXT)");
     char *old = tables(db);
     assert_int_equal(schema_migrate(db, schema_latest(), why, sizeof why), ERR_SYSTEM);
-    assert_string_equal(why, "table epochs already exists");
+    assert_string_equal(why, "table files already exists");
     char *now = tables(db), *version = ask(db, "PRAGMA user_version");
     assert_string_equal(now, old);
     assert_int_equal(atoi(version), before);
     assert_true(sqlite3_get_autocommit(db));
-    run(db, "DROP TABLE epochs");
+    run(db, "DROP TABLE files");
     assert_int_equal(schema_migrate(db, schema_latest(), why, sizeof why), 0);
     free(old);
     free(now);
