@@ -54,12 +54,22 @@ enum record_type {
         RECORD_COUNT
 };
 
-/* Which fields count: see the table. Times are ms since 1970, until 0: without end. Room "": the server. */
+/* Which fields count: see the table. Times are ms since 1970, until 0: without end. Room "": the server.
+ *
+ * What is said makes by far the most records, so those that change_add() makes of it end behind what they need. */
 struct record {
     enum record_type type;
     struct record *next; /* of the same change */
+    uint64_t seq;
+    struct message *message; /* a reference */
     char room[NAME_MAX_BYTES + 1];
-    char user_id[NAME_MAX_BYTES + 1], username[NAME_MAX_BYTES + 1];
+    /* here ends MESSAGE */
+    char user_id[NAME_MAX_BYTES + 1];
+    char epoch[EPOCH_MAX + 1];
+    char emoji[EMOJI_MAX + 1];
+    /* here end EPOCH, REACTION, REACTION_GONE, LOG_GONE */
+
+    char username[NAME_MAX_BYTES + 1];
     enum rank rank;
 
     char *title, *topic, *password; /* owned; NULL counts as "". password: its hash */
@@ -76,11 +86,6 @@ struct record {
 
     char code[INVITE_MAX + 1];
     char address[ADDRESS_MAX + 1];
-
-    char epoch[EPOCH_MAX + 1];
-    char emoji[EMOJI_MAX + 1];
-    uint64_t seq;
-    struct message *message; /* a reference */
 };
 
 /* One transaction, and what whoever posted it wants to know when it comes back. */

@@ -134,7 +134,7 @@ static void enter_backlog(struct store *s, struct change *c)
 {
     c->bytes = sizeof *c;
     for (const struct record *r = c->first; r != NULL; r = r->next) {
-        c->bytes += sizeof *r + (r->message != NULL ? message_size(r->message) : 0);
+        c->bytes += record_size(r->type) + (r->message != NULL ? message_size(r->message) : 0);
         if (r->type == RECORD_EPOCH)
             filter_add(s->filter, r->room);
     }
