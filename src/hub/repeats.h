@@ -10,7 +10,7 @@ struct message;
 /* One message with an id. */
 struct repeat {
     uint64_t key;  /* hash of user, room and id */
-    uint64_t body; /* hash of what was said */
+    uint64_t body; /* hash of what was said; 0: not known, it was changed before the server began */
     uint64_t seq;
     int64_t ts; /* ms since 1970 */
 };

@@ -58,7 +58,7 @@ static bool is_repeated(struct hub *h, const struct event *e, const struct membe
     const struct repeat *before = repeats_find(&h->repeats, now->key, now->ts);
     if (before == NULL)
         return false;
-    if (before->body != now->body) {
+    if (before->body != 0 && before->body != now->body) {
         refuse(h, e, PROBLEM_CONFLICT, NULL);
         return true;
     }
