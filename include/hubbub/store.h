@@ -21,7 +21,11 @@
 #include <stddef.h>
 #include <stdint.h>
 
-enum { STORE_BACKLOG = 4096, STORE_BACKLOG_BYTES = 64 << 20 }; /* changes that may wait */
+enum {
+    STORE_BACKLOG = 4096, /* changes that may wait */
+    STORE_BACKLOG_BYTES = 64 << 20,
+    STORE_SPARE = 4, /* of them, for whoever found that it was not full */
+};
 enum { ADDRESS_MAX = 45 };                                     /* INET6_ADDRSTRLEN - 1 */
 enum { EPOCHS_KEPT = 16, DUPLICATE_MS = 5 * 60 * 1000 };
 
@@ -132,7 +136,7 @@ void store_set_sync(struct store *s, bool full);
 /* 0 or ERR_LIMIT: no room for a thread. */
 int store_start(struct store *s, store_done_fn *done, void *arg);
 
-/* Would refuse a change now. What is not full takes one more of the thread that posts. */
+/* What is not full takes STORE_SPARE more changes of the thread that posts, however large. */
 bool store_full(const struct store *s);
 /* After store_start(), one thread at a time; never waits. Takes *c and nulls it, or leaves it: ERR_FULL, ERR_CLOSED. */
 int store_post(struct store *s, struct change **c);

@@ -248,7 +248,7 @@ void flush_log(struct hub *h)
 {
     if (h->log == NULL)
         return;
-    if (post(h, &h->log) != 0) { /* it was not full when this began, and only the hub posts */
+    if (post(h, &h->log) != 0) { /* only when the store was stopped: see STORE_SPARE */
         log_error("hub: what was said is not kept: the disk is behind");
         drop(h->log);
     }
