@@ -29,26 +29,26 @@ enum {
 enum { ADDRESS_MAX = 45 };                                     /* INET6_ADDRSTRLEN - 1 */
 enum { EPOCHS_KEPT = 16, DUPLICATE_MS = 5 * 60 * 1000 };
 
-#define RECORD_TABLE(X)                                                                                 \
-    X(ROOM) /* name, title, topic, password, visibility, max_users, slow_mode: as it is now */          \
-    X(ROOM_GONE) /* name: the room and all that belongs to it, its ledger too */                        \
-    X(RANK)      /* room, user_id, username, rank; RANK_GUEST: none any more */                         \
+#define RECORD_TABLE(X)                                                                                  \
+    X(ROOM) /* name, title, topic, password, visibility, max_users, slow_mode: as it is now */           \
+    X(ROOM_GONE) /* name: the room and all that belongs to it, its ledger too */                         \
+    X(RANK)      /* room, user_id, username, rank; RANK_GUEST: none any more */                          \
     X(SANCTION) /* room, user_id, username, action (ban, mute), by, by_id, by_rank, reason, ts,  \
-                      * until, entry. One per room, user_id and action */      \
-    X(SANCTION_GONE) /* room, user_id, action */                                                        \
-    X(ADDRESS)       /* user_id, address: banned with the user, from the whole server */                \
-    X(ADDRESS_GONE)  /* user_id: all of that user's */                                                  \
-    X(LEDGER) /* room, entry, action, user_id, username, by, by_id, by_rank, reason, ts, until,  \
-                      * undone */      \
-    X(INVITE) /* room, code, user_id ("": anybody), by_id, until */                                     \
-    X(INVITE_GONE) /* room, code */                                                                     \
+                      * until, entry. One per room, user_id and action */       \
+    X(SANCTION_GONE) /* room, user_id, action */                                                         \
+    X(ADDRESS)       /* user_id, address: banned with the user, from the whole server */                 \
+    X(ADDRESS_GONE)  /* user_id: all of that user's */                                                   \
+    X(LEDGER) /* room, entry, action, user_id, username, by, by_id, by_rank, rank, reason, ts, until,  \
+                      * undone */ \
+    X(INVITE)      /* room, code, user_id ("": anybody), by_id, until */                                 \
+    X(INVITE_GONE) /* room, code */                                                                      \
     X(EPOCH) /* room, epoch, seq: messages after seq are numbered under this epoch; begins the      \
-              * room's log if it has none. The latest EPOCHS_KEPT of a room are kept */   \
+              * room's log if it has none. The latest EPOCHS_KEPT of a room are kept */    \
     X(MESSAGE) /* room, message: a new one, or a new version of one that is there; a tombstone has no \
                 * reactions. Its room needs an EPOCH before it, and no ROOM. What was too old to be \
-                * kept doesn't come back by a new version of it */ \
-    X(REACTION) /* room, seq, user_id, emoji. Of a message that is there; else it does nothing */       \
-    X(REACTION_GONE) /* room, seq, user_id, emoji */                                                    \
+                * kept doesn't come back by a new version of it */  \
+    X(REACTION) /* room, seq, user_id, emoji. Of a message that is there; else it does nothing */        \
+    X(REACTION_GONE) /* room, seq, user_id, emoji */                                                     \
     X(LOG_GONE)      /* room: all its messages and what belongs to them; ROOM_GONE does it, too */
 
 enum record_type {

@@ -84,6 +84,7 @@ static void add_entry(struct change *c, const struct room *r, enum record_type t
     strcpy(record->by, e->by);
     strcpy(record->by_id, e->by_id);
     record->by_rank = e->by_rank;
+    record->rank = e->rank;
     record->reason = xstrdup(e->reason);
     record->ts = e->ts;
     record->until = e->until;

@@ -45,6 +45,7 @@ static void load_entry(struct books *b, const struct record *record)
     const struct entry e = {
         .action = record->action,
         .by_rank = record->by_rank,
+        .rank = record->rank,
         .ts = record->ts,
         .until = record->until,
         .undone = record->undone,
