@@ -35,7 +35,7 @@ uint64_t repeats_body(const struct repeats *r, const char *content, size_t len, 
 
 /* NULL: not said. Forgets what is too old at now_ms. */
 const struct repeat *repeats_find(struct repeats *r, uint64_t key, int64_t now_ms);
-/* Is not there yet. */
+/* From now on this one is found under its key. */
 void repeats_add(struct repeats *r, const struct repeat *what);
 
 #endif

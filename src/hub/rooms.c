@@ -39,8 +39,10 @@ struct room *find_room(struct hub *h, const char *name)
  * goes out of memory and comes back. A log that was has another, and it never gets back the name of the one before. */
 static void name_numbering(struct hub *h, struct room *r, bool anew)
 {
-    if (anew)
+    if (anew) {
         h->logs_begun++;
+        r->begun = clock_wall_ms();
+    }
     snprintf(r->epoch, sizeof r->epoch, "%016llx",
              (unsigned long long)hash_text(h->run + h->logs_begun, r->name));
     r->epoch_noted = false;
@@ -58,6 +60,8 @@ struct room *open_room(struct hub *h, const char *name, const struct log_head *h
             r->seq = head->last;
             r->first = head->first;
             r->epoch_noted = strcmp(r->epoch, head->epoch) == 0;
+        } else if (head != NULL) {
+            r->begun = clock_wall_ms();
         }
         return r;
     }

@@ -172,6 +172,34 @@ static void another_life_knows_what_was_said(void **state)
     stage_fini(&s);
 }
 
+/* Everybody is put out and what was said is gone: who says it in the next room of that name is no repeater. */
+static void what_was_destroyed_was_not_said(void **state)
+{
+    (void)state;
+    for (int kept = 0; kept < 2; kept++) {
+        struct stage s;
+        if (kept)
+            stage_init_past(&s, 100);
+        else
+            stage_init(&s, &usual);
+        struct probe *alice = person(&s, "alice");
+        for (int again = 0; again < 3; again++) {
+            come_in(alice, "den");
+            say(alice, "den", "x", "7");
+            AWAIT(alice, kept ? "{'type':'ok','id':'7',*'seq':1,*'durable':true}"
+                              : "{'type':'ok','id':'7',*'seq':1,*'durable':false}");
+            say(alice, "den", "x", "7");
+            AWAIT(alice, "{'type':'ok','id':'7',*'seq':1,*'dup':true}");
+            act(alice, REQUEST_DESTROY, "den", NULL);
+            AWAIT_OK(alice);
+            int64_t now = clock_wall_ms();
+            while (clock_wall_ms() <= now + 1) /* the clock tells the logs apart */
+                probe_skip(alice);
+        }
+        stage_fini(&s);
+    }
+}
+
 static void a_reply_needs_what_it_answers(void **state)
 {
     (void)state;
@@ -336,6 +364,7 @@ int main(int argc, char **argv)
         cmocka_unit_test(who_has_left_is_not_waited_for),
         cmocka_unit_test(ids_are_of_a_user_and_a_room),
         cmocka_unit_test(another_life_knows_what_was_said),
+        cmocka_unit_test(what_was_destroyed_was_not_said),
         cmocka_unit_test(a_reply_needs_what_it_answers),
         cmocka_unit_test(what_is_not_saved_is_not_confirmed),
         cmocka_unit_test(an_open_room_stays_until_the_disk_has_it),
