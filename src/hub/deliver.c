@@ -69,8 +69,11 @@ void trim_history(struct hub *h, struct room *r)
                                         h->settings->history_memory_bytes},
                                none = {0, 0};
     bool away = r->nmembers == 0 && h->config.store != NULL;
+    size_t aside = r->history.naside;
     if (!history_trim(&r->history, away ? &none : &usual, written(h)))
         linger(h, r);
+    if (r->history.naside < aside)
+        r->amendments++;
 }
 
 /* As it is kept. */

@@ -31,7 +31,7 @@ static void load_repeat(struct hub *h, const struct record *record)
     const struct message *m = record->message;
     const struct repeat what = {
         .key = repeats_key(&h->repeats, m->user_id, record->room, m->id),
-        .body = repeats_said(&h->repeats, m),
+        .body = m->deleted || m->edited_ts != 0 ? 0 : repeats_said(&h->repeats, m),
         .seq = m->seq,
         .ts = m->ts,
     };
@@ -43,6 +43,7 @@ static void load_entry(struct books *b, const struct record *record)
     const struct entry e = {
         .action = record->action,
         .by_rank = record->by_rank,
+        .rank = record->rank,
         .ts = record->ts,
         .until = record->until,
         .undone = record->undone,

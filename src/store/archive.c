@@ -164,7 +164,7 @@ static int make_copy(sqlite3 *from, const char *to, uint64_t *bytes, char *why, 
 
 int archive_backup(const char *directory, const char *to, uint64_t *bytes, char *why, size_t space)
 {
-    sqlite3 *from;
+    sqlite3 *from = NULL;
     int err = archive_open(directory, 1, &from, why, space);
     if (err != 0)
         return err;

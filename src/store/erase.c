@@ -115,7 +115,7 @@ static int leave_nothing(sqlite3 *sql)
 static int erase_in(const char *directory, const char *user_id, struct erased *out, char *why,
                     size_t space)
 {
-    sqlite3 *sql;
+    sqlite3 *sql = NULL;
     int err = archive_open(directory, schema_latest(), &sql, why, space);
     if (err != 0)
         return err;
@@ -138,8 +138,9 @@ int archive_erase(const char *directory, const char *user_id, struct erased *out
                   size_t space)
 {
     *out = (struct erased){0};
-    sqlite3 *sql;
-    int err = archive_open(directory, schema_latest(), &sql, why, space); /* a directory without one is left alone */
+    /* First: a directory without a database is left alone. */
+    sqlite3 *sql = NULL;
+    int err = archive_open(directory, schema_latest(), &sql, why, space);
     if (err != 0)
         return err;
     sqlite3_close(sql);

@@ -168,7 +168,7 @@ static int export_all(sqlite3 *sql, const char *room, archive_fn *fn, void *arg,
 int archive_export(const char *directory, const char *room, archive_fn *fn, void *arg, char *why,
                    size_t space)
 {
-    sqlite3 *sql;
+    sqlite3 *sql = NULL;
     int err = archive_open(directory, schema_latest(), &sql, why, space);
     if (err != 0)
         return err;

@@ -147,8 +147,8 @@ int db_load(struct db *db, uint32_t ledger, int64_t now, store_load_fn *fn, void
 int db_list_logs(struct db *db, struct log_filter *to)
 {
     sqlite3_stmt *st;
-    int code = sqlite3_prepare_v2(db->sql, "SELECT room FROM logs WHERE room IS NOT NULL", -1, &st,
-                                  NULL);
+    int code =
+        sqlite3_prepare_v2(db->sql, "SELECT room FROM logs WHERE room IS NOT NULL", -1, &st, NULL);
     while (code == SQLITE_OK && (code = sqlite3_step(st)) == SQLITE_ROW) {
         filter_add(to, (const char *)sqlite3_column_text(st, 0));
         code = SQLITE_OK;

@@ -37,9 +37,9 @@ static const char *const WRITES[NWRITES] = {
     [RECORD_ADDRESS_GONE] = "DELETE FROM addresses WHERE user_id = :user_id",
     [RECORD_LEDGER] =
         "INSERT OR REPLACE INTO ledger (room, entry, action, user_id, username, by_name, by_id,"
-        " by_rank, reason, ts, until, undone)"
+        " by_rank, rank, reason, ts, until, undone)"
         " VALUES (:room, :entry, :action, :user_id, :username, :by_name, :by_id,"
-        " :by_rank, :reason, :ts, :until, :undone)",
+        " :by_rank, :rank, :reason, :ts, :until, :undone)",
     [RECORD_INVITE] = "INSERT OR REPLACE INTO invites (room, code, user_id, by_id, until)"
                       " VALUES (:room, :code, :user_id, :by_id, :until)",
     [RECORD_INVITE_GONE] = "DELETE FROM invites WHERE room = :room AND code = :code",

@@ -137,7 +137,7 @@ static void enter_backlog(struct store *s, struct change *c)
 {
     c->bytes = sizeof *c;
     for (const struct record *r = c->first; r != NULL; r = r->next) {
-        c->bytes += sizeof *r + (r->message != NULL ? message_size(r->message) : 0);
+        c->bytes += record_size(r->type) + (r->message != NULL ? message_size(r->message) : 0);
         if (r->type == RECORD_EPOCH)
             filter_add(s->filter, r->room);
     }
@@ -155,14 +155,14 @@ static void leave_backlog(struct store *s, const struct change *c)
 
 bool store_full(const struct store *s)
 {
-    return __atomic_load_n(&s->backlog, __ATOMIC_RELAXED) >= STORE_BACKLOG ||
+    return __atomic_load_n(&s->backlog, __ATOMIC_RELAXED) > STORE_BACKLOG - STORE_SPARE ||
            __atomic_load_n(&s->bytes, __ATOMIC_RELAXED) >= STORE_BACKLOG_BYTES;
 }
 
 int store_post(struct store *s, struct change **c)
 {
     REQUIRE(s->done != NULL);
-    if (store_full(s))
+    if (__atomic_load_n(&s->backlog, __ATOMIC_RELAXED) >= STORE_BACKLOG)
         return ERR_FULL;
     enter_backlog(s, *c); /* first: it may be written before channel_send() returns */
     (*c)->number = s->posted + 1;

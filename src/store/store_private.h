@@ -18,7 +18,9 @@ int place_lock(const char *directory, char *why, size_t space);
 
 /* A change with the same records and no note. */
 struct change *change_copy(const struct change *c);
-/* Frees what the record owns, and empties it. */
+/* Bytes of one that change_add() makes. */
+size_t record_size(enum record_type type);
+/* Frees what a record that is all there owns, and empties it. */
 void record_clear(struct record *r);
 
 /* ---- fields.c: the members of a record by the names of their columns ----------------------------- */
