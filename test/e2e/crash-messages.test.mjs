@@ -7,14 +7,13 @@
  * HUBBUB_CRASHES: how often (20). HUBBUB_SEED: repeats who says what, though not the moment of the kill.
  */
 import assert from 'node:assert/strict';
-import { execFileSync } from 'node:child_process';
-import { rmSync, writeFileSync } from 'node:fs';
-import path from 'node:path';
 import { test } from 'node:test';
 import { connect, connectAgain } from './support/client.mjs';
+
 import { dice } from './support/dice.mjs';
+import { badDisk } from './support/disk.mjs';
 import { data, range, record, seqs } from './support/log.mjs';
-import { folder, startAgain, startServer } from './support/server.mjs';
+import { startAgain, startServer } from './support/server.mjs';
 import { until } from './support/wait.mjs';
 
 const CRASHES = Number(process.env.HUBBUB_CRASHES || 20);
@@ -207,18 +206,6 @@ test(`what was acknowledged survives ${CRASHES} kills`, async (t) => {
     console.log(`# HUBBUB_SEED=${SEED}`);
     await live(t, CRASHES, dice(SEED));
 });
-
-/* A disk that is as a file says: see bad_disk.c. */
-function badDisk() {
-    const where = folder(), library = path.join(where, 'bad_disk.so'), control = path.join(where, 'control');
-    const source = new URL('../preload/bad_disk.c', import.meta.url).pathname;
-    execFileSync('cc', ['-D_GNU_SOURCE', '-std=gnu11', '-O1', '-shared', '-fPIC', '-o', library, source, '-ldl']);
-    return {
-        env: { LD_PRELOAD: library, BAD_DISK: control, ASAN_OPTIONS: `${process.env.ASAN_OPTIONS ?? ''}:verify_asan_link_order=0` },
-        be: (slow, oneIn) => writeFileSync(control, `${slow} ${oneIn}`),
-        calm: () => rmSync(control, { force: true }),
-    };
-}
 
 test(`so it does when the disk is slow, full, or now and then full, over ${CRASHES} kills`, async (t) => {
     const disk = badDisk(), roll = dice(SEED + 1);

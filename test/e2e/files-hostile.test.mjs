@@ -6,6 +6,7 @@ import { randomBytes } from 'node:crypto';
 import net from 'node:net';
 import { test } from 'node:test';
 import { member } from './support/client.mjs';
+import { badDisk } from './support/disk.mjs';
 import { bomb, download, onDisk, png, session, share, upload } from './support/files.mjs';
 import { data } from './support/log.mjs';
 import { startServer } from './support/server.mjs';
@@ -210,6 +211,35 @@ test('ids are not to be guessed, and paths lead nowhere else', async (t) => {
         assert.ok([400, 404, 'ECONNRESET'].includes(await server.request(target, { headers }).then((answer) => answer.status, (error) => error.code)), target);
     assert.equal((await server.request(`/files/${file.id}`, { headers })).text, 'x');
     assert.equal((await server.request(`/files/${file.id}/any/thing`, { headers })).text, 'x');
+});
+
+test('a disk that is full: said so, nothing left behind, and files are taken again when there is room', async (t) => {
+    const disk = badDisk();
+    disk.calm();
+    const server = await startServer(t, data(), { env: disk.env });
+    const alice = await member(t, server, 'alice', 'hall');
+    disk.be(0, 1);
+    refused(await upload(server, alice, 'hall', 'x', randomBytes(300000)), 507, 'disk_full');
+    assert.equal((await server.request('/healthz')).status, 200);
+    assert.deepEqual(onDisk(server), []);
+    disk.calm();
+    let file;
+    await until(async () => {
+        const answer = await upload(server, alice, 'hall', 'x', 'now');
+        file = answer.status === 200 && answer.json().file;
+        return file;
+    }, 'a file to be taken');
+    await alice.ok('message', { room: 'hall', content: 'x', files: [file.id] });
+    // now and then full: each upload is whole, or refused and gone
+    disk.be(0, 4);
+    let taken = 1;
+    for (let i = 0; i < 30; i++) {
+        const answer = await upload(server, alice, 'hall', 'x', randomBytes(50000));
+        if (answer.status === 200) taken++;
+        else assert.ok([503, 507].includes(answer.status), answer.text);
+    }
+    disk.calm();
+    await until(() => onDisk(server).length === taken, () => `${onDisk(server).length} files, ${taken} were taken`);
 });
 
 test('many that come and go at once leave nothing behind', async (t) => {

@@ -6,8 +6,8 @@ import { createHash, randomBytes } from 'node:crypto';
 import { writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { test } from 'node:test';
-import { bearing, connect, member, people } from './support/client.mjs';
-import { bomb, download, onDisk, png, session, share, upload } from './support/files.mjs';
+import { bearing, member, people } from './support/client.mjs';
+import { download, onDisk, png, session, share, upload } from './support/files.mjs';
 import { back, data, directory } from './support/log.mjs';
 import { startAgain, startServer } from './support/server.mjs';
 import { until } from './support/wait.mjs';
@@ -218,4 +218,3 @@ test('without a store, or when it is told so, there are no files', async (t) => 
     }
 });
 
-void bomb, connect;
