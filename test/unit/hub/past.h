@@ -22,6 +22,14 @@ static inline void await(struct probe *p, const char *pattern, const char *file,
 #define AWAIT_OK(p) AWAIT(p, "{'type':'ok','id':'1',*}")
 #define AWAIT_REFUSED(p, code) AWAIT(p, "{'type':'error','id':'1','code':'" code "','message':*}")
 
+/* What was said before, and what will be, has another time. */
+static inline void await_clock(void)
+{
+    int64_t now = clock_wall_ms();
+    while (clock_wall_ms() <= now)
+        continue;
+}
+
 /* ---- asking: all with the id "1" ------------------------------------------------------------------- */
 
 static inline struct event *coming(struct probe *p, const char *room)
