@@ -90,6 +90,7 @@ static int remove_files(sqlite3 *sql, const char *directory)
 {
     sqlite3_stmt *st = NULL;
     int code = SQLITE_ERROR;
+    bool all = true;
     if (sqlite3_prepare_v2(sql, "SELECT id FROM files WHERE message = -1", -1, &st, NULL) ==
         SQLITE_OK)
         while ((code = sqlite3_step(st)) == SQLITE_ROW)
@@ -97,14 +98,13 @@ static int remove_files(sqlite3 *sql, const char *directory)
                 char path[4096];
                 snprintf(path, sizeof path, "%s/" FILES_DIRECTORY "/%s%s", directory,
                          (const char *)sqlite3_column_text(st, 0), i == 0 ? "" : FILE_THUMBNAIL);
-                if (unlink(path) != 0 && errno != ENOENT)
-                    code = SQLITE_IOERR;
+                all = (unlink(path) == 0 || errno == ENOENT) && all;
             }
     sqlite3_finalize(st);
-    return code == SQLITE_DONE ? run(sql, "DELETE FROM files WHERE message = -1") : ERR_SYSTEM;
+    return code == SQLITE_DONE && all ? run(sql, "DELETE FROM files WHERE message = -1") : ERR_SYSTEM;
 }
 
-/* What was written over before, or removed, may still be in pages that are free, and in the log of what was
+/* What was removed before may still be in the file, of which some pages are free, and in the log of what was
  * written. */
 static int leave_nothing(sqlite3 *sql)
 {
