@@ -107,7 +107,7 @@
         made(m) {
             const item = {
                 kind: 'message', userId: m.userId, username: m.username, content: m.content, seq: m.seq, ts: m.ts || Date.now(),
-                replyTo: m.replyTo, editedTs: m.editedTs, gone: m.deleted ? {} : undefined, reactions: m.reactions || [], names: {},
+                replyTo: m.replyTo, files: m.files || [], editedTs: m.editedTs, gone: m.deleted ? {} : undefined, reactions: m.reactions || [], names: {},
             };
             this.look(item);
             this.bySeq.set(m.seq, item);
