@@ -50,7 +50,7 @@ enum { EPOCHS_KEPT = 16, DUPLICATE_MS = 5 * 60 * 1000 };
                 * kept doesn't come back by a new version of it */  \
     X(REACTION) /* room, seq, user_id, emoji. Of a message that is there; else it does nothing */        \
     X(REACTION_GONE) /* room, seq, user_id, emoji */                                                     \
-    X(FILE) /* room, file: has come, and waits for a MESSAGE whose files have its id */                   \
+    X(FILE)          /* room, file: has come, and waits for a MESSAGE whose files have its id */         \
     X(LOG_GONE)      /* room: all its messages and what belongs to them; ROOM_GONE does it, too */
 
 enum record_type {

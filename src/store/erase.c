@@ -101,7 +101,8 @@ static int remove_files(sqlite3 *sql, const char *directory)
                 all = (unlink(path) == 0 || errno == ENOENT) && all;
             }
     sqlite3_finalize(st);
-    return code == SQLITE_DONE && all ? run(sql, "DELETE FROM files WHERE message = -1") : ERR_SYSTEM;
+    return code == SQLITE_DONE && all ? run(sql, "DELETE FROM files WHERE message = -1")
+                                      : ERR_SYSTEM;
 }
 
 /* What was removed before may still be in the file, of which some pages are free, and in the log of what was

@@ -7,6 +7,7 @@ import { copyFileSync, existsSync, mkdirSync, readFileSync, readdirSync, statSyn
 import path from 'node:path';
 import { test } from 'node:test';
 import { connectAgain, member } from './support/client.mjs';
+import { share } from './support/files.mjs';
 import { folder, runToEnd, startAgain, startServer } from './support/server.mjs';
 
 const dataOf = (server) => server.args[server.args.indexOf('--data') + 1];
@@ -142,14 +143,19 @@ test('a user is forgotten when no server runs', async (t) => {
     for (const one of [alice, bob]) await one.ok('message', { room: 'den', content: `the words of ${one.name}` });
     await alice.ok('react', { room: 'den', seq: 2, emoji: 'x' });
     await bob.ok('react', { room: 'den', seq: 2, emoji: 'x' });
+    const files = [];
+    for (const one of [alice, bob]) files.push(await share(server, one, 'den', 'words.txt', `the words of ${one.name}`));
     const user = ['--user', alice.welcome.userId, '--data', dataOf(server)];
     await fails(1, /in use by another server, process \d+: stop it first/, 'erase', ...user);
     await server.stop();
     const { stderr, stdout } = await done('erase', ...user);
     assert.equal(stdout, '');
     assert.match(stderr, /^hubbub erase: 1 messages, 1 reactions, 1 ranks, \d+ names in ledgers$/m);
+    assert.match(stderr, /^hubbub erase: 1 files$/m);
     assert.match(stderr, /^hubbub erase: 1 rooms have no owner any more/m);
-    for (const file of readdirSync(dataOf(server))) {
+    assert.deepEqual(readdirSync(path.join(dataOf(server), 'files')), [files[1].id]);
+    for (const file of readdirSync(dataOf(server), { recursive: true })) {
+        if (file === 'files') continue; // a directory
         const bytes = readFileSync(path.join(dataOf(server), file));
         for (const trace of ['words of alice', alice.welcome.userId]) assert.ok(!bytes.includes(trace), `${trace} in ${file}`);
     }
