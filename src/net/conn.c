@@ -289,9 +289,24 @@ static int take_arrived(struct conn *c, struct buf *piece)
     return got;
 }
 
+/* To a sender that waits for it, when nothing of the body is here yet. */
+static void tell_to_go_on(struct conn *c)
+{
+    static const char text[] = "HTTP/1.1 100 Continue\r\n\r\n";
+    unsigned char bytes[sizeof text];
+    memcpy(bytes, text, sizeof text);
+    pthread_mutex_lock(&c->shard->mu);
+    if (c->wsi != NULL && c->request.hesitates && c->request.body.len == 0 && !c->body_whole)
+        lws_write(c->wsi, bytes, sizeof text - 1, LWS_WRITE_HTTP_HEADERS);
+    c->request.hesitates = false;
+    pthread_mutex_unlock(&c->shard->mu);
+}
+
 int conn_take_body(struct conn *c, struct buf *piece, int64_t deadline)
 {
     int got;
+    if (c->request.hesitates) /* only this thread changes it */
+        tell_to_go_on(c);
     while ((got = take_arrived(c, piece)) == ERR_AGAIN) {
         struct pollfd p = {.fd = c->fd, .events = POLLIN};
         int n = poll(&p, 1, clock_poll_ms(deadline));

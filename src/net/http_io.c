@@ -88,6 +88,9 @@ void http_request_read(struct http_request *r, struct lws *wsi)
     char length[24];
     if (lws_hdr_copy(wsi, length, sizeof length, WSI_TOKEN_HTTP_CONTENT_LENGTH) > 0)
         r->length = strtoull(length, NULL, 10);
+    char expect[16];
+    r->hesitates = lws_hdr_copy(wsi, expect, sizeof expect, WSI_TOKEN_HTTP_EXPECT) > 0 &&
+                   strcasecmp(expect, "100-continue") == 0;
 }
 
 /* ---- writing ------------------------------------------------------------------------------------- */

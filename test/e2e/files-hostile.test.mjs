@@ -87,6 +87,19 @@ test('lengths that lie, bodies that have none, forms, and methods', async (t) =>
     assert.equal(onDisk(server).length, 1);
 });
 
+test('a sender that asks first is told to go on, or why not', async (t) => {
+    const server = await startServer(t, data('--max-file', '100K'));
+    const alice = await member(t, server, 'alice', 'hall');
+    const polite = begin(t, server, alice, 5, { extra: 'Expect: 100-continue\r\nConnection: close\r\n' });
+    await until(() => /^HTTP\/1\.1 100 Continue\r\n\r\n/.test(polite.text), 'to be told to go on');
+    polite.socket.write('hello');
+    await within(polite.ended, 'the answer');
+    assert.match(polite.text, /\r\n\r\nHTTP\/1\.1 200 OK\r\n[\s\S]*"size":5/);
+    const large = begin(t, server, alice, 200000, { extra: 'Expect: 100-continue\r\n' });
+    await within(large.ended, 'the refusal');
+    assert.equal(status(large), 413);
+});
+
 test('slow senders: one that stops, and one that trickles; others go on meanwhile', async (t) => {
     const server = await startServer(t, data('--upload-wait', '100ms')); // 4 s in all
     const alice = await member(t, server, 'alice', 'hall');
