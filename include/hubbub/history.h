@@ -31,6 +31,7 @@ struct history {
 struct history_limit {
     uint32_t messages;
     size_t bytes;
+    int64_t since; /* ms since 1970: older ones go, too */
 };
 
 void history_fini(struct history *h); /* leaves it empty */

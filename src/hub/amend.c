@@ -10,6 +10,7 @@
 static struct slot *meant_slot(struct hub *h, struct event *e, struct room *r)
 {
     uint64_t seq = e->request.args->seq;
+    trim_history(h, r);
     struct slot *s = history_find(&r->history, seq);
     struct history_row *row = s == NULL ? errand_row(h, e, r, seq) : NULL;
     if (row != NULL)

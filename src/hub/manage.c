@@ -108,11 +108,22 @@ void on_create(struct hub *h, struct event *e)
 
 /* ---- update -------------------------------------------------------------------------------------- */
 
+/* An open room is everybody's: once it is empty whoever enters next finds what was said there. */
+static bool would_close(const struct room *r, const struct request_args *a)
+{
+    return !r->kept && (((a->given & ROOM_VISIBILITY) && a->visibility != VISIBILITY_PUBLIC) ||
+                        ((a->given & ROOM_PASSWORD) && a->password_hash != NULL));
+}
+
 void on_update(struct hub *h, struct event *e)
 {
     struct room *r = meant_room(h, e);
     if (r == NULL || !may(h, e, r))
         return;
+    if (would_close(r, e->request.args)) {
+        refuse(h, e, PROBLEM_FORBIDDEN, "an open room is open to all: create it, then close it");
+        return;
+    }
     change_info(r, e->request.args);
     struct change *c = change_begin(h);
     keep_room(c, r);
