@@ -10,7 +10,11 @@ import { person, startBrowser } from './support/page.mjs';
 import { startServer } from './support/server.mjs';
 
 const choose = (tab, ...files) => tab.locator('#attach-file').setInputFiles(files.map(([name, bytes, mimeType = 'application/octet-stream']) => ({ name, mimeType, buffer: Buffer.from(bytes) })));
-const done = (tab, n) => tab.waitForFunction((count) => document.querySelectorAll('#tray li').length === count && !document.querySelector('#tray progress'), n);
+/* All are there, and none was refused. */
+async function done(tab, n) {
+    await tab.waitForFunction((count) => document.querySelectorAll('#tray li').length === count && !document.querySelector('#tray progress'), n);
+    assert.deepEqual(await tab.locator('#tray .failed').allTextContents(), []);
+}
 const calm = (tab) => assert.deepEqual(tab.complaints, []);
 
 /* A file that comes with an event of this kind, as from another window or a screenshot. */
