@@ -41,7 +41,7 @@
         event.preventDefault();
         const room = Chat.active;
         const text = box.value;
-        if (!room || !(text.trim() || Chat.files.ready(room)) || Chat.files.busy(room)) return;
+        if (!room || !text.trim()) return;
         const over = bytesOver(room, text);
         if (over > 0) {
             problem(t('too long', { n: over }));
@@ -54,22 +54,20 @@
         }
         if (room.out) return;
         clear();
-        say(room, text.replace(/^\/\//, '/'), room.answer && room.answer.seq, Chat.files.take(room));
+        say(room, text.replace(/^\/\//, '/'), room.answer && room.answer.seq);
         room.answer = null;
         Chat.showAnswer(room);
     }
 
-    function say(room, text, replyTo, files = []) {
-        const message = Chat.hub.say(room.name, text, { ...(replyTo ? { replyTo } : {}), files: files.map((one) => one.id) });
-        message.shown = files;
-        room.pending.push(message);
+    function say(room, text, replyTo) {
+        room.pending.push(Chat.hub.say(room.name, text, replyTo ? { replyTo } : {}));
         if (room === Chat.active) Chat.timeline.toEnd();
     }
 
     Chat.sayAgain = function (room, message) {
         if (message.state === 'unsure' && message.resend()) return;
         Chat.discard(room, message);
-        say(room, message.text, message.replyTo, message.shown);
+        say(room, message.text, message.replyTo);
     };
 
     Chat.discard = function (room, message) {
@@ -260,10 +258,8 @@
         $('counter').hidden = !(used > most * COUNT_FROM);
         $('counter').classList.toggle('over', used > most);
         $('counter').textContent = used > most ? t('bytes over', { n: used - most }) : t('bytes left', { n: most - used });
-        $('send').disabled = used > most || !(box.value.trim() || Chat.files.ready(room)) || Chat.files.busy(room);
+        $('send').disabled = used > most || !box.value.trim();
     }
-
-    Chat.composerChanged = changed;
 
     function setText(text) {
         box.value = text;
@@ -292,7 +288,6 @@
         changed();
         Chat.showHindrance(room);
         Chat.showAnswer(room);
-        Chat.files.show(room);
     };
 
     /* ---- typing ---- */

@@ -511,12 +511,12 @@
 
         get outbox() { return Array.from(this.#outbox.keys()); }
 
-        say(room, text, { replyTo, files } = {}) {
+        say(room, text, { replyTo } = {}) {
             const control = {
                 cancel: (message) => this.#cancel(message),
                 resend: (message) => this.#resend(message),
             };
-            const message = Object.assign(new Outgoing(this.#newId(), room, text, replyTo, control), files && files.length ? { files } : {});
+            const message = new Outgoing(this.#newId(), room, text, replyTo, control);
             const full = this.#outbox.size >= this.#options.backlog;
             this.#outbox.set(message, control);
             if (full) this.#fail(message, new HubbubError('backlog', 'Too much waits to be sent.', { room }));
@@ -590,11 +590,11 @@
         }
 
         #transmit(message, side) {
-            const { id, room, text: content, replyTo, files } = message;
+            const { id, room, text: content, replyTo } = message;
             const control = this.#outbox.get(message);
             control.sentAt = control.sentAt || Date.now();
             this.#mark(message, 'sent');
-            this.#ask('message', { room, content, replyTo, files }, { id }, (error, reply) => {
+            this.#ask('message', { room, content, replyTo }, { id }, (error, reply) => {
                 if (!this.#outbox.has(message)) return; // closed meanwhile
                 if (!error) {
                     this.#confirm(message, reply);
