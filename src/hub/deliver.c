@@ -74,11 +74,10 @@ void trim_history(struct hub *h, struct room *r)
         limit.since = clock_wall_ms() - s->retain_ms;
     if (r->nmembers == 0 && h->config.store != NULL)
         limit.messages = 0;
-    size_t aside = r->history.naside;
+    uint32_t amended = r->history.amended;
     if (!history_trim(&r->history, &limit, written(h)))
         linger(h, r);
-    if (r->history.naside < aside)
-        r->amendments++;
+    r->amendments += r->history.amended - amended;
 }
 
 /* As it is kept. */

@@ -35,7 +35,7 @@ static void conclude(struct hub *h, const struct event *e, struct room *r, struc
 {
     const struct room_look look = look_of(r);
     encode_room(scratch(h), &look, e->request.args->given, e->session->user->username);
-    say_scratch(h, r, TO_FULL);
+    say_to_all(h, r);
     encode_ok(scratch(h), e->request.id, r->name);
     confirm_change(h, e, c);
 }
@@ -144,7 +144,7 @@ void on_destroy(struct hub *h, struct event *e)
     }
     const char *reason = e->request.args->reason;
     encode_room_destroyed(scratch(h), r->name, e->session->user->username, reason);
-    say_scratch(h, r, TO_FULL);
+    say_to_all(h, r);
     encode_error(scratch(h), DIALECT_CLASSIC, PROBLEM_NO_SUCH_ROOM, "the room was closed", NULL,
                  r->name, 0);
     say_scratch(h, r, TO_CLASSIC);

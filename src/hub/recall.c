@@ -54,6 +54,15 @@ static uint64_t max(uint64_t a, uint64_t b)
     return a > b ? a : b;
 }
 
+/* As the disk had it when the page was read; 0: it was not. */
+static uint64_t first_kept(const struct hub *h, const struct event *e, const struct room *r)
+{
+    if (!errand_has_page(h, e, r))
+        return 0;
+    uint64_t first = e->errand->page.first_kept;
+    return first > 0 ? first : history_first(&r->history, r->seq);
+}
+
 /* ---- for those who join -------------------------------------------------------------------------- */
 
 /* Is it where the client was? 1, 0, or -1 when that is being found out. */
@@ -64,6 +73,8 @@ static int is_position(struct hub *h, struct event *e, const struct room *r)
         return 0;
     if (strcmp(a->epoch, r->epoch) == 0)
         return 1;
+    if (r->begun_by > written(h)) /* the disk still has the log before this one */
+        return 0;
     const struct errand *x = e->errand;
     if (x != NULL && x->have & NEED_POSITION && x->gone == rooms_gone(h, r->name))
         return x->position_good && x->err == 0;
@@ -109,6 +120,8 @@ bool plan_recall(struct hub *h, struct event *e, struct room *r, struct recall *
     plan->to = r->seq;
     if (plan->from <= plan->to && must_fetch(h, e, r, plan->from, plan->to))
         return false;
+    r->first = max(r->first, first_kept(h, e, r)); /* it shrinks */
+    plan->gap = max(plan->gap, r->first);
     shorten(h, e, r, plan);
     if (h->config.store == NULL) /* what memory has let go of is nowhere */
         plan->gap = max(plan->gap, history_first(&r->history, r->seq));
@@ -130,7 +143,7 @@ static void add_gap(struct hub *h, const struct event *e, const struct room *r, 
 {
     if (from > to || e->session->dialect != DIALECT_FULL)
         return;
-    encode_gap(scratch(h), r->name, from, to, kept);
+    encode_gap(scratch(h), r->name, from, to, kept, false);
     add_frame(h);
     metric_add(METRIC_GAPS, 1);
 }
@@ -251,15 +264,6 @@ static size_t gather_rows(const struct hub *h, const struct event *e, const stru
             rows[n++] = *row;
     }
     return n;
-}
-
-/* As the disk had it when the page was read; 0: it was not. */
-static uint64_t first_kept(const struct hub *h, const struct event *e, const struct room *r)
-{
-    if (!errand_has_page(h, e, r))
-        return 0;
-    uint64_t first = e->errand->page.first_kept;
-    return first > 0 ? first : history_first(&r->history, r->seq);
 }
 
 static void answer_page(struct hub *h, struct event *e, struct room *r, const struct viewer *v)

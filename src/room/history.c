@@ -60,10 +60,12 @@ static void trim_aside(struct history *h, uint64_t written)
 {
     size_t left = 0;
     for (size_t i = 0; i < h->naside; i++) {
-        if (h->aside[i].change <= written)
-            empty(&h->aside[i]);
-        else
+        if (h->aside[i].change > written) {
             h->aside[left++] = h->aside[i];
+            continue;
+        }
+        h->amended += h->aside[i].change > 0; /* else it was looked at only */
+        empty(&h->aside[i]);
     }
     h->naside = left;
     if (left == 0) {

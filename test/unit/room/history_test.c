@@ -191,6 +191,7 @@ static void older_ones_are_set_aside_until_they_are_written(void **state)
     assert_int_equal(reactions_count(&history_find(&h, 9)->reactions, "+"), 1);
     assert_true(history_trim(&h, &all, 201));
     assert_null(history_find(&h, 9));
+    assert_int_equal(h.amended, 2);
     expect_range(&h, 100, 110);
     history_fini(&h);
 }
@@ -203,6 +204,7 @@ static void what_was_set_aside_and_left_alone_goes_at_once(void **state)
     assert_true(history_trim(&h, &all, 0));
     assert_null(history_find(&h, 7));
     assert_null(h.aside);
+    assert_int_equal(h.amended, 0);
     history_fini(&h);
 }
 
