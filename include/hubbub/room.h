@@ -164,6 +164,7 @@ struct room {
     int64_t begun;             /* its log began then, ms since 1970; 0: before it was in memory */
     uint32_t amendments; /* times that older messages, which were changed, were let go of: what was
                           * read from the disk before may be older */
+    uint64_t amended; /* the latest change of the store with an edit or a removal, or of all */
     struct member **members; /* dense, for sending */
     uint32_t nmembers, space;
     uint32_t by_dialect[DIALECT_COUNT];
