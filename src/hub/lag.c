@@ -1,6 +1,7 @@
 /* Members that do not keep up. When so much waits for one that nine tenths of its outbox are full, and its socket takes
  * nothing, what is said in the room is no longer sent to it: it stays connected, and once half of the outbox is free
- * again it is told by a `gap` what it has missed, which it can ask for. */
+ * again it is told by a `gap` what it has missed, which it can ask for. What changes the room, or takes a message back, it
+ * hears meanwhile, as long as there is any room in its outbox. */
 #include "hub/hub_private.h"
 
 #include <hubbub/metrics.h>
@@ -24,6 +25,16 @@ void forget_pause(struct hub *h, struct member *m)
         link = &(*link)->paused_next;
     *link = m->paused_next;
     m->paused = false;
+}
+
+void say_to_all(struct hub *h, struct room *r)
+{
+    flush_room(h, r); /* which may pause somebody */
+    say_scratch(h, r, TO_FULL);
+    for (const struct member *m = h->paused; m != NULL; m = m->paused_next)
+        if (m->room == r)
+            outbox_offer(m->session->outbox,
+                         frame_new(FRAME_TEXT, h->scratch.data, h->scratch.len), OUTBOX_FOR_ALL);
 }
 
 /* How many are there now is told as well: comings and goings were missed, too. */

@@ -184,6 +184,26 @@ static void each_room_for_itself(void **state)
     stage_fini(&c.stage);
 }
 
+/* What changes the room, or must not be seen any more. */
+static void who_is_left_out_hears_what_must_not_be_missed(void **state)
+{
+    (void)state;
+    struct crowd c;
+    stage_init(&c.stage, &usual);
+    crowd_init(&c, &c.stage);
+    say_apart(&c, 60);
+    ask(c.alice, about_message(c.alice, REQUEST_DELETE, "den", 1));
+    act(c.alice, REQUEST_MUTE, "den", "bob");
+    act(c.alice, REQUEST_DESTROY, "den", NULL);
+    hub_fence(c.stage.hub);
+    EXPECT_CHAT(c.bob, 1, 36);
+    EXPECT(c.bob, "{'type':'delete','room':'den','seq':1,*}");
+    EXPECT(c.bob, "{'type':'moderation','room':'den','action':'mute',*'username':'bob',*}");
+    EXPECT(c.bob, "{'type':'room','room':'den','destroyed':true,*}");
+    EXPECT_NOTHING(c.bob);
+    stage_fini(&c.stage);
+}
+
 /* It stops reading altogether, and what it asks for is too much in the end. */
 static void who_never_reads_is_closed(void **state)
 {
@@ -213,6 +233,7 @@ int main(int argc, char **argv)
         cmocka_unit_test(replies_still_come),
         cmocka_unit_test(who_is_left_out_may_leave),
         cmocka_unit_test(each_room_for_itself),
+        cmocka_unit_test(who_is_left_out_hears_what_must_not_be_missed),
         cmocka_unit_test(who_never_reads_is_closed),
     };
     return RUN_STAGED(argc, argv, "hub and who falls behind", tests);
