@@ -11,7 +11,7 @@ enum { USUAL = 20, SPARE = 4 /* times what is asked for, each time that it wasn'
 
 /* What is about to be answered. */
 struct result {
-    struct found rows[SEARCH_LIMIT]; /* the messages are borrowed */
+    struct found_row rows[SEARCH_LIMIT]; /* the messages are borrowed */
     size_t n, limit, bytes;
     bool doubtful; /* something was left out that a second look may show */
 };
@@ -39,7 +39,7 @@ static void answer(struct hub *h, struct event *e, const struct viewer *v, const
 
 /* A room that is not in memory is open to all, if the name was nobody else's meanwhile. */
 static void sift_absent(struct hub *h, const struct event *e, const struct viewer *v,
-                        const struct found *f, struct result *to)
+                        const struct found_row *f, struct result *to)
 {
     if (!errand_is_recent(h, e, f->room))
         to->doubtful = true;
@@ -48,7 +48,7 @@ static void sift_absent(struct hub *h, const struct event *e, const struct viewe
 }
 
 static void sift(struct hub *h, const struct event *e, const struct viewer *v,
-                 const struct found *f, struct result *to)
+                 const struct found_row *f, struct result *to)
 {
     const struct room *r = room_in_memory(h, f->room);
     const struct message *m = f->row.message;

@@ -171,7 +171,7 @@ void encode_history(struct buf *to, bool reply, const char *id, const char *room
 }
 
 void encode_search(struct buf *to, bool reply, const char *id, const char *room,
-                   const struct found *rows, size_t n, uint64_t viewer)
+                   const struct found_row *rows, size_t n, uint64_t viewer)
 {
     wire_open_body(to, reply, id);
     if (room) {

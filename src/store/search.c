@@ -163,9 +163,9 @@ static int read_reactions(struct searcher *s, int64_t key, struct reactions *to)
 /* The row that the statement is at. */
 static int take_row(struct searcher *s, sqlite3_stmt *st, struct found_page *page, size_t *bytes)
 {
-    struct found *f = &page->rows[page->n];
+    struct found_row *f = &page->rows[page->n];
     const char *room = (const char *)sqlite3_column_text(st, MESSAGE_COLUMNS);
-    *f = (struct found){.row.message = message_of_row(st)};
+    *f = (struct found_row){.row.message = message_of_row(st)};
     if (f->row.message == NULL || room == NULL)
         return failed(s, SQLITE_NOMEM);
     snprintf(f->room, sizeof f->room, "%s", room);

@@ -247,7 +247,7 @@
     /* ---- keys ---- */
 
     const KEYS = [['Enter', 'k send'], ['Shift Enter', 'k break'], ['Tab', 'k complete'], ['Alt ↑ ↓', 'k rooms'], ['Alt Shift ↓', 'k unread'],
-        ['Ctrl K', 'k find'], ['Ctrl Shift F', 'search said'], ['F6', 'k panes'], ['↑ ↓', 'k rows'], ['Enter', 'k actions'], ['← →', 'k parts'], ['End', 'k newest'], ['↑', 'k edit'], ['?', 'k help'], ['Ctrl /', 'k help']];
+        ['Ctrl K', 'k find'], ['Ctrl Shift F', 'search'], ['F6', 'k panes'], ['↑ ↓', 'k rows'], ['Enter', 'k actions'], ['← →', 'k parts'], ['End', 'k newest'], ['↑', 'k edit'], ['?', 'k help'], ['Ctrl /', 'k help']];
     const FORMATS = [['**x**', 'f bold'], ['*x*', 'f italic'], ['`x`', 'f code'], ['```', 'f block'], ['[x](https://…)', 'f link'], ['> x', 'f quote']];
 
     Chat.help = function () {

@@ -293,11 +293,9 @@
         help keys = Keys = Tasten
         help commands = Commands = Befehle
         help format = Formatting = Formatierung
-        search = Search = Suchen
-        search said = Search messages = Nachrichten suchen
+        search = Search messages = Nachrichten suchen
         search here = In this room only = Nur in diesem Raum
-        search results = Messages found = Gefundene Nachrichten
-        n found = {n} message found|{n} messages found = {n} Nachricht gefunden|{n} Nachrichten gefunden
+        n found = Found: {n} = Gefunden: {n}
         k send = send = senden
         k break = new line = neue Zeile
         k complete = complete names and commands = Namen und Befehle ergänzen
