@@ -16,8 +16,7 @@ static struct slot *meant_slot(struct hub *h, struct event *e, struct room *r)
     if (row != NULL)
         s = history_set_aside(&r->history, row);
     bool had = errand_has_page(h, e, r);
-    bool kept =
-        h->config.store != NULL && seq <= r->seq && seq >= r->first && r->first > 0;
+    bool kept = h->config.store != NULL && seq <= r->seq && seq >= r->first && r->first > 0;
     if (s == NULL && kept && !had && errand_need(h, e, NEED_PAGE, seq, seq, r))
         return NULL;
     if (s != NULL && !s->message->deleted)
@@ -47,6 +46,7 @@ static void replace(struct hub *h, struct room *r, struct slot *s, const struct 
     struct message *m = message_new(like);
     r->amended = log_message(h, r, m);
     history_replace(&r->history, s, m, r->amended);
+    r->changes++;
     metric_add(METRIC_AMENDMENTS, 1);
 }
 
@@ -184,6 +184,7 @@ static void react(struct hub *h, struct event *e, struct member *m)
     if (done == REACTION_DONE) {
         history_touched(&r->history, s, before,
                         log_reaction(h, r, a->seq, by->user_id, a->emoji, !a->remove));
+        r->changes++;
         metric_add(METRIC_AMENDMENTS, 1);
         encode_reaction(scratch(h), r->name, a->seq, by->user_id, by->user->username, a->emoji,
                         !a->remove, count);

@@ -141,7 +141,7 @@ static void add_gap(struct hub *h, const struct event *e, const struct room *r, 
 {
     if (from > to || e->session->dialect != DIALECT_FULL)
         return;
-    encode_gap(scratch(h), r->name, from, to, kept);
+    encode_gap(scratch(h), r->name, from, to, kept, false);
     add_frame(h);
     metric_add(METRIC_GAPS, 1);
 }

@@ -269,7 +269,7 @@
         Chat.dialog({
             title: t('search'), wide: 'tall',
             content: [input, Chat.active && el('label', {}, here, ' ', t('search here')), list],
-            buttons: [Chat.cancelButton(), el('button', { class: 'primary' }, t('search'))],
+            buttons: el('button', { class: 'primary' }, t('search')),
             onsubmit: async (dialog) => {
                 dialog.error('');
                 try {

@@ -1,6 +1,7 @@
 /* Members that fall behind: rooms go on without them, and they are told what they missed once they have caught up. */
 #include "past.h"
 
+#include <hubbub/mem.h>
 #include <hubbub/metrics.h>
 
 enum { LIMIT = 40 }; /* of bob's outbox: at 36 the rooms stop, at 20 they go on */
@@ -224,10 +225,38 @@ static void who_never_reads_is_closed(void **state)
     stage_fini(&c.stage);
 }
 
+/* Nothing new was said, but what was said is another now. */
+static void who_misses_changes_only_is_told_so(void **state)
+{
+    (void)state;
+    struct stage *s;
+    struct crowd c;
+    stage_init(s = &c.stage, &usual);
+    crowd_init(&c, s);
+    say_apart(&c, 1);
+    int64_t pauses = metric_read(METRIC_PAUSES);
+    while (metric_read(METRIC_PAUSES) == pauses) {
+        struct event *e = about(c.alice, REQUEST_EDIT, "den", NULL);
+        e->request.args->seq = c.said;
+        e->request.text = xstrdup("\"again\"");
+        e->request.text_len = strlen(e->request.text);
+        ask(c.alice, e);
+        hub_fence(s->hub);
+    }
+    const char *text;
+    while ((text = probe_next(c.bob, clock_now() + STAGE_PATIENCE)) != NULL &&
+           !text_matches("{'type':'gap',*}", text))
+        ;
+    assert_non_null(text);
+    EXPECT_MATCH("{*'from':2,'to':1,'kept':true,'changed':true}", text);
+    stage_fini(s);
+}
+
 int main(int argc, char **argv)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(who_falls_behind_is_left_out_and_told),
+        cmocka_unit_test(who_misses_changes_only_is_told_so),
         cmocka_unit_test(what_nobody_keeps_is_told_as_well),
         cmocka_unit_test(comings_and_goings_are_no_gap),
         cmocka_unit_test(replies_still_come),
