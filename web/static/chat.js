@@ -247,7 +247,7 @@
     /* ---- keys ---- */
 
     const KEYS = [['Enter', 'k send'], ['Shift Enter', 'k break'], ['Tab', 'k complete'], ['Alt ↑ ↓', 'k rooms'], ['Alt Shift ↓', 'k unread'],
-        ['Ctrl K', 'k find'], ['F6', 'k panes'], ['↑ ↓', 'k rows'], ['Enter', 'k actions'], ['← →', 'k parts'], ['End', 'k newest'], ['↑', 'k edit'], ['?', 'k help'], ['Ctrl /', 'k help']];
+        ['Ctrl K', 'k find'], ['Ctrl Shift F', 'search'], ['F6', 'k panes'], ['↑ ↓', 'k rows'], ['Enter', 'k actions'], ['← →', 'k parts'], ['End', 'k newest'], ['↑', 'k edit'], ['?', 'k help'], ['Ctrl /', 'k help']];
     const FORMATS = [['**x**', 'f bold'], ['*x*', 'f italic'], ['`x`', 'f code'], ['```', 'f block'], ['[x](https://…)', 'f link'], ['> x', 'f quote']];
 
     Chat.help = function () {
@@ -265,6 +265,7 @@
         const writing = event.target.closest('input, textarea, select');
         const command = event.ctrlKey || event.metaKey;
         if (event.altKey && !command && ['ArrowUp', 'ArrowDown'].includes(event.key)) Chat.walkRooms(event.key === 'ArrowUp' ? -1 : 1, event.shiftKey);
+        else if (command && event.shiftKey && event.key.toLowerCase() === 'f') Chat.search();
         else if (command && event.key.toLowerCase() === 'k') {
             pane('rooms');
             $('find').focus();
@@ -279,7 +280,7 @@
 
     /* ---- the start ---- */
 
-    const ICONS = { 'create-room': 'plus', 'show-rooms': 'back', 'room-menu': 'more', 'hide-people': 'close', send: 'send' };
+    const ICONS = { 'create-room': 'plus', 'show-rooms': 'back', 'room-menu': 'more', 'hide-people': 'close', search: 'search', send: 'send' };
 
     function start() {
         for (const [id, name] of Object.entries(ICONS)) $(id).prepend(Chat.icon(name));
