@@ -3,11 +3,12 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { connect, member } from './support/client.mjs';
 import { data, fill } from './support/log.mjs';
-import { assertAccessible, closed, dialog, focusIs, inRoom, noComplaints, noSidewaysScrolling, person, startBrowser } from './support/page.mjs';
+import { assertAccessible, closed, dialog, inRoom, noComplaints, noSidewaysScrolling, person, roomMenu, startBrowser } from './support/page.mjs';
 import { startServer } from './support/server.mjs';
+import { until } from './support/wait.mjs';
 
-const results = (tab) => tab.locator('.found-row');
-const found = (tab, n) => tab.getByText(n === 1 ? '1 message found' : `${n} messages found`, { exact: true }).waitFor();
+const results = (tab) => tab.locator('dialog li button');
+const found = (tab, n) => until(async () => await results(tab).count() === n, `${n} messages`);
 
 test('messages are found in all rooms or in this one, and one gets there', async (t) => {
     const server = await startServer(t, data());
@@ -24,7 +25,7 @@ test('messages are found in all rooms or in this one, and one gets there', async
     const alice = await person(browser, server, 'alice');
     await alice.keyboard.press('Control+Shift+F');
     await dialog(alice).waitFor();
-    await focusIs(alice, 'search-words');
+    await until(() => alice.evaluate(() => document.activeElement.type === 'search'), 'the focus in it');
     await alice.keyboard.type('Needle');
     await alice.keyboard.press('Enter');
     await found(alice, 2);
@@ -32,14 +33,15 @@ test('messages are found in all rooms or in this one, and one gets there', async
     await results(alice).filter({ hasText: 'the <b>needle</b> & hay' }).waitFor(); // as text
     await assertAccessible(alice, 'search');
     await noSidewaysScrolling(alice);
-    await alice.getByLabel('In this room only').check();
+    await alice.getByLabel('#lobby').check();
+    await alice.keyboard.press('Enter');
     await found(alice, 1);
 
     await results(alice).click();
     await closed(alice);
     await alice.locator('.row.found[data-seq="7"]').waitFor();
 
-    await alice.getByRole('button', { name: 'Search messages' }).click();
+    await roomMenu(alice, 'Search messages');
     await alice.keyboard.type('needle den');
     await alice.keyboard.press('Enter');
     await found(alice, 1);
@@ -47,9 +49,10 @@ test('messages are found in all rooms or in this one, and one gets there', async
     await inRoom(alice, 'den');
     await alice.locator('.row.found[data-seq="1"]').waitFor();
 
-    await alice.getByRole('button', { name: 'Search messages' }).click();
+    await alice.keyboard.press('Control+Shift+F');
     await alice.keyboard.type('nobody');
     await alice.keyboard.press('Enter');
+    await alice.getByText('Nothing found.').waitFor();
     await found(alice, 0);
     noComplaints(alice);
 });

@@ -294,8 +294,7 @@
         help commands = Commands = Befehle
         help format = Formatting = Formatierung
         search = Search messages = Nachrichten suchen
-        search here = In this room only = Nur in diesem Raum
-        n found = Found: {n} = Gefunden: {n}
+        no messages = Nothing found. = Nichts gefunden.
         k send = send = senden
         k break = new line = neue Zeile
         k complete = complete names and commands = Namen und Befehle ergänzen
