@@ -26,12 +26,12 @@ enum {
 };
 
 /* ?2, ?3: only keys between. Of a page, best first and then newest. */
-#define SQL_FOUND(score, table)                                                             \
-    "SELECT " SQL_MESSAGE ", room FROM (SELECT m.id AS found, m.ts AS said_at, " score      \
-    " AS score FROM " table " w JOIN messages m ON m.id = w.rowid JOIN logs l"              \
-    " ON l.log = m.id >> 40 WHERE " table " MATCH ?1 AND w.rowid BETWEEN ?2 AND ?3"         \
-    " AND l.room IS NOT NULL ORDER BY score, said_at DESC, found DESC LIMIT ?4)"            \
-    " JOIN messages ON id = found JOIN logs ON log = id >> 40"                              \
+#define SQL_FOUND(score, table)                                                        \
+    "SELECT " SQL_MESSAGE ", room FROM (SELECT m.id AS found, m.ts AS said_at, " score \
+    " AS score FROM " table " w JOIN messages m ON m.id = w.rowid JOIN logs l"         \
+    " ON l.log = m.id >> 40 WHERE " table " MATCH ?1 AND w.rowid BETWEEN ?2 AND ?3"    \
+    " AND l.room IS NOT NULL ORDER BY score, said_at DESC, found DESC LIMIT ?4)"       \
+    " JOIN messages ON id = found JOIN logs ON log = id >> 40"                         \
     " ORDER BY score, said_at DESC, found DESC"
 
 #define SEARCH_STATEMENTS(X)                                                                      \
