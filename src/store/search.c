@@ -20,7 +20,8 @@
 
 enum {
     LATEST = 1000, /* messages that the index may lack; of more, it is being made, the newest */
-    PATIENCE_S = 1, /* with the time that others take before it: whoever asks has other things to do */
+    PATIENCE_S =
+        1, /* with the time that others take before it: whoever asks has other things to do */
     LOOK_STEPS = 10000, /* of SQLite's machine, between two looks at the clock */
     FOUND_BYTES = 2 << 20,
 };
@@ -34,17 +35,17 @@ enum {
     " JOIN messages ON id = found JOIN logs ON log = id >> 40"                         \
     " ORDER BY score, said_at DESC, found DESC"
 
-#define SEARCH_STATEMENTS(X)                                                                      \
-    X(BEGIN, "BEGIN")                                                                             \
-    X(END, "ROLLBACK")                                                                            \
-    X(LOG, "SELECT log FROM logs WHERE room = ?1")                                                \
-    X(CLEAR, "DELETE FROM latest")                                                                \
-    X(MARK, "SELECT ts, id FROM words_mark")                                                      \
-    X(FILL, "INSERT INTO latest (rowid, text) SELECT id, text FROM said WHERE id IN"              \
-            " (SELECT id FROM messages WHERE (ts, id) > (?5, ?6) AND +id BETWEEN ?2 AND ?3"       \
-            " ORDER BY ts DESC, id DESC LIMIT ?4) ORDER BY id")                                   \
-    X(LATEST, SQL_FOUND("0", "latest"))                                                           \
-    X(WORDS, SQL_FOUND("bm25(words)", "words"))                                                   \
+#define SEARCH_STATEMENTS(X)                                                                \
+    X(BEGIN, "BEGIN")                                                                       \
+    X(END, "ROLLBACK")                                                                      \
+    X(LOG, "SELECT log FROM logs WHERE room = ?1")                                          \
+    X(CLEAR, "DELETE FROM latest")                                                          \
+    X(MARK, "SELECT ts, id FROM words_mark")                                                \
+    X(FILL, "INSERT INTO latest (rowid, text) SELECT id, text FROM said WHERE id IN"        \
+            " (SELECT id FROM messages WHERE (ts, id) > (?5, ?6) AND +id BETWEEN ?2 AND ?3" \
+            " ORDER BY ts DESC, id DESC LIMIT ?4) ORDER BY id")                             \
+    X(LATEST, SQL_FOUND("0", "latest"))                                                     \
+    X(WORDS, SQL_FOUND("bm25(words)", "words"))                                             \
     X(REACTIONS, "SELECT user_id, emoji FROM reactions WHERE message = ?1 ORDER BY at")
 
 enum {
