@@ -64,7 +64,8 @@
     X(AMENDMENTS, "amendments_total", "counter", "Edits, removals and reactions")                  \
     X(STORE_CHANGES, "store_changes_total", "counter", "Changes written to the store")             \
     X(STORE_FAILURES, "store_failures_total", "counter", "Attempts to write that failed")          \
-    X(STORE_BACKLOG, "store_backlog", "gauge", "Changes that wait to be written")
+    X(STORE_BACKLOG, "store_backlog", "gauge", "Changes that wait to be written")                  \
+    X(STORE_PARKED, "store_parked", "gauge", "Changes on the local disk that wait for the database")
 
 enum metric {
 #define X(id, name, kind, help) METRIC_##id,

@@ -65,7 +65,7 @@ static void work_out_capacity(const struct config *c, unsigned cores, struct cap
  * likely this one, before a reload: then `why` says so, and else is empty. */
 static bool places_are_good(const struct config *c, char *why, size_t space)
 {
-    int err = c->store == CONFIG_STORE_MEMORY ? 0 : store_try(c->data, why, space);
+    int err = !config_keeps(c) ? 0 : store_try(c->data, config_database(c), why, space);
     if (err != 0)
         return err == ERR_AGAIN;
     struct listener *l = listen_on_all(c, why, space);

@@ -67,6 +67,16 @@ static const struct field {
 
 enum { NFIELDS = sizeof FIELDS / sizeof FIELDS[0] };
 
+int field_count(void)
+{
+    return NFIELDS;
+}
+
+const char *field_column(int field)
+{
+    return FIELDS[field].column;
+}
+
 int field_find(const char *column)
 {
     for (int i = 0; i < NFIELDS; i++)

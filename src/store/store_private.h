@@ -25,6 +25,8 @@ void record_clear(struct record *r);
 
 /* The field of this column, or -1. */
 int field_find(const char *column);
+int field_count(void);
+const char *field_column(int field);
 
 enum field_kind { FIELD_TEXT, FIELD_NUMBER };
 
@@ -49,6 +51,39 @@ int schema_migrate(struct sqlite3 *sql, int to, char *why, size_t space);
 /* ---- sqlite.c, load.c, retention.c --------------------------------------------------------------- */
 
 struct db;
+
+struct readers;
+
+/* A kind of database: what the store wants of it. See below for what each does; `where` is a path, or an address. */
+struct backend {
+    struct db *(*open)(const char *where, char *why, size_t space);
+    void (*close)(struct db *db);
+    int (*set_sync)(struct db *db, bool full);
+    int (*load)(struct db *db, uint32_t ledger, int64_t now, store_load_fn *fn, void *arg);
+    int (*write)(struct db *db, struct change *const *changes, size_t n, size_t *at);
+    void (*set_retention)(struct db *db, const struct retention *r);
+    bool (*may_remove)(const struct db *db, const struct retention *r);
+    int (*remove)(struct db *db, const struct retention *r, int64_t now, bool *more);
+    const char *(*error)(const struct db *db);
+    int (*exec)(struct db *db, const char *sql); /* for tests */
+
+    struct readers *(*readers_open)(const char *where, char *why, size_t space);
+    void (*readers_close)(struct readers *r);
+    int (*head)(struct readers *r, const char *room, struct log_head *out);
+    int (*know_position)(struct readers *r, const char *room, const char *epoch, uint64_t seq,
+                         bool *out);
+    int (*read)(struct readers *r, const char *room, uint64_t from, uint64_t to,
+                struct history_page *out);
+
+    /* Of those that may be away; else NULL. */
+    bool (*ready)(const struct db *db); /* it is there */
+    int64_t (*tend)(struct db *db); /* looks for it; when to call this again, never long */
+    const char *(*id)(const struct db *db); /* of the database, the same wherever it is */
+    /* Could a server use it? Changes nothing. As store_try(). */
+    int (*try)(const char *where, char *why, size_t space);
+};
+
+extern const struct backend sqlite_backend, postgres_backend;
 
 /* Opens or makes the file, and brings its schema up to date. NULL with `why`. */
 struct db *db_open(const char *path, char *why, size_t space);
@@ -75,8 +110,6 @@ void db_set_retention(struct db *db, const struct retention *r);
 const char *db_error(const struct db *db);
 
 /* ---- reading.c ----------------------------------------------------------------------------------- */
-
-struct readers;
 
 /* A few connections to the same file that only read. NULL with `why`. */
 struct readers *readers_open(const char *path, char *why, size_t space);
