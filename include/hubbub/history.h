@@ -37,10 +37,8 @@ void history_fini(struct history *h); /* leaves it empty */
 
 /* Adds the next message, of which it takes the reference; it continues the last one. */
 void history_add(struct history *h, struct message *m, uint64_t change);
-/* Lets go of the oldest beyond the limit, and of what was set aside. */
-void history_trim(struct history *h, const struct history_limit *limit, uint64_t written);
-/* Everything is on the disk. */
-bool history_is_written(const struct history *h, uint64_t written);
+/* Lets go of the oldest beyond the limit, and of what was set aside. False: more will go when it is on the disk. */
+bool history_trim(struct history *h, const struct history_limit *limit, uint64_t written);
 
 /* NULL when it isn't here. Borrowed until the next call that changes h. */
 struct slot *history_find(const struct history *h, uint64_t seq);

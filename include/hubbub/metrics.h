@@ -62,6 +62,9 @@
     X(RECALLED, "messages_recalled_total", "counter", "Earlier messages sent to those who joined") \
     X(GAPS, "gaps_total", "counter", "Stretches that those who came back were told to be missing") \
     X(AMENDMENTS, "amendments_total", "counter", "Edits, removals and reactions")                  \
+    X(TYPING_DROPPED, "typing_dropped_total", "counter", "Typing not told to those half behind")   \
+    X(PAUSES, "pauses_total", "counter",                                                           \
+      "Times a room was left out for a member that fell behind")                                   \
     X(STORE_CHANGES, "store_changes_total", "counter", "Changes written to the store")             \
     X(STORE_FAILURES, "store_failures_total", "counter", "Attempts to write that failed")          \
     X(STORE_BACKLOG, "store_backlog", "gauge", "Changes that wait to be written")                  \

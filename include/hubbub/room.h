@@ -117,6 +117,11 @@ struct member {
     uint32_t index;       /* in room->members */
     int32_t joined_index; /* in room->joined while its join is not announced, else -1 */
     struct buf open;      /* the beginning of its messages, made with the first one */
+    bool typing;          /* the others were told so, */
+    int64_t typed_at;     /* then; and the message has not come yet */
+    bool paused;          /* in the hub's list of those who fall behind: the room is left out */
+    uint64_t heard;       /* then: the last message that it was sent */
+    struct member *paused_next;
 
     struct cds_list_head node; /* (rcu) of room->list */
     struct rcu_head rcu;
@@ -150,13 +155,15 @@ struct room {
 
     /* hub only */
     uint64_t seq;              /* of the latest message */
+    uint64_t flushed;          /* of the latest that is in the outboxes */
     uint64_t first;            /* the oldest that is kept anywhere, as far as is known; 0: none */
     char epoch[EPOCH_MAX + 1]; /* of this numbering: another in each run of the server */
     bool epoch_noted;          /* the store knows it */
     struct history history;    /* the latest messages */
     uint64_t change;           /* the latest change of the store about its log */
-    uint32_t amendments;       /* edits, removals and reactions so far */
-    struct member **members;   /* dense, for sending */
+    uint32_t amendments; /* times that older messages, which were changed, were let go of: what was
+                          * read from the disk before may be older */
+    struct member **members; /* dense, for sending */
     uint32_t nmembers, space;
     uint32_t by_dialect[DIALECT_COUNT];
     struct pending pending[DIALECT_COUNT];
@@ -165,7 +172,7 @@ struct room {
     struct books *books; /* sanctions, ledger, invitations; NULL: none yet */
     bool dirty;          /* in the hub's list of rooms with something to do */
     struct room *dirty_next;
-    bool lingering; /* in the hub's list of rooms that are over, and not on the disk yet */
+    bool lingering; /* in the hub's list of rooms that wait for the disk, to let go of something */
     struct room *linger_next;
     /* merged notices */
     struct member **joined; /* not yet announced */

@@ -11,7 +11,7 @@
  *
  * A disk that is full or read-only: what cannot be written is kept, in order, and tried again every second;
  * changes are handed back as failed meanwhile and still made when the disk is well. When more wait than
- * STORE_BACKLOG, new ones are refused.
+ * STORE_BACKLOG, or larger ones than STORE_BACKLOG_BYTES, new ones are refused.
  *
  * What belongs to a room needs that room's ROOM before it; a change with a record of a room that isn't there
  * is refused for good (an error in the log: it is a mistake of the program), and holds up nobody. */
@@ -25,8 +25,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
-enum { STORE_BACKLOG = 4096 }; /* changes that may wait */
-enum { ADDRESS_MAX = 45 };     /* INET6_ADDRSTRLEN - 1 */
+enum { STORE_BACKLOG = 4096, STORE_BACKLOG_BYTES = 64 << 20 }; /* changes that may wait */
+enum { ADDRESS_MAX = 45 };                                     /* INET6_ADDRSTRLEN - 1 */
 enum { EPOCHS_KEPT = 16, DUPLICATE_MS = 5 * 60 * 1000 };
 
 #define RECORD_TABLE(X)                                                                                 \
@@ -58,12 +58,22 @@ enum record_type {
         RECORD_COUNT
 };
 
-/* Which fields count: see the table. Times are ms since 1970, until 0: without end. Room "": the server. */
+/* Which fields count: see the table. Times are ms since 1970, until 0: without end. Room "": the server.
+ *
+ * What is said makes by far the most records, so those that change_add() makes of it end behind what they need. */
 struct record {
     enum record_type type;
     struct record *next; /* of the same change */
+    uint64_t seq;
+    struct message *message; /* a reference */
     char room[NAME_MAX_BYTES + 1];
-    char user_id[NAME_MAX_BYTES + 1], username[NAME_MAX_BYTES + 1];
+    /* here ends MESSAGE */
+    char user_id[NAME_MAX_BYTES + 1];
+    char epoch[EPOCH_MAX + 1];
+    char emoji[EMOJI_MAX + 1];
+    /* here end EPOCH, REACTION, REACTION_GONE, LOG_GONE */
+
+    char username[NAME_MAX_BYTES + 1];
     enum rank rank;
 
     char *title, *topic, *password; /* owned; NULL counts as "". password: its hash */
@@ -80,11 +90,6 @@ struct record {
 
     char code[INVITE_MAX + 1];
     char address[ADDRESS_MAX + 1];
-
-    char epoch[EPOCH_MAX + 1];
-    char emoji[EMOJI_MAX + 1];
-    uint64_t seq;
-    struct message *message; /* a reference */
 };
 
 /* One transaction, and what whoever posted it wants to know when it comes back. */
@@ -92,6 +97,7 @@ struct change {
     struct record *first, *last;
     void *note;      /* not the store's */
     uint64_t number; /* given by store_post(): they count up by one from 1 */
+    size_t bytes;    /* what it takes, for store_full() */
 };
 
 struct change *change_new(void);

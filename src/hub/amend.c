@@ -44,16 +44,14 @@ static void replace(struct hub *h, struct room *r, struct slot *s, const struct 
 {
     struct message *m = message_new(like);
     history_replace(&r->history, s, m, log_message(h, r, m));
-    r->amendments++;
     metric_add(METRIC_AMENDMENTS, 1);
 }
 
 /* ---- edit ---------------------------------------------------------------------------------------- */
 
-void on_edit(struct hub *h, struct event *e)
+static void edit(struct hub *h, struct event *e, struct member *m)
 {
-    struct member *m = meant_member(h, e);
-    struct slot *s = m == NULL ? NULL : meant_slot(h, e, m->room);
+    struct slot *s = meant_slot(h, e, m->room);
     if (s == NULL || is_muted(h, e, m))
         return;
     if (!is_own(e, s)) {
@@ -73,6 +71,15 @@ void on_edit(struct hub *h, struct event *e)
     say_scratch(h, r, TO_FULL);
     encode_ok_edit(scratch(h), e->request.id, r->name, like.seq, like.edited_ts);
     confirm_log(h, e);
+}
+
+void on_edit(struct hub *h, struct event *e)
+{
+    struct member *m = meant_member(h, e);
+    if (m == NULL)
+        return;
+    edit(h, e, m);
+    trim_history(h, m->room); /* when it was refused, too: the message was perhaps set aside */
 }
 
 /* ---- delete -------------------------------------------------------------------------------------- */
@@ -119,11 +126,8 @@ static void bury(struct hub *h, struct room *r, struct slot *s)
 }
 
 /* One's own message, for a while; moderators any time, of others, too. */
-void on_delete(struct hub *h, struct event *e)
+static void take_back(struct hub *h, struct event *e, struct room *r)
 {
-    struct room *r = meant_room(h, e);
-    if (r == NULL)
-        return;
     bool moderates = rank_of_session(h, r, e->session) >= rights_needed(REQUEST_DELETE);
     bool inside = user_find(e->session->user, r, NULL) != NULL;
     if (!inside && !may(h, e, r))
@@ -147,12 +151,20 @@ void on_delete(struct hub *h, struct event *e)
     message_unref(m);
 }
 
+void on_delete(struct hub *h, struct event *e)
+{
+    struct room *r = meant_room(h, e);
+    if (r == NULL)
+        return;
+    take_back(h, e, r);
+    trim_history(h, r);
+}
+
 /* ---- react --------------------------------------------------------------------------------------- */
 
-void on_react(struct hub *h, struct event *e)
+static void react(struct hub *h, struct event *e, struct member *m)
 {
-    struct member *m = meant_member(h, e);
-    struct slot *s = m == NULL ? NULL : meant_slot(h, e, m->room);
+    struct slot *s = meant_slot(h, e, m->room);
     if (s == NULL || is_muted(h, e, m))
         return;
     struct room *r = m->room;
@@ -169,7 +181,6 @@ void on_react(struct hub *h, struct event *e)
     if (done == REACTION_DONE) {
         history_touched(&r->history, s, before,
                         log_reaction(h, r, a->seq, by->user_id, a->emoji, !a->remove));
-        r->amendments++;
         metric_add(METRIC_AMENDMENTS, 1);
         encode_reaction(scratch(h), r->name, a->seq, by->user_id, by->user->username, a->emoji,
                         !a->remove, count);
@@ -177,4 +188,13 @@ void on_react(struct hub *h, struct event *e)
     }
     encode_ok_reaction(scratch(h), e->request.id, r->name, a->seq, a->emoji, count);
     confirm_log(h, e);
+}
+
+void on_react(struct hub *h, struct event *e)
+{
+    struct member *m = meant_member(h, e);
+    if (m == NULL)
+        return;
+    react(h, e, m);
+    trim_history(h, m->room);
 }

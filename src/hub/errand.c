@@ -24,7 +24,10 @@ bool errand_need(struct hub *h, struct event *e, unsigned need, uint64_t from, u
     x->to = to;
     x->amendments = r == NULL ? 0 : r->amendments;
     strcpy(x->room, r == NULL ? e->request.room : r->name);
-    x->gone = rooms_gone(h, x->room);
+    uint32_t gone = rooms_gone(h, x->room);
+    if (gone != x->gone)
+        x->have = 0; /* it is about an earlier life of the room */
+    x->gone = gone;
     x->request = e->request;
     e->request = (struct request){0};
     return true;
@@ -35,6 +38,12 @@ bool errand_has_page(const struct hub *h, const struct event *e, const struct ro
     const struct errand *x = e->errand;
     return x != NULL && x->have & NEED_PAGE && x->err == 0 && x->amendments == r->amendments &&
            x->gone == rooms_gone(h, r->name);
+}
+
+bool errand_covers(const struct hub *h, const struct event *e, const struct room *r, uint64_t from,
+                   uint64_t to)
+{
+    return errand_has_page(h, e, r) && e->errand->from <= from && e->errand->to >= to;
 }
 
 struct history_row *errand_row(const struct hub *h, const struct event *e, const struct room *r,
@@ -65,19 +74,19 @@ void errand_done(struct event *e)
     rcu_read_unlock();
 }
 
-static size_t bucket(const char *name)
+static size_t bucket(const struct hub *h, const char *name)
 {
-    return hash_text(0, name) % GONE_BUCKETS;
+    return hash_text(h->repeats.hash_key, name) % GONE_BUCKETS;
 }
 
 uint32_t rooms_gone(const struct hub *h, const char *name)
 {
-    return __atomic_load_n(&h->gone[bucket(name)], __ATOMIC_ACQUIRE);
+    return __atomic_load_n(&h->gone[bucket(h, name)], __ATOMIC_ACQUIRE);
 }
 
 void count_gone(struct hub *h, const char *name)
 {
-    __atomic_fetch_add(&h->gone[bucket(name)], 1, __ATOMIC_RELEASE);
+    __atomic_fetch_add(&h->gone[bucket(h, name)], 1, __ATOMIC_RELEASE);
 }
 
 /* ---- whoever asks -------------------------------------------------------------------------------- */

@@ -44,8 +44,12 @@ struct errand {
 /* Hub: asks for what is lacking, unless nothing more can be had: then false, and the hub must do without. */
 bool errand_need(struct hub *h, struct event *e, unsigned need, uint64_t from, uint64_t to,
                  const struct room *r);
-/* Hub: is what was fetched still so? The room may have gone and come again, or a message been amended. */
+/* Hub: is what was fetched still so, beside what is in memory? The room may have gone and come again, or a change of
+ * an older message have come to the disk just after it was read. */
 bool errand_has_page(const struct hub *h, const struct event *e, const struct room *r);
+/* Hub: was that message fetched, or would have been if it were kept? */
+bool errand_covers(const struct hub *h, const struct event *e, const struct room *r, uint64_t from,
+                   uint64_t to);
 /* Hub: the message of the page, or NULL. */
 struct history_row *errand_row(const struct hub *h, const struct event *e, const struct room *r,
                                uint64_t seq);

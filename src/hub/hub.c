@@ -5,6 +5,7 @@
 #include <hubbub/check.h>
 #include <hubbub/clock.h>
 #include <hubbub/err.h>
+#include <hubbub/hash.h>
 #include <hubbub/mem.h>
 #include <hubbub/metrics.h>
 #include <hubbub/outbox.h>
@@ -12,14 +13,13 @@
 #include <sched.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/random.h>
 
 enum {
     BATCH = 256,
     GATHER_ROUNDS = 16,
 };
-#define LINGER \
-    (50 * NS_PER_MS) /* how often rooms that are over are looked at until they are on the disk */
+/* How often it is looked whether the disk, or somebody who fell behind, has caught up. */
+#define LOOK_EVERY (50 * NS_PER_MS)
 
 struct hub *hub_new(const struct hub_config *config)
 {
@@ -35,7 +35,7 @@ struct hub *hub_new(const struct hub_config *config)
     h->books = books_new();
     repeats_init(&h->repeats);
     channel_init(&h->inbox, config->inbox);
-    INSIST(getrandom(&h->next_epoch, sizeof h->next_epoch, 0) == sizeof h->next_epoch);
+    h->run = hash_key();
     return h;
 }
 
@@ -195,8 +195,8 @@ void hub_main(void *arg)
         int64_t wake_at = h->next_announce;
         if (h->leaving != NULL && h->leaving->leave_at < wake_at)
             wake_at = h->leaving->leave_at;
-        if (h->lingering != NULL && clock_now() + LINGER < wake_at)
-            wake_at = clock_now() + LINGER;
+        if ((h->lingering != NULL || h->paused != NULL) && clock_now() + LOOK_EVERY < wake_at)
+            wake_at = clock_now() + LOOK_EVERY;
         n = do_batch(h, wake_at);
         if (n > 0) {
             gather(h);
@@ -210,6 +210,7 @@ void hub_main(void *arg)
         flush_log(h);
         flush_rooms(h);
         free_written(h);
+        resume_members(h);
         relay_kick(h->config.relay);
     }
 }

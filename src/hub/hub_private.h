@@ -50,7 +50,8 @@ struct hub {
     int64_t next_announce;   /* the earliest of them, or DEADLINE_NEVER */
     bool draining;
     struct session *leaving; /* while draining: who leaves next; its followers leave later */
-    uint64_t next_epoch;     /* random at first, then counted up */
+    uint64_t run;            /* random: another in each run of the server */
+    uint64_t logs_begun;     /* anew, in this one */
     struct buf scratch;      /* for one encoded object at a time */
     struct buf tail;         /* for the end of a message */
     struct buf past;         /* for frames of earlier messages */
@@ -59,7 +60,8 @@ struct hub {
     uint32_t nlog;      /* records in it */
     struct note *log_notes; /* the last of those who wait for it */
     uint64_t posted;        /* changes posted to the store so far */
-    struct room *lingering; /* empty, and not on the disk yet */
+    struct room *lingering; /* rooms that hold what is not on the disk yet */
+    struct member *paused;  /* who is left out of what is said */
     struct repeats repeats; /* what was said under which id lately */
 
     struct books *books; /* of the server: its bans, its ledger */
@@ -89,14 +91,20 @@ void mark_dirty(struct hub *h, struct room *r);
 /* The object in scratch becomes a message to all members of the dialects in `mask` (1 << dialect). */
 void say_scratch(struct hub *h, struct room *r, unsigned mask);
 void say_message(struct hub *h, struct member *from, const struct request *req, int64_t ts_ms);
-void flush_room(struct hub *h, struct room *r); /* pending messages to the outboxes */
-void flush_rooms(struct hub *h);                /* all dirty rooms; those left empty are deleted, */
-void free_written(struct hub *h);               /* or when the disk has what was said there */
+void trim_history(struct hub *h, struct room *r); /* after its log has changed */
+void flush_room(struct hub *h, struct room *r);   /* pending messages to the outboxes */
+void flush_rooms(struct hub *h);  /* all dirty rooms; those left empty are deleted, */
+void free_written(struct hub *h); /* or when the disk has what was said there */
 enum {
     TO_CLASSIC = 1 << DIALECT_CLASSIC,
     TO_FULL = 1 << DIALECT_FULL,
     TO_ALL = TO_CLASSIC | TO_FULL
 };
+
+/* lag.c: who does not keep up. */
+void pause_member(struct hub *h, struct member *m);
+void forget_pause(struct hub *h, struct member *m); /* it leaves */
+void resume_members(struct hub *h);                 /* those who have caught up */
 
 /* notice.c */
 void notice_join(struct hub *h, struct member *m);
@@ -210,6 +218,7 @@ void log_gone(struct hub *h, struct room *r);
 void log_epoch(struct hub *h,
                struct room *r); /* so that positions handed out now are known later */
 void log_entry(struct hub *h, struct room *r, const struct entry *e); /* of the ledger, with it */
+void wait_for_log(struct hub *h); /* so that confirm_log() waits for all that was logged before */
 /* The reply in scratch, when all that is on the disk; at once without a store. */
 void confirm_log(struct hub *h, const struct event *e);
 void flush_log(struct hub *h); /* to the store; before any other change, and after each batch */

@@ -8,7 +8,9 @@
 #include <string.h>
 
 enum {
-    PAGE_BYTES = 256 * 1024, /* of content, in one answer */
+    PAGE_BYTES = 256 * 1024, /* of one answer, as far as can be said before */
+    ROW_BYTES = 256,         /* of a message beside its content */
+    REACTION_BYTES = 80,     /* of each kind of reaction */
     PAGE_USUAL = 50,
 };
 
@@ -24,18 +26,26 @@ static const struct history_row *row_of(const struct hub *h, const struct event 
     return space;
 }
 
+static size_t weight(const struct history_row *row)
+{
+    return row->message->content_len + ROW_BYTES + row->reactions.n * REACTION_BYTES;
+}
+
+/* Is it known of all from `from` to `to` what they are, or that they are not kept? */
+static bool is_known(const struct hub *h, const struct event *e, const struct room *r,
+                     uint64_t from, uint64_t to)
+{
+    uint64_t here = history_first(&r->history, r->seq);
+    return from >= here || errand_covers(h, e, r, from, to < here ? to : here - 1);
+}
+
 /* What has to be there to send `from` to `to`: asked for when it isn't. True: something is being fetched. */
 static bool must_fetch(struct hub *h, struct event *e, const struct room *r, uint64_t from,
                        uint64_t to)
 {
     uint64_t here = history_first(&r->history, r->seq);
-    const struct errand *x = e->errand;
-    if (from >= here)
-        return false;
-    if (to >= here)
-        to = here - 1;
-    bool had = errand_has_page(h, e, r) && x->from <= from && x->to >= to;
-    return !had && errand_need(h, e, NEED_PAGE, from, to, r);
+    return !is_known(h, e, r, from, to) &&
+           errand_need(h, e, NEED_PAGE, from, to < here ? to : here - 1, r);
 }
 
 static uint64_t max(uint64_t a, uint64_t b)
@@ -53,8 +63,9 @@ static int is_position(struct hub *h, struct event *e, const struct room *r)
         return 0;
     if (strcmp(a->epoch, r->epoch) == 0)
         return 1;
-    if (e->errand != NULL && e->errand->have & NEED_POSITION)
-        return e->errand->position_good && e->errand->err == 0;
+    const struct errand *x = e->errand;
+    if (x != NULL && x->have & NEED_POSITION && x->gone == rooms_gone(h, r->name))
+        return x->position_good && x->err == 0;
     return errand_need(h, e, NEED_POSITION, 0, 0, r) ? -1 : 0;
 }
 
@@ -67,10 +78,12 @@ static void shorten(const struct hub *h, const struct event *e, const struct roo
         struct history_row space;
         const struct history_row *row = row_of(h, e, r, seq, &space);
         if (row == NULL) {
-            plan->from = plan->gap = seq + 1; /* not kept any more */
+            plan->from = seq + 1;
+            if (is_known(h, e, r, seq, seq)) /* not kept any more */
+                plan->gap = seq + 1;
             return;
         }
-        bytes += row->message->content_len;
+        bytes += weight(row);
         if (bytes > PAGE_BYTES) {
             plan->from = seq + 1;
             return;
@@ -198,27 +211,29 @@ static struct window window_of(const struct room *r, const struct request_args *
 }
 
 /* Bytes of one in a page; 0: it is not here. */
-static size_t weight(const struct hub *h, const struct event *e, const struct room *r, uint64_t seq)
+static size_t weight_of(const struct hub *h, const struct event *e, const struct room *r,
+                        uint64_t seq)
 {
     struct history_row space;
     const struct history_row *row = row_of(h, e, r, seq, &space);
-    return row == NULL ? 0 : row->message->content_len;
+    return row == NULL ? 0 : weight(row);
 }
 
 /* Grows from the anchor to both sides, as far as the bytes and the window go. */
 static void fit(const struct hub *h, const struct event *e, const struct room *r, struct window *w)
 {
     uint64_t low = w->anchor, high = w->anchor;
-    size_t bytes = weight(h, e, r, w->anchor), n;
+    size_t bytes = weight_of(h, e, r, w->anchor), n;
     bool down = true, up = true;
     while (down || up) {
-        down =
-            down && low > w->from && (n = weight(h, e, r, low - 1)) > 0 && bytes + n <= PAGE_BYTES;
+        down = down && low > w->from && (n = weight_of(h, e, r, low - 1)) > 0 &&
+               bytes + n <= PAGE_BYTES;
         if (down) {
             low--;
             bytes += n;
         }
-        up = up && high < w->to && (n = weight(h, e, r, high + 1)) > 0 && bytes + n <= PAGE_BYTES;
+        up =
+            up && high < w->to && (n = weight_of(h, e, r, high + 1)) > 0 && bytes + n <= PAGE_BYTES;
         if (up) {
             high++;
             bytes += n;
@@ -241,6 +256,15 @@ static size_t gather_rows(const struct hub *h, const struct event *e, const stru
     return n;
 }
 
+/* As the disk had it when the page was read; 0: it was not. */
+static uint64_t first_kept(const struct hub *h, const struct event *e, const struct room *r)
+{
+    if (!errand_has_page(h, e, r))
+        return 0;
+    uint64_t first = e->errand->page.first_kept;
+    return first > 0 ? first : history_first(&r->history, r->seq);
+}
+
 static void answer_page(struct hub *h, struct event *e, struct room *r, const struct viewer *v)
 {
     struct history_row rows[HISTORY_MAX];
@@ -250,13 +274,15 @@ static void answer_page(struct hub *h, struct event *e, struct room *r, const st
     struct window w = window_of(r, a, oldest);
     if (w.from <= w.to && must_fetch(h, e, r, w.from, w.to))
         return;
-    if (e->errand != NULL && e->errand->err != 0) {
-        refuse(h, e, PROBLEM_UNAVAILABLE, "the disk cannot be read");
-        return;
-    }
-    if (errand_has_page(h, e, r) && e->errand->page.first_kept > r->first) { /* it shrinks */
-        oldest = r->first = e->errand->page.first_kept;
+    if (first_kept(h, e, r) > oldest) { /* it shrinks */
+        oldest = r->first = first_kept(h, e, r);
         w = window_of(r, a, oldest);
+        if (w.from <= w.to && must_fetch(h, e, r, w.from, w.to))
+            return;
+    }
+    if (w.from <= w.to && !is_known(h, e, r, w.from, w.to)) {
+        refuse(h, e, PROBLEM_UNAVAILABLE, "the disk cannot be read, try again");
+        return;
     }
     if (w.from <= w.to)
         fit(h, e, r, &w);

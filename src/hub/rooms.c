@@ -2,6 +2,7 @@
 #include "hub/hub_private.h"
 
 #include <hubbub/clock.h>
+#include <hubbub/hash.h>
 #include <hubbub/metrics.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -34,9 +35,12 @@ struct room *find_room(struct hub *h, const char *name)
     return r == NULL || is_over(r) ? NULL : r;
 }
 
-static void number_anew(struct hub *h, struct room *r)
+/* In one run of the server a room's numbering has one name, however often the room goes out of memory and comes back;
+ * a log that begins anew has another. */
+static void name_numbering(struct hub *h, struct room *r, uint64_t salt)
 {
-    snprintf(r->epoch, sizeof r->epoch, "%016llx", (unsigned long long)h->next_epoch++);
+    snprintf(r->epoch, sizeof r->epoch, "%016llx",
+             (unsigned long long)hash_text(h->run + salt, r->name));
     r->epoch_noted = false;
 }
 
@@ -47,10 +51,11 @@ struct room *open_room(struct hub *h, const char *name, const struct log_head *h
         r = room_new(name);
         directory_add_room(h->directory, r);
         metric_add(METRIC_ROOMS, 1);
-        number_anew(h, r);
+        name_numbering(h, r, h->config.store == NULL ? ++h->logs_begun : 0);
         if (head != NULL && head->exists) {
             r->seq = head->last;
             r->first = head->first;
+            r->epoch_noted = strcmp(r->epoch, head->epoch) == 0;
         }
         return r;
     }
@@ -58,7 +63,7 @@ struct room *open_room(struct hub *h, const char *name, const struct log_head *h
     room_reset(r);
     if (h->config.store == NULL) {
         room_clear_log(r);
-        number_anew(h, r);
+        name_numbering(h, r, ++h->logs_begun);
     }
     return r;
 }
@@ -66,7 +71,8 @@ struct room *open_room(struct hub *h, const char *name, const struct log_head *h
 void begin_log(struct hub *h, struct room *r)
 {
     room_clear_log(r);
-    number_anew(h, r);
+    name_numbering(h, r, ++h->logs_begun);
+    count_gone(h, r->name);
     log_gone(h, r);
 }
 
@@ -132,6 +138,7 @@ struct room_look look_of(const struct room *r)
 static void part(struct hub *h, struct member *m)
 {
     struct room *r = m->room;
+    forget_pause(h, m);
     room_remove(m);
     if (is_over(r))
         h->nrooms--;

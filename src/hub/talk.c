@@ -2,9 +2,12 @@
 #include "hub/hub_private.h"
 
 #include <hubbub/clock.h>
+#include <hubbub/err.h>
 #include <hubbub/metrics.h>
 #include <hubbub/outbox.h>
 #include <string.h>
+
+static const int64_t TYPING_EVERY = 3 * NS_PER_S;
 
 /* ---- what keeps somebody from talking ------------------------------------------------------------ */
 
@@ -60,6 +63,9 @@ static bool is_repeated(struct hub *h, const struct event *e, const struct membe
         return true;
     }
     metric_add(METRIC_DUPLICATES, 1);
+    const struct slot *first = history_find(&m->room->history, before->seq);
+    if (first != NULL && first->change > written(h))
+        wait_for_log(h);
     encode_ok_message(scratch(h), e->request.id, m->room->name, before->seq, before->ts,
                       h->config.store != NULL, true);
     confirm_log(h, e);
@@ -91,6 +97,7 @@ void on_message(struct hub *h, struct event *e)
         refuse(h, e, PROBLEM_UNKNOWN_MESSAGE, "there is no such message to reply to");
         return;
     }
+    m->typing = false;
     say_message(h, m, &e->request, ts);
     if (!named)
         return;
@@ -101,6 +108,17 @@ void on_message(struct hub *h, struct event *e)
     confirm_log(h, e);
 }
 
+/* That somebody types is told at most every three seconds, that it stopped only when that was told. */
+static bool is_news(struct member *m, bool typing)
+{
+    int64_t now = clock_now();
+    if (typing ? m->typing && now - m->typed_at < TYPING_EVERY : !m->typing)
+        return false;
+    m->typing = typing;
+    m->typed_at = now;
+    return true;
+}
+
 /* To the others, and only to those who can take it at once: it is worth nothing later. */
 void on_typing(struct hub *h, struct event *e)
 {
@@ -109,6 +127,10 @@ void on_typing(struct hub *h, struct event *e)
         return;
     struct room *r = from->room;
     const struct user *u = from->session->user;
+    if (!is_news(from, !e->request.typing_paused)) {
+        confirm(h, e, r->name);
+        return;
+    }
     flush_room(h, r); /* not ahead of what was said before it */
     encode_typing(scratch(h), r->name, u->id, u->username, e->request.typing_paused);
     struct frame *f = frame_new(FRAME_TEXT, h->scratch.data, h->scratch.len);
@@ -117,7 +139,8 @@ void on_typing(struct hub *h, struct event *e)
         if (to->user == u || to->dialect != DIALECT_FULL)
             continue;
         frame_ref(f, 1);
-        outbox_offer(to->outbox, f);
+        if (outbox_offer(to->outbox, f, OUTBOX_FOR_TYPING) == ERR_FULL)
+            metric_add(METRIC_TYPING_DROPPED, 1);
     }
     frame_unref(f, 1);
     confirm(h, e, r->name);

@@ -72,7 +72,7 @@ static void trim_aside(struct history *h, uint64_t written)
     }
 }
 
-void history_trim(struct history *h, const struct history_limit *limit, uint64_t written)
+bool history_trim(struct history *h, const struct history_limit *limit, uint64_t written)
 {
     while ((h->n > limit->messages || h->bytes > limit->bytes) && h->n > 0 &&
            at(h, h->first)->change <= written) {
@@ -87,17 +87,7 @@ void history_trim(struct history *h, const struct history_limit *limit, uint64_t
     }
     if (h->naside > 0)
         trim_aside(h, written);
-}
-
-bool history_is_written(const struct history *h, uint64_t written)
-{
-    for (uint64_t seq = h->first + h->n; seq-- > h->first;)
-        if (at(h, seq)->change > written)
-            return false;
-    for (size_t i = 0; i < h->naside; i++)
-        if (h->aside[i].change > written)
-            return false;
-    return true;
+    return h->n <= limit->messages && h->bytes <= limit->bytes && h->naside == 0;
 }
 
 struct slot *history_find(const struct history *h, uint64_t seq)

@@ -86,7 +86,11 @@ void config_help(FILE *out)
     fprintf(out,
             "hubbub %s: a multi-room WebSocket chat server\n\n"
             "Usage: hubbub [--name value | --name=value | --flag | --no-flag]...\n"
-            "       hubbub token --user ID ...   makes a token: hubbub token --help\n\n"
+            "       hubbub token --user ID ...    makes a token\n"
+            "       hubbub backup FILE ...        copies the data while the server runs\n"
+            "       hubbub export --room ROOM ... shows what was said in a room, as JSON lines\n"
+            "       hubbub erase --user ID ...    forgets somebody\n"
+            "       (each of these has a --help of its own)\n\n"
             "Every option can also be set in the environment (HUBBUB_MAX_PER_ROOM=100) or in a\n"
             "file (--config; lines such as max-per-room = 100). The command line is stronger than\n"
             "the environment, the environment than the file.\n"

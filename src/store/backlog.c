@@ -243,7 +243,8 @@ static int add_record(struct backlog *b, int64_t change, const struct record *r)
     sqlite3_bind_int64(b->add, 1, change);
     bind_text(b->add, 2, record_type_name(r->type));
     for (int i = 0; i < field_count(); i++)
-        bind_field(b->add, BEFORE + i, r, i);
+        if (field_fits(i, r->type))
+            bind_field(b->add, BEFORE + i, r, i);
     if (r->message != NULL)
         bind_message(b->add, BEFORE + field_count(), r->message);
     return step(b, b->add);
@@ -322,7 +323,7 @@ static void add_row(sqlite3_stmt *st, struct change *c)
         r.message = message_at(st, at);
     if (good && (type == RECORD_MESSAGE) == (r.message != NULL)) {
         r.type = (enum record_type)type;
-        *change_add(c, r.type) = r;
+        memcpy(change_add(c, r.type), &r, record_size(r.type));
     } else {
         log_error("store: a record that waited makes no sense and is left out",
                   LOG_INT("change", sqlite3_column_int64(st, 1)));

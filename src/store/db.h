@@ -149,4 +149,9 @@ int logs_forget(struct db *db, const char *room);
 /* What is known of one room, or of all (NULL), is not so any more. */
 void logs_doubt(struct db *db, const char *room);
 
+/* ---- archive.c ----------------------------------------------------------------------------------- */
+
+/* A connection of a command, beside a server that may be running. The schema has version `least` or later. */
+int archive_open(const char *directory, int least, sqlite3 **out, char *why, size_t space);
+
 #endif

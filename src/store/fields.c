@@ -77,6 +77,11 @@ const char *field_column(int field)
     return FIELDS[field].column;
 }
 
+bool field_fits(int field, enum record_type type)
+{
+    return FIELDS[field].offset + FIELDS[field].size <= record_size(type);
+}
+
 int field_find(const char *column)
 {
     for (int i = 0; i < NFIELDS; i++)

@@ -100,3 +100,17 @@ int db_load(struct db *db, uint32_t ledger, int64_t now, store_load_fn *fn, void
             log_warn("store: what has ended is not deleted", LOG_STR("error", db->error));
     return err;
 }
+
+int db_list_logs(struct db *db, struct log_filter *to)
+{
+    sqlite3_stmt *st;
+    int code =
+        sqlite3_prepare_v2(db->sql, "SELECT room FROM logs WHERE room IS NOT NULL", -1, &st, NULL);
+    while (code == SQLITE_OK && (code = sqlite3_step(st)) == SQLITE_ROW) {
+        filter_add(to, (const char *)sqlite3_column_text(st, 0));
+        code = SQLITE_OK;
+    }
+    int err = code == SQLITE_DONE ? 0 : db_failed(db);
+    sqlite3_finalize(st);
+    return err;
+}

@@ -405,6 +405,7 @@ const struct backend postgres_backend = {
     .try = postgres_try,
     .set_sync = postgres_set_sync,
     .load = postgres_load,
+    .list_logs = postgres_list_logs,
     .write = postgres_write,
     .set_retention = postgres_set_retention,
     .may_remove = postgres_may_remove,

@@ -150,6 +150,7 @@ int postgres_schema_migrate(struct link *l, int to, char *why, size_t space);
 
 int postgres_write(struct db *db, struct change *const *changes, size_t n, size_t *at);
 int postgres_load(struct db *db, uint32_t ledger, int64_t now, store_load_fn *fn, void *arg);
+int postgres_list_logs(struct db *db, struct log_filter *to);
 bool postgres_may_remove(const struct db *db, const struct retention *r);
 int postgres_remove(struct db *db, const struct retention *r, int64_t now, bool *more);
 void postgres_set_retention(struct db *db, const struct retention *r);

@@ -129,3 +129,22 @@ int postgres_load(struct db *db, uint32_t ledger, int64_t now, store_load_fn *fn
         postgres_failed(p);
     return err == 0 ? 0 : ERR_SYSTEM;
 }
+
+int postgres_list_logs(struct db *db, struct log_filter *to)
+{
+    struct postgres *p = postgres_of(db);
+    PGresult *res;
+    int failed = 0, err = ERR_SYSTEM;
+    if (p->state != PG_READY ||
+        PQsendQuery(p->link.conn, "SELECT room FROM logs WHERE room IS NOT NULL") != 1 ||
+        PQsetSingleRowMode(p->link.conn) != 1)
+        return postgres_failed(p);
+    while ((res = link_next(&p->link, &err)) != NULL) {
+        if (PQresultStatus(res) == PGRES_SINGLE_TUPLE)
+            filter_add(to, PQgetvalue(res, 0, 0));
+        else if (PQresultStatus(res) == PGRES_FATAL_ERROR)
+            failed = link_blame(&p->link, res);
+        PQclear(res);
+    }
+    return failed != 0 || err != 0 ? postgres_failed(p) : 0;
+}

@@ -234,6 +234,7 @@ const struct backend sqlite_backend = {
     .close = db_close,
     .set_sync = db_set_sync,
     .load = db_load,
+    .list_logs = db_list_logs,
     .write = db_write,
     .set_retention = db_set_retention,
     .may_remove = db_may_remove,

@@ -29,6 +29,7 @@ enum {
 
 struct store {
     struct channel inbox;
+    size_t bytes;       /* atomic: what they take */
     uint32_t backlog;   /* atomic: changes posted and neither written nor refused */
     int64_t busy_since; /* atomic: when the present commit began; 0: none */
     uint64_t written;   /* atomic: see store_written() */
@@ -46,6 +47,7 @@ struct store {
     store_done_fn *done;
     void *arg;
     struct vault *vault; /* the thread's, but for reading */
+    struct log_filter *filter;
 
     uint64_t posted; /* of the thread that posts: the number of the latest change */
 
@@ -66,13 +68,20 @@ struct store *store_open(const char *directory, const char *url, char *why, size
     if (lock < 0)
         return NULL;
     struct vault *vault = vault_open(directory, url, why, space);
-    if (vault == NULL) {
+    struct log_filter *filter = filter_new();
+    if (vault == NULL || vault_list_logs(vault, filter) != 0) {
+        if (vault != NULL) {
+            snprintf(why, space, "cannot read what is kept: %s", vault_error(vault));
+            vault_close(vault);
+        }
+        filter_free(filter);
         close(lock);
         return NULL;
     }
     struct store *s = xcalloc(1, sizeof *s);
     s->lock = lock;
     s->vault = vault;
+    s->filter = filter;
     pthread_mutex_init(&s->mu, NULL);
     channel_init(&s->inbox, STORE_BACKLOG);
     return s;
@@ -84,6 +93,7 @@ void store_free(struct store *s)
     channel_fini(&s->inbox);
     pthread_mutex_destroy(&s->mu);
     vault_close(s->vault);
+    filter_free(s->filter);
     close(s->lock); /* last: now another server may have the directory */
     free(s);
 }
@@ -111,15 +121,30 @@ int store_exec(struct store *s, const char *sql)
 
 /* ---- other threads ------------------------------------------------------------------------------- */
 
-static void count_backlog(struct store *s, int n)
+static void enter_backlog(struct store *s, struct change *c)
 {
-    __atomic_fetch_add(&s->backlog, (uint32_t)n, __ATOMIC_RELAXED);
-    metric_add(METRIC_STORE_BACKLOG, n);
+    c->bytes = sizeof *c;
+    for (const struct record *r = c->first; r != NULL; r = r->next) {
+        c->bytes += record_size(r->type) + (r->message != NULL ? message_size(r->message) : 0);
+        if (r->type == RECORD_EPOCH)
+            filter_add(s->filter, r->room);
+    }
+    __atomic_fetch_add(&s->backlog, 1, __ATOMIC_RELAXED);
+    __atomic_fetch_add(&s->bytes, c->bytes, __ATOMIC_RELAXED);
+    metric_add(METRIC_STORE_BACKLOG, 1);
+}
+
+static void leave_backlog(struct store *s, const struct change *c)
+{
+    __atomic_fetch_sub(&s->backlog, 1, __ATOMIC_RELAXED);
+    __atomic_fetch_sub(&s->bytes, c->bytes, __ATOMIC_RELAXED);
+    metric_add(METRIC_STORE_BACKLOG, -1);
 }
 
 bool store_full(const struct store *s)
 {
-    return __atomic_load_n(&s->backlog, __ATOMIC_RELAXED) >= STORE_BACKLOG;
+    return __atomic_load_n(&s->backlog, __ATOMIC_RELAXED) >= STORE_BACKLOG ||
+           __atomic_load_n(&s->bytes, __ATOMIC_RELAXED) >= STORE_BACKLOG_BYTES;
 }
 
 int store_post(struct store *s, struct change **c)
@@ -127,14 +152,14 @@ int store_post(struct store *s, struct change **c)
     REQUIRE(s->done != NULL);
     if (store_full(s))
         return ERR_FULL;
-    count_backlog(s, 1); /* first: it may be written before channel_send() returns */
+    enter_backlog(s, *c); /* first: it may be written before channel_send() returns */
     (*c)->number = s->posted + 1;
     int err = channel_send(&s->inbox, *c, DEADLINE_NOW);
     if (err == 0) {
         s->posted++;
         *c = NULL;
     } else {
-        count_backlog(s, -1);
+        leave_backlog(s, *c);
     }
     return err;
 }
@@ -146,7 +171,10 @@ uint64_t store_written(const struct store *s)
 
 int store_head(struct store *s, const char *room, struct log_head *out)
 {
-    return vault_head(s->vault, room, out);
+    if (filter_may_have(s->filter, room))
+        return vault_head(s->vault, room, out);
+    *out = (struct log_head){.exists = false};
+    return 0;
 }
 
 int store_knows_position(struct store *s, const char *room, const char *epoch, uint64_t seq,
@@ -230,7 +258,8 @@ static void on_written(struct store *s)
     s->n = s->told = 0;
     __atomic_store_n(&s->written, s->latest, __ATOMIC_RELEASE); /* whoever is told next may look */
     metric_add(METRIC_STORE_CHANGES, (int64_t)n);
-    count_backlog(s, -(int)n);
+    for (size_t i = 0; i < n; i++)
+        leave_backlog(s, s->waiting[i]);
     for (size_t i = 0; i < told; i++)
         change_free(s->waiting[i]);
     for (size_t i = told; i < n; i++)
@@ -257,7 +286,7 @@ static void on_refused(struct store *s, size_t at)
     log_error("store: a change makes no sense and is left out", LOG_STR("error", vault_error(s->vault)),
               LOG_STR("room", c->first->room));
     metric_add(METRIC_STORE_FAILURES, 1);
-    count_backlog(s, -1);
+    leave_backlog(s, c);
     memmove(&s->waiting[at], &s->waiting[at + 1], (s->n - at - 1) * sizeof s->waiting[0]);
     s->n--;
     if (told) {
@@ -329,9 +358,10 @@ static void give_up(struct store *s)
     if (s->n > 0)
         log_error("store: changes are lost", LOG_INT("changes", s->n),
                   LOG_STR("error", vault_error(s->vault)));
-    count_backlog(s, -(int)s->n);
-    while (s->n > 0)
-        change_free(s->waiting[--s->n]);
+    while (s->n > 0) {
+        leave_backlog(s, s->waiting[--s->n]);
+        change_free(s->waiting[s->n]);
+    }
     s->told = 0;
 }
 

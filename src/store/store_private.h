@@ -18,7 +18,9 @@ int place_lock(const char *directory, char *why, size_t space);
 
 /* A change with the same records and no note. */
 struct change *change_copy(const struct change *c);
-/* Frees what the record owns, and empties it. */
+/* Bytes of one that change_add() makes. */
+size_t record_size(enum record_type type);
+/* Frees what a record that is all there owns, and empties it. */
 void record_clear(struct record *r);
 
 /* ---- fields.c: the members of a record by the names of their columns ----------------------------- */
@@ -27,6 +29,8 @@ void record_clear(struct record *r);
 int field_find(const char *column);
 int field_count(void);
 const char *field_column(int field);
+/* Has a record of this type, which may be a short one, this field? */
+bool field_fits(int field, enum record_type type);
 
 enum field_kind { FIELD_TEXT, FIELD_NUMBER };
 
@@ -48,6 +52,19 @@ int schema_latest(void);
  * no database of this program, and one that is newer. 0, or ERR_INVALID, ERR_SYSTEM with `why`. */
 int schema_migrate(struct sqlite3 *sql, int to, char *why, size_t space);
 
+/* Is it a database of this program, of version `least` or later, but none that it doesn't know? Nothing is touched.
+ * 0, or ERR_INVALID, ERR_SYSTEM with `why`. */
+int schema_check(struct sqlite3 *sql, int least, char *why, size_t space);
+
+/* ---- filter.c ------------------------------------------------------------------------------------ */
+
+struct log_filter;
+
+struct log_filter *filter_new(void);
+void filter_free(struct log_filter *f);
+void filter_add(struct log_filter *f, const char *room);
+bool filter_may_have(const struct log_filter *f, const char *room); /* false: certainly not */
+
 /* ---- sqlite.c, load.c, retention.c --------------------------------------------------------------- */
 
 struct db;
@@ -60,6 +77,7 @@ struct backend {
     void (*close)(struct db *db);
     int (*set_sync)(struct db *db, bool full);
     int (*load)(struct db *db, uint32_t ledger, int64_t now, store_load_fn *fn, void *arg);
+    int (*list_logs)(struct db *db, struct log_filter *to);
     int (*write)(struct db *db, struct change *const *changes, size_t n, size_t *at);
     void (*set_retention)(struct db *db, const struct retention *r);
     bool (*may_remove)(const struct db *db, const struct retention *r);
@@ -95,6 +113,9 @@ int db_write(struct db *db, struct change *const *changes, size_t n, size_t *at)
 
 /* See store_load(). Sanctions and invitations that ended before `now` do not count. */
 int db_load(struct db *db, uint32_t ledger, int64_t now, store_load_fn *fn, void *arg);
+
+/* Adds all rooms that have a log. 0 or ERR_SYSTEM. */
+int db_list_logs(struct db *db, struct log_filter *to);
 
 /* False: a commit may be lost in a power cut. 0 or ERR_SYSTEM. */
 int db_set_sync(struct db *db, bool full);

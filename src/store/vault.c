@@ -216,6 +216,11 @@ int vault_load(struct vault *v, uint32_t ledger, store_load_fn *fn, void *arg)
     return v->on->load(v->db, ledger, clock_wall_ms(), fn, arg);
 }
 
+int vault_list_logs(struct vault *v, struct log_filter *to)
+{
+    return v->on->list_logs(v->db, to);
+}
+
 int vault_write(struct vault *v, struct change *const *changes, size_t n, size_t *at)
 {
     v->error[0] = '\0';

@@ -14,6 +14,7 @@ void vault_close(struct vault *v);
 
 int vault_set_sync(struct vault *v, bool full);
 int vault_load(struct vault *v, uint32_t ledger, store_load_fn *fn, void *arg);
+int vault_list_logs(struct vault *v, struct log_filter *to);
 /* All n changes are safe when it returns 0. As db_write() else. */
 int vault_write(struct vault *v, struct change *const *changes, size_t n, size_t *at);
 void vault_set_retention(struct vault *v, const struct retention *r);
