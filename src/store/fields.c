@@ -62,6 +62,7 @@ static const struct field {
     {FIELD("code", NAME, code, NULL)},
     {FIELD("address", NAME, address, NULL)},
     {FIELD("epoch", NAME, epoch, NULL)},
+    {FIELD("emoji", NAME, emoji, NULL)},
     {FIELD("seq", NUMBER, seq, NULL)},
 };
 

@@ -13,7 +13,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { NREADERS = 2, AGAIN_MS = 1000 };
+enum { NREADERS = 2, AGAIN_MS = 200 };
 
 /* $1 is the room. */
 #define READER_STATEMENTS(X)                                                                       \
@@ -45,6 +45,8 @@ static const char *const TEXTS[NREADS] = {
 
 struct reader {
     struct link link;
+    struct readers *of;
+    bool in_page;        /* within a transaction */
     struct reader *next; /* idle, too */
 };
 
@@ -105,6 +107,7 @@ struct readers *postgres_readers_open(const char *url, char *why, size_t space)
     p->url = xstrdup(url);
     for (int i = 0; i < NREADERS; i++) {
         struct reader *r = &p->all[i];
+        r->of = p;
         if (open_one(&r->link, url) != 0) {
             snprintf(why, space, "cannot use the database of --store: %s", r->link.error);
             postgres_readers_close(p);
@@ -125,14 +128,15 @@ static void give_back(struct readers *p, struct reader *r)
     pthread_mutex_unlock(&p->mu);
 }
 
-/* Has nothing come on it while it was idle? The server says goodbye, if it can. */
+/* Has it ended while it was idle? That may not be seen before it is used. */
 static bool is_good(struct link *l)
 {
     return link_alive(l) && PQconsumeInput(l->conn) == 1 && link_alive(l);
 }
 
-static int connect_again(struct readers *p, struct reader *r)
+static int connect_again(struct reader *r)
 {
+    struct readers *p = r->of;
     pthread_mutex_lock(&p->mu);
     bool soon = clock_now() < p->again;
     if (soon)
@@ -160,7 +164,7 @@ static struct reader *borrow(struct readers *p)
     struct reader *r = p->idle;
     p->idle = r->next;
     pthread_mutex_unlock(&p->mu);
-    if (is_good(&r->link) || connect_again(p, r) == 0)
+    if (is_good(&r->link) || connect_again(r) == 0)
         return r;
     give_back(p, r);
     return NULL;
@@ -173,6 +177,8 @@ static PGresult *ask(struct reader *r, int statement, const struct pg_values *v)
     char name[16];
     snprintf(name, sizeof name, "r%d", statement);
     PGresult *res = link_ask_prepared(&r->link, name, v->n, v->value);
+    if (res == NULL && !link_alive(&r->link) && !r->in_page && connect_again(r) == 0)
+        res = link_ask_prepared(&r->link, name, v->n, v->value);
     if (res == NULL)
         log_error("store: cannot be read", LOG_STR("error", r->link.error),
                   LOG_STR("room", v->value[0]));
@@ -275,6 +281,8 @@ static int read_page(struct reader *r, const char *room, uint64_t from, uint64_t
     return err != 0 || page->n == 0 ? err : read_reactions(r, &v, page);
 }
 
+#define MOMENT "BEGIN ISOLATION LEVEL REPEATABLE READ"
+
 int postgres_read(struct readers *p, const char *room, uint64_t from, uint64_t to,
                   struct history_page *out)
 {
@@ -285,9 +293,13 @@ int postgres_read(struct readers *p, const char *room, uint64_t from, uint64_t t
     if (r == NULL)
         return ERR_SYSTEM;
     /* All of it as it was at one moment. */
-    int err = link_run(&r->link, "BEGIN ISOLATION LEVEL REPEATABLE READ");
+    int err = link_run(&r->link, MOMENT);
+    if (err != 0 && !link_alive(&r->link) && (err = connect_again(r)) == 0)
+        err = link_run(&r->link, MOMENT);
+    r->in_page = true;
     if (err == 0)
         err = read_page(r, room, from, to, &page);
+    r->in_page = false;
     if (link_alive(&r->link))
         link_run(&r->link, err == 0 ? "COMMIT" : "ROLLBACK");
     give_back(p, r);

@@ -30,6 +30,7 @@ struct vault {
     struct backlog *backlog; /* NULL: it is never away */
 
     bool behind;     /* atomic: something is in the backlog */
+    bool away;       /* atomic: nobody needs to try whether it can be read */
     uint64_t parked; /* atomic: how often something was put there */
 
     /* the thread's */
@@ -112,6 +113,7 @@ int64_t vault_tend(struct vault *v)
     if (v->on->tend == NULL)
         return INT64_MAX;
     int64_t next = v->on->tend(v->db), now = clock_now();
+    __atomic_store_n(&v->away, !v->on->ready(v->db), __ATOMIC_RELAXED);
     if (!is_behind(v) || !v->on->ready(v->db))
         return next;
     if (now < v->carry_at)
@@ -272,7 +274,7 @@ const char *vault_error(const struct vault *v)
 static int begin(const struct vault *v, uint64_t *parked)
 {
     *parked = __atomic_load_n(&v->parked, __ATOMIC_ACQUIRE);
-    return is_behind(v) ? ERR_SYSTEM : 0;
+    return is_behind(v) || __atomic_load_n(&v->away, __ATOMIC_RELAXED) ? ERR_SYSTEM : 0;
 }
 
 static bool is_whole(const struct vault *v, uint64_t parked)
