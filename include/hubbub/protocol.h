@@ -169,6 +169,7 @@ struct ledger_row {
     enum action action;
     const char *user_id, *username, *by;
     const char *by_id, *reason; /* NULL, "": absent */
+    enum rank rank;             /* that was given; guest: absent */
     int64_t ts, until;          /* until 0: without end, absent */
     bool undone;                /* shown in ledgers only */
 };

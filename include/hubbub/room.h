@@ -161,6 +161,7 @@ struct room {
     bool epoch_noted;          /* the store knows it */
     struct history history;    /* the latest messages */
     uint64_t change;           /* the latest change of the store about its log */
+    int64_t begun;             /* its log began then, ms since 1970; 0: before it was in memory */
     uint32_t amendments; /* times that older messages, which were changed, were let go of: what was
                           * read from the disk before may be older */
     struct member **members; /* dense, for sending */

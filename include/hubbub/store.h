@@ -25,30 +25,34 @@
 #include <stddef.h>
 #include <stdint.h>
 
-enum { STORE_BACKLOG = 4096, STORE_BACKLOG_BYTES = 64 << 20 }; /* changes that may wait */
+enum {
+    STORE_BACKLOG = 4096, /* changes that may wait */
+    STORE_BACKLOG_BYTES = 64 << 20,
+    STORE_SPARE = 4, /* of them, for whoever found that it was not full */
+};
 enum { ADDRESS_MAX = 45 };                                     /* INET6_ADDRSTRLEN - 1 */
 enum { EPOCHS_KEPT = 16, DUPLICATE_MS = 5 * 60 * 1000 };
 
-#define RECORD_TABLE(X)                                                                                 \
-    X(ROOM) /* name, title, topic, password, visibility, max_users, slow_mode: as it is now */          \
-    X(ROOM_GONE) /* name: the room and all that belongs to it, its ledger too */                        \
-    X(RANK)      /* room, user_id, username, rank; RANK_GUEST: none any more */                         \
+#define RECORD_TABLE(X)                                                                                  \
+    X(ROOM) /* name, title, topic, password, visibility, max_users, slow_mode: as it is now */           \
+    X(ROOM_GONE) /* name: the room and all that belongs to it, its ledger too */                         \
+    X(RANK)      /* room, user_id, username, rank; RANK_GUEST: none any more */                          \
     X(SANCTION) /* room, user_id, username, action (ban, mute), by, by_id, by_rank, reason, ts,  \
-                      * until, entry. One per room, user_id and action */      \
-    X(SANCTION_GONE) /* room, user_id, action */                                                        \
-    X(ADDRESS)       /* user_id, address: banned with the user, from the whole server */                \
-    X(ADDRESS_GONE)  /* user_id: all of that user's */                                                  \
-    X(LEDGER) /* room, entry, action, user_id, username, by, by_id, by_rank, reason, ts, until,  \
-                      * undone */      \
-    X(INVITE) /* room, code, user_id ("": anybody), by_id, until */                                     \
-    X(INVITE_GONE) /* room, code */                                                                     \
+                      * until, entry. One per room, user_id and action */       \
+    X(SANCTION_GONE) /* room, user_id, action */                                                         \
+    X(ADDRESS)       /* user_id, address: banned with the user, from the whole server */                 \
+    X(ADDRESS_GONE)  /* user_id: all of that user's */                                                   \
+    X(LEDGER) /* room, entry, action, user_id, username, by, by_id, by_rank, rank, reason, ts, until,  \
+                      * undone */ \
+    X(INVITE)      /* room, code, user_id ("": anybody), by_id, until */                                 \
+    X(INVITE_GONE) /* room, code */                                                                      \
     X(EPOCH) /* room, epoch, seq: messages after seq are numbered under this epoch; begins the      \
-              * room's log if it has none. The latest EPOCHS_KEPT of a room are kept */   \
+              * room's log if it has none. The latest EPOCHS_KEPT of a room are kept */    \
     X(MESSAGE) /* room, message: a new one, or a new version of one that is there; a tombstone has no \
                 * reactions. Its room needs an EPOCH before it, and no ROOM. What was too old to be \
-                * kept doesn't come back by a new version of it */ \
-    X(REACTION) /* room, seq, user_id, emoji. Of a message that is there; else it does nothing */       \
-    X(REACTION_GONE) /* room, seq, user_id, emoji */                                                    \
+                * kept doesn't come back by a new version of it */  \
+    X(REACTION) /* room, seq, user_id, emoji. Of a message that is there; else it does nothing */        \
+    X(REACTION_GONE) /* room, seq, user_id, emoji */                                                     \
     X(LOG_GONE)      /* room: all its messages and what belongs to them; ROOM_GONE does it, too */
 
 enum record_type {
@@ -144,7 +148,7 @@ void store_set_sync(struct store *s, bool full);
 /* 0 or ERR_LIMIT: no room for a thread. */
 int store_start(struct store *s, store_done_fn *done, void *arg);
 
-/* Would refuse a change now. What is not full takes one more of the thread that posts. */
+/* What is not full takes STORE_SPARE more changes of the thread that posts, however large. */
 bool store_full(const struct store *s);
 /* After store_start(), one thread at a time; never waits. Takes *c and nulls it, or leaves it: ERR_FULL, ERR_CLOSED. */
 int store_post(struct store *s, struct change **c);

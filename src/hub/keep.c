@@ -84,6 +84,7 @@ static void add_entry(struct change *c, const struct room *r, enum record_type t
     strcpy(record->by, e->by);
     strcpy(record->by_id, e->by_id);
     record->by_rank = e->by_rank;
+    record->rank = e->rank;
     record->reason = xstrdup(e->reason);
     record->ts = e->ts;
     record->until = e->until;
@@ -248,7 +249,7 @@ void flush_log(struct hub *h)
 {
     if (h->log == NULL)
         return;
-    if (post(h, &h->log) != 0) { /* it was not full when this began, and only the hub posts */
+    if (post(h, &h->log) != 0) { /* only when the store was stopped: see STORE_SPARE */
         log_error("hub: what was said is not kept: the disk is behind");
         drop(h->log);
     }

@@ -31,7 +31,9 @@ static void load_repeat(struct hub *h, const struct record *record)
     const struct message *m = record->message;
     const struct repeat what = {
         .key = repeats_key(&h->repeats, m->user_id, record->room, m->id),
-        .body = repeats_body(&h->repeats, m->content, m->content_len, m->reply_to),
+        .body = m->deleted || m->edited_ts != 0
+                    ? 0
+                    : repeats_body(&h->repeats, m->content, m->content_len, m->reply_to),
         .seq = m->seq,
         .ts = m->ts,
     };
@@ -43,6 +45,7 @@ static void load_entry(struct books *b, const struct record *record)
     const struct entry e = {
         .action = record->action,
         .by_rank = record->by_rank,
+        .rank = record->rank,
         .ts = record->ts,
         .until = record->until,
         .undone = record->undone,

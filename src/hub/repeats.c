@@ -68,7 +68,9 @@ static void unindex(struct repeats *r, uint64_t key)
 
 static void forget_first(struct repeats *r)
 {
-    unindex(r, in_ring(r, 0)->key);
+    uint64_t key = in_ring(r, 0)->key;
+    if (r->index[look(r, key)] == r->first + 1) /* else it was said anew */
+        unindex(r, key);
     r->first = (r->first + 1) & (r->space - 1);
     r->n--;
 }
@@ -109,6 +111,5 @@ void repeats_add(struct repeats *r, const struct repeat *what)
         forget_first(r);
     if (r->n == r->space)
         grow(r);
-    if (r->index[look(r, what->key)] == 0)
-        put(r, what);
+    put(r, what);
 }

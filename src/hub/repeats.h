@@ -10,7 +10,7 @@ struct message;
 /* One message with an id. */
 struct repeat {
     uint64_t key;  /* hash of user, room and id */
-    uint64_t body; /* hash of what was said */
+    uint64_t body; /* hash of what was said; 0: not known, it was changed before the server began */
     uint64_t seq;
     int64_t ts; /* ms since 1970 */
 };
@@ -35,7 +35,7 @@ uint64_t repeats_body(const struct repeats *r, const char *content, size_t len, 
 
 /* NULL: not said. Forgets what is too old at now_ms. */
 const struct repeat *repeats_find(struct repeats *r, uint64_t key, int64_t now_ms);
-/* Is not there yet. */
+/* From now on this one is found under its key. */
 void repeats_add(struct repeats *r, const struct repeat *what);
 
 #endif

@@ -35,12 +35,16 @@ struct room *find_room(struct hub *h, const char *name)
     return r == NULL || is_over(r) ? NULL : r;
 }
 
-/* In one run of the server a room's numbering has one name, however often the room goes out of memory and comes back;
- * a log that begins anew has another. */
-static void name_numbering(struct hub *h, struct room *r, uint64_t salt)
+/* In one run of the server a room's numbering has one name as long as no log was begun anew, however often the room
+ * goes out of memory and comes back. A log that was has another, and it never gets back the name of the one before. */
+static void name_numbering(struct hub *h, struct room *r, bool anew)
 {
+    if (anew) {
+        h->logs_begun++;
+        r->begun = clock_wall_ms();
+    }
     snprintf(r->epoch, sizeof r->epoch, "%016llx",
-             (unsigned long long)hash_text(h->run + salt, r->name));
+             (unsigned long long)hash_text(h->run + h->logs_begun, r->name));
     r->epoch_noted = false;
 }
 
@@ -51,11 +55,13 @@ struct room *open_room(struct hub *h, const char *name, const struct log_head *h
         r = room_new(name);
         directory_add_room(h->directory, r);
         metric_add(METRIC_ROOMS, 1);
-        name_numbering(h, r, h->config.store == NULL ? ++h->logs_begun : 0);
+        name_numbering(h, r, h->config.store == NULL);
         if (head != NULL && head->exists) {
             r->seq = head->last;
             r->first = head->first;
             r->epoch_noted = strcmp(r->epoch, head->epoch) == 0;
+        } else if (head != NULL) {
+            r->begun = clock_wall_ms();
         }
         return r;
     }
@@ -63,7 +69,7 @@ struct room *open_room(struct hub *h, const char *name, const struct log_head *h
     room_reset(r);
     if (h->config.store == NULL) {
         room_clear_log(r);
-        name_numbering(h, r, ++h->logs_begun);
+        name_numbering(h, r, true);
     }
     return r;
 }
@@ -71,7 +77,7 @@ struct room *open_room(struct hub *h, const char *name, const struct log_head *h
 void begin_log(struct hub *h, struct room *r)
 {
     room_clear_log(r);
-    name_numbering(h, r, ++h->logs_begun);
+    name_numbering(h, r, true);
     count_gone(h, r->name);
     log_gone(h, r);
 }

@@ -56,9 +56,9 @@ static bool is_repeated(struct hub *h, const struct event *e, const struct membe
                         const struct repeat *now)
 {
     const struct repeat *before = repeats_find(&h->repeats, now->key, now->ts);
-    if (before == NULL)
+    if (before == NULL || before->ts < m->room->begun) /* in a log that is gone */
         return false;
-    if (before->body != now->body) {
+    if (before->body != 0 && before->body != now->body) {
         refuse(h, e, PROBLEM_CONFLICT, NULL);
         return true;
     }

@@ -83,6 +83,8 @@ static void add_deed(struct buf *to, const struct ledger_row *row)
     STR(to, ",\"username\":", row->username);
     STR(to, ",\"by\":", row->by);
     STR_IF(to, ",\"byId\":", row->by_id);
+    if (row->rank > RANK_GUEST)
+        STR(to, ",\"role\":", rank_name(row->rank));
     STR_IF(to, ",\"reason\":", row->reason);
     INT(to, ",\"ts\":", row->ts);
     INT_IF(to, ",\"until\":", row->until);

@@ -25,8 +25,8 @@ static const char *const STEPS[] = {
     ", by_name " TEXT ", by_id " TEXT ", by_rank " TEXT ", reason " TEXT ", ts " NUMBER
     ", until " NUMBER ", entry " NUMBER ", PRIMARY KEY (room, user_id, action));"
     "CREATE TABLE ledger (" OF_A_ROOM "entry " NUMBER ", action " TEXT ", user_id " TEXT
-    ", username " TEXT ", by_name " TEXT ", by_id " TEXT ", by_rank " TEXT ", reason " TEXT
-    ", ts " NUMBER ", until " NUMBER ", undone " NUMBER ", PRIMARY KEY (room, entry));"
+    ", username " TEXT ", by_name " TEXT ", by_id " TEXT ", by_rank " TEXT ", rank " TEXT
+    ", reason " TEXT ", ts " NUMBER ", until " NUMBER ", undone " NUMBER ", PRIMARY KEY (room, entry));"
     "CREATE TABLE invites (" OF_A_ROOM "code " NAME ", user_id " TEXT ", by_id " TEXT
     ", until " NUMBER ", PRIMARY KEY (room, code));"
     "CREATE TABLE addresses (user_id " NAME ", address " NAME ", PRIMARY KEY (user_id, address));"

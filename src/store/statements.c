@@ -32,13 +32,13 @@ const char *const WRITES[NWRITES] = {
     [RECORD_ADDRESS_GONE] = "DELETE FROM addresses WHERE user_id = :user_id",
     [RECORD_LEDGER] =
         "INSERT INTO ledger (room, entry, action, user_id, username, by_name, by_id,"
-        " by_rank, reason, ts, until, undone)"
+        " by_rank, rank, reason, ts, until, undone)"
         " VALUES (:room, :entry, :action, :user_id, :username, :by_name, :by_id,"
-        " :by_rank, :reason, :ts, :until, :undone) ON CONFLICT (room, entry)"
+        " :by_rank, :rank, :reason, :ts, :until, :undone) ON CONFLICT (room, entry)"
         " DO UPDATE SET action = excluded.action, user_id = excluded.user_id,"
         " username = excluded.username, by_name = excluded.by_name, by_id = excluded.by_id,"
-        " by_rank = excluded.by_rank, reason = excluded.reason, ts = excluded.ts,"
-        " until = excluded.until, undone = excluded.undone",
+        " by_rank = excluded.by_rank, rank = excluded.rank, reason = excluded.reason,"
+        " ts = excluded.ts, until = excluded.until, undone = excluded.undone",
     [RECORD_INVITE] = "INSERT INTO invites (room, code, user_id, by_id, until)"
                       " VALUES (:room, :code, :user_id, :by_id, :until) ON CONFLICT (room, code)"
                       " DO UPDATE SET user_id = excluded.user_id, by_id = excluded.by_id,"

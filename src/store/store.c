@@ -143,14 +143,14 @@ static void leave_backlog(struct store *s, const struct change *c)
 
 bool store_full(const struct store *s)
 {
-    return __atomic_load_n(&s->backlog, __ATOMIC_RELAXED) >= STORE_BACKLOG ||
+    return __atomic_load_n(&s->backlog, __ATOMIC_RELAXED) > STORE_BACKLOG - STORE_SPARE ||
            __atomic_load_n(&s->bytes, __ATOMIC_RELAXED) >= STORE_BACKLOG_BYTES;
 }
 
 int store_post(struct store *s, struct change **c)
 {
     REQUIRE(s->done != NULL);
-    if (store_full(s))
+    if (__atomic_load_n(&s->backlog, __ATOMIC_RELAXED) >= STORE_BACKLOG)
         return ERR_FULL;
     enter_backlog(s, *c); /* first: it may be written before channel_send() returns */
     (*c)->number = s->posted + 1;

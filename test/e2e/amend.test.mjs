@@ -56,6 +56,8 @@ for (const args of [['--store', 'memory'], data()]) {
         await alice.ok('delete', { room: 'lobby', seq: 1 });
         assert.deepEqual(await says(alice, 'a', { room: 'lobby', content: 'hello' }), { ...first, dup: true }, 'taken back and sent again');
         if (!kept) return;
+        await alice.ok('edit', { room: 'lobby', seq: pairs[3].seq, content: 'in other words' });
+        await alice.ok('delete', { room: 'lobby', seq: pairs[4].seq });
         for (const end of ['stop', 'kill']) {
             await server[end]();
             server = await startAgain(t, server);

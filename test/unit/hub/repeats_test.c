@@ -40,15 +40,24 @@ static void for_five_minutes(void **state)
     repeats_fini(&r);
 }
 
-static void the_first_one_counts(void **state)
+static void the_latest_one_counts(void **state)
 {
     (void)state;
     struct repeats r;
     repeats_init(&r);
     say(&r, 7, 1, 1000);
     say(&r, 7, 2, 1001);
-    assert_int_equal(repeats_find(&r, 7, 1002)->seq, 1);
+    assert_int_equal(repeats_find(&r, 7, 1002)->seq, 2);
+    assert_int_equal(repeats_find(&r, 7, 1001 + DUPLICATE_MS)->seq, 2); /* without the first */
     assert_int_equal(r.n, 1);
+    for (uint64_t i = 100; i < 200; i++)
+        say(&r, i, i, 1002);
+    say(&r, 7, 3, 1003); /* also while it grows */
+    for (uint64_t i = 200; i < 300; i++)
+        say(&r, i, i, 1004);
+    assert_int_equal(repeats_find(&r, 7, 1004)->seq, 3);
+    assert_int_equal(repeats_find(&r, 7, 1003 + DUPLICATE_MS)->seq, 3);
+    assert_null(repeats_find(&r, 7, 1004 + DUPLICATE_MS));
     repeats_fini(&r);
 }
 
@@ -160,7 +169,7 @@ int main(int argc, char **argv)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(nothing_is_in_none),
         cmocka_unit_test(for_five_minutes),
-        cmocka_unit_test(the_first_one_counts),
+        cmocka_unit_test(the_latest_one_counts),
         cmocka_unit_test(keys_tell_apart_user_room_id_and_body),
         cmocka_unit_test(collisions_are_told_apart),
         cmocka_unit_test(what_is_too_old_makes_room),
