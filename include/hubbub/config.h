@@ -24,7 +24,7 @@ struct config_list {
 /* Indices into the choices of --log and --log-level. */
 enum config_log { CONFIG_LOG_LOGFMT, CONFIG_LOG_JSON };
 enum config_level { CONFIG_LEVEL_ERROR, CONFIG_LEVEL_WARN, CONFIG_LEVEL_INFO, CONFIG_LEVEL_DEBUG };
-enum config_sync { CONFIG_SYNC_FULL, CONFIG_SYNC_NORMAL };      /* of --sync */
+enum config_sync { CONFIG_SYNC_FULL, CONFIG_SYNC_NORMAL }; /* of --sync */
 
 /*
  * Fields marked (r) follow a reload. Ranges, units and defaults: the table in src/server/options.c,
@@ -51,7 +51,7 @@ struct config {
 
     /* rooms and data */
     char *data;      /* directory, never NULL */
-    char *store;      /* "sqlite", "memory" or an address: see config_keeps(), config_database() */
+    char *store;     /* "sqlite", "memory" or an address: see config_keeps(), config_database() */
     int sync;        /* enum config_sync */
     bool open_rooms; /* (r) a join makes a room that isn't there */
 

@@ -69,9 +69,10 @@ static int find_data(struct command *command, int argc, char **argv, const char 
         status = command_config(command, c);
     if (status == COMMAND_RUN && (!config_keeps(c) || config_database(c) != NULL)) {
         command_refuse(command->name,
-                       config_keeps(c) ? "this is for --store sqlite: what is kept is in PostgreSQL, "
-                                         "which has pg_dump and psql"
-                                       : "a server with --store memory keeps nothing");
+                       config_keeps(c)
+                           ? "this is for --store sqlite: what is kept is in PostgreSQL, "
+                             "which has pg_dump and psql"
+                           : "a server with --store memory keeps nothing");
         config_free(c);
         status = 1;
     }

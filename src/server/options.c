@@ -84,8 +84,8 @@ const struct option_row options[] = {
 #define GROUP .group = "Rooms and data"
     {TEXT("data", data, "DIR"), .initial = "./hubbub-data", .for_disk = true, GROUP,
      .help = "where messages, rooms that are kept, their people and the server's own key live"},
-    {TEXT("store", store, "WHERE"), .initial = "sqlite", .check = check_store, .show = store_url_show,
-     GROUP,
+    {TEXT("store", store, "WHERE"), .initial = "sqlite", .check = check_store,
+     .show = store_url_show, GROUP,
      .help = "sqlite: in --data; postgres://user:password@host/database: in PostgreSQL, see the "
              "README; memory: nothing outlives the server, and no --data is made"},
     {CHOICE("sync", sync, "full|normal"), .initial = "full", .for_disk = true, GROUP,

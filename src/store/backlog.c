@@ -25,8 +25,8 @@ enum {
     MOST_RECORDS = 8192, /* that backlog_oldest() gives at once, give or take a change */
 };
 
-static const char *const MESSAGE_COLUMNS[] = {"said_seq",  "said_ts",    "said_by",
-                                              "said_name", "said_id",    "said_reply_to",
+static const char *const MESSAGE_COLUMNS[] = {"said_seq",    "said_ts",      "said_by",
+                                              "said_name",   "said_id",      "said_reply_to",
                                               "said_edited", "said_deleted", "said_content"};
 enum { NMESSAGE = sizeof MESSAGE_COLUMNS / sizeof MESSAGE_COLUMNS[0], BEFORE = 3 };
 

@@ -32,8 +32,8 @@ static int set_column(struct db *db, struct record *r, sqlite3_stmt *st, int i)
     const char *text = (const char *)sqlite3_column_text(st, i);
     if (text != NULL && field_set(r, field, text, number))
         return 0;
-    snprintf(db->error, sizeof db->error, "the %s of a %s is '%.64s'", column, record_type_name(r->type),
-             text != NULL ? text : "");
+    snprintf(db->error, sizeof db->error, "the %s of a %s is '%.64s'", column,
+             record_type_name(r->type), text != NULL ? text : "");
     return ERR_SYSTEM;
 }
 
@@ -58,8 +58,8 @@ static int load_row(struct db *db, enum record_type type, sqlite3_stmt *st, stor
     return err;
 }
 
-static int load_table(struct db *db, const struct load_query *q, uint32_t ledger, int64_t now, store_load_fn *fn,
-                      void *arg)
+static int load_table(struct db *db, const struct load_query *q, uint32_t ledger, int64_t now,
+                      store_load_fn *fn, void *arg)
 {
     sqlite3_stmt *st;
     if (sqlite3_prepare_v2(db->sql, q->query, -1, &st, NULL) != SQLITE_OK)

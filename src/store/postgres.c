@@ -18,17 +18,20 @@
 enum {
     AGAIN_MS = 100, /* after a failure; doubles up to: */
     AGAIN_MAX_MS = 5000,
-    STEP_MS = 10,   /* while connecting */
-    LOOK_MS = 500,  /* is it still there? */
-    LOCK_MS = 3000, /* at the start: the connection of a server that was killed takes a moment to end */
+    STEP_MS = 10,  /* while connecting */
+    LOOK_MS = 500, /* is it still there? */
+    LOCK_MS =
+        3000, /* at the start: the connection of a server that was killed takes a moment to end */
 };
 
 /* Of every server on this schema: two numbers. 'hubb' */
-#define LOCK "1752523362, (SELECT oid::bigint::bit(32)::int FROM pg_namespace WHERE nspname = current_schema())"
-#define HOLDER                                                                                  \
-    "SELECT l.pid, host(a.client_addr) FROM pg_locks l JOIN pg_stat_activity a USING (pid)"     \
-    " WHERE locktype = 'advisory' AND classid = 1752523362 AND granted AND l.database ="        \
-    " (SELECT oid FROM pg_database WHERE datname = current_database()) AND objid ="             \
+#define LOCK                                                                           \
+    "1752523362, (SELECT oid::bigint::bit(32)::int FROM pg_namespace WHERE nspname = " \
+    "current_schema())"
+#define HOLDER                                                                              \
+    "SELECT l.pid, host(a.client_addr) FROM pg_locks l JOIN pg_stat_activity a USING (pid)" \
+    " WHERE locktype = 'advisory' AND classid = 1752523362 AND granted AND l.database ="    \
+    " (SELECT oid FROM pg_database WHERE datname = current_database()) AND objid ="         \
     " (SELECT oid FROM pg_namespace WHERE nspname = current_schema())"
 
 static const char *const TEXTS[NPG] = {
@@ -107,8 +110,8 @@ static int prepare_all(struct postgres *p)
 
 static int tell_sync(struct postgres *p)
 {
-    return link_run(&p->link, p->full_sync ? "SET synchronous_commit = on"
-                                           : "SET synchronous_commit = off");
+    return link_run(&p->link,
+                    p->full_sync ? "SET synchronous_commit = on" : "SET synchronous_commit = off");
 }
 
 /* A plan is made when a table is nearly empty and kept when it is large: none may read all of it. */
@@ -136,8 +139,10 @@ static int check_server(struct postgres *p)
 {
     if (PQserverVersion(p->link.conn) < 110000)
         return refuse(p, "PostgreSQL 11 or later is wanted");
-    PGresult *res = link_ask(&p->link, "SELECT current_setting('server_encoding'), current_schema()"
-                                       ", pg_is_in_recovery()", 0, NULL);
+    PGresult *res = link_ask(&p->link,
+                             "SELECT current_setting('server_encoding'), current_schema()"
+                             ", pg_is_in_recovery()",
+                             0, NULL);
     if (res == NULL)
         return ERR_SYSTEM;
     int err = 0;

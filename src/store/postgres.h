@@ -17,7 +17,7 @@ enum {
 /* For queries in which l is a row of logs. */
 #define PG_FIRST \
     "coalesce((SELECT seq FROM messages m WHERE m.log = l.log ORDER BY seq LIMIT 1), 0)"
-#define PG_LAST                                                     \
+#define PG_LAST                                                           \
     "greatest(l.removed, (SELECT seq FROM messages m WHERE m.log = l.log" \
     " ORDER BY seq DESC LIMIT 1), 0)"
 #define PG_EPOCH \
@@ -34,56 +34,56 @@ struct pg_statement {
 enum { PG_NOW, PG_LEDGER, PG_OWN };
 
 /* What is sent of what is said: after `wN`, the WRITES, there is `lN`. */
-#define PG_STATEMENTS(X)                                                                          \
-    X(BEGIN, "BEGIN")                                                                             \
-    X(COMMIT, "COMMIT")                                                                           \
-    X(MAKE, "INSERT INTO logs (room, removed) SELECT $1, 0"                                       \
-            " WHERE NOT EXISTS (SELECT 1 FROM logs WHERE room = $1)")                             \
-    X(FORGET, "UPDATE logs SET room = NULL WHERE room = $1")                                      \
-    X(EPOCH, "WITH l AS (SELECT log FROM logs WHERE room = $1), again AS (UPDATE epochs e"        \
-             " SET seq = $3 FROM l WHERE e.log = l.log AND e.epoch = $2 RETURNING 1)"             \
-             " INSERT INTO epochs (log, n, epoch, seq) SELECT l.log, coalesce((SELECT max(n)"     \
-             " FROM epochs e WHERE e.log = l.log), 0) + 1, $2, $3 FROM l"                         \
-             " WHERE NOT EXISTS (SELECT 1 FROM again)")                                           \
+#define PG_STATEMENTS(X)                                                                           \
+    X(BEGIN, "BEGIN")                                                                              \
+    X(COMMIT, "COMMIT")                                                                            \
+    X(MAKE, "INSERT INTO logs (room, removed) SELECT $1, 0"                                        \
+            " WHERE NOT EXISTS (SELECT 1 FROM logs WHERE room = $1)")                              \
+    X(FORGET, "UPDATE logs SET room = NULL WHERE room = $1")                                       \
+    X(EPOCH, "WITH l AS (SELECT log FROM logs WHERE room = $1), again AS (UPDATE epochs e"         \
+             " SET seq = $3 FROM l WHERE e.log = l.log AND e.epoch = $2 RETURNING 1)"              \
+             " INSERT INTO epochs (log, n, epoch, seq) SELECT l.log, coalesce((SELECT max(n)"      \
+             " FROM epochs e WHERE e.log = l.log), 0) + 1, $2, $3 FROM l"                          \
+             " WHERE NOT EXISTS (SELECT 1 FROM again)")                                            \
     X(OLD_EPOCHS, "DELETE FROM epochs e USING logs l WHERE l.room = $1 AND e.log = l.log AND n <=" \
-                  " (SELECT max(n) FROM epochs f WHERE f.log = l.log) - $2")                      \
-    /* A log that isn't there is NULL, which the table refuses. */                                \
-    X(MESSAGE, "INSERT INTO messages (log, " PG_MESSAGE ") SELECT l.log, $2::bigint, $3::bigint," \
-               " $4, $5, $6, $7::bigint, $8::bigint, $9::bigint, $10"                             \
-               " FROM (VALUES (1)) one LEFT JOIN logs l ON l.room = $1"                           \
-               " WHERE l.log IS NULL OR l.removed < $2::bigint"                                   \
-               " ON CONFLICT (log, seq) DO UPDATE SET ts = excluded.ts,"                          \
-               " user_id = excluded.user_id, username = excluded.username,"                       \
-               " request_id = excluded.request_id, reply_to = excluded.reply_to,"                 \
-               " edited = excluded.edited, deleted = excluded.deleted,"                           \
-               " content = excluded.content")                                                     \
-    X(NO_REACTIONS, "DELETE FROM reactions r USING logs l"                                        \
-                    " WHERE l.room = $1 AND r.log = l.log AND r.seq = $2")                        \
-    X(REACTION, "INSERT INTO reactions (log, seq, user_id, emoji)"                                \
-                " SELECT l.log, $2::bigint, $3, $4"                                               \
-                " FROM (VALUES (1)) one LEFT JOIN logs l ON l.room = $1"                          \
-                " WHERE l.log IS NULL OR EXISTS (SELECT 1 FROM messages m"                        \
-                " WHERE m.log = l.log AND m.seq = $2::bigint AND deleted = 0)"                    \
-                " ON CONFLICT DO NOTHING")                                                        \
-    X(REACTION_GONE, "DELETE FROM reactions r USING logs l WHERE l.room = $1 AND r.log = l.log"   \
-                     " AND r.seq = $2 AND r.user_id = $3 AND r.emoji = $4")                       \
-    /* postgres_remove.c */                                                                       \
-    X(NAMELESS, "SELECT log FROM logs WHERE room IS NULL ORDER BY log LIMIT 1")                   \
-    X(END, "DELETE FROM logs WHERE log = $1")                                                     \
-    X(REMOVE, "WITH gone AS (DELETE FROM messages WHERE log = $1 AND seq IN (SELECT seq"          \
-              " FROM messages WHERE log = $1 AND seq <= $2 ORDER BY seq LIMIT $3) RETURNING seq),"  \
-              " top AS (SELECT max(seq) AS seq, count(*) AS n FROM gone),"                        \
-              " bare AS (DELETE FROM reactions r USING top"                                       \
-              "  WHERE r.log = $1 AND r.seq <= top.seq),"                                         \
-              " shorter AS (UPDATE logs SET removed = greatest(removed, top.seq) FROM top"        \
-              "  WHERE log = $1) SELECT n FROM top")                                              \
-    X(OLDEST, "SELECT log, max(seq) FROM (SELECT log, seq FROM messages WHERE ts < $1"            \
-              " ORDER BY ts LIMIT $2) o GROUP BY log")                                            \
-    X(SURPLUS, "SELECT log, last - $2::bigint FROM (SELECT log, removed, " PG_LAST " AS last"     \
-               " FROM logs l WHERE room = $1) x WHERE last - removed > $2::bigint")               \
-    X(LONG, "SELECT log, last - $3::bigint FROM (SELECT log, removed, " PG_LAST " AS last"        \
-            " FROM logs l WHERE log > $1 AND log <= $2) x WHERE last - removed > $3::bigint"      \
-            " ORDER BY log LIMIT 1")                                                              \
+                  " (SELECT max(n) FROM epochs f WHERE f.log = l.log) - $2")                       \
+    /* A log that isn't there is NULL, which the table refuses. */                                 \
+    X(MESSAGE, "INSERT INTO messages (log, " PG_MESSAGE ") SELECT l.log, $2::bigint, $3::bigint,"  \
+               " $4, $5, $6, $7::bigint, $8::bigint, $9::bigint, $10"                              \
+               " FROM (VALUES (1)) one LEFT JOIN logs l ON l.room = $1"                            \
+               " WHERE l.log IS NULL OR l.removed < $2::bigint"                                    \
+               " ON CONFLICT (log, seq) DO UPDATE SET ts = excluded.ts,"                           \
+               " user_id = excluded.user_id, username = excluded.username,"                        \
+               " request_id = excluded.request_id, reply_to = excluded.reply_to,"                  \
+               " edited = excluded.edited, deleted = excluded.deleted,"                            \
+               " content = excluded.content")                                                      \
+    X(NO_REACTIONS, "DELETE FROM reactions r USING logs l"                                         \
+                    " WHERE l.room = $1 AND r.log = l.log AND r.seq = $2")                         \
+    X(REACTION, "INSERT INTO reactions (log, seq, user_id, emoji)"                                 \
+                " SELECT l.log, $2::bigint, $3, $4"                                                \
+                " FROM (VALUES (1)) one LEFT JOIN logs l ON l.room = $1"                           \
+                " WHERE l.log IS NULL OR EXISTS (SELECT 1 FROM messages m"                         \
+                " WHERE m.log = l.log AND m.seq = $2::bigint AND deleted = 0)"                     \
+                " ON CONFLICT DO NOTHING")                                                         \
+    X(REACTION_GONE, "DELETE FROM reactions r USING logs l WHERE l.room = $1 AND r.log = l.log"    \
+                     " AND r.seq = $2 AND r.user_id = $3 AND r.emoji = $4")                        \
+    /* postgres_remove.c */                                                                        \
+    X(NAMELESS, "SELECT log FROM logs WHERE room IS NULL ORDER BY log LIMIT 1")                    \
+    X(END, "DELETE FROM logs WHERE log = $1")                                                      \
+    X(REMOVE, "WITH gone AS (DELETE FROM messages WHERE log = $1 AND seq IN (SELECT seq"           \
+              " FROM messages WHERE log = $1 AND seq <= $2 ORDER BY seq LIMIT $3) RETURNING seq)," \
+              " top AS (SELECT max(seq) AS seq, count(*) AS n FROM gone),"                         \
+              " bare AS (DELETE FROM reactions r USING top"                                        \
+              "  WHERE r.log = $1 AND r.seq <= top.seq),"                                          \
+              " shorter AS (UPDATE logs SET removed = greatest(removed, top.seq) FROM top"         \
+              "  WHERE log = $1) SELECT n FROM top")                                               \
+    X(OLDEST, "SELECT log, max(seq) FROM (SELECT log, seq FROM messages WHERE ts < $1"             \
+              " ORDER BY ts LIMIT $2) o GROUP BY log")                                             \
+    X(SURPLUS, "SELECT log, last - $2::bigint FROM (SELECT log, removed, " PG_LAST " AS last"      \
+               " FROM logs l WHERE room = $1) x WHERE last - removed > $2::bigint")                \
+    X(LONG, "SELECT log, last - $3::bigint FROM (SELECT log, removed, " PG_LAST " AS last"         \
+            " FROM logs l WHERE log > $1 AND log <= $2) x WHERE last - removed > $3::bigint"       \
+            " ORDER BY log LIMIT 1")                                                               \
     X(NEWEST, "SELECT coalesce(max(log), 0) FROM logs")
 
 enum {
@@ -97,11 +97,11 @@ struct postgres {
     char *url; /* owned */
     struct link link;
     enum { PG_AWAY, PG_CONNECTING, PG_READY } state;
-    int64_t next;     /* when to look again, or to give up */
-    int64_t give_up;  /* connecting */
+    int64_t next;      /* when to look again, or to give up */
+    int64_t give_up;   /* connecting */
     unsigned failures; /* in a row */
-    int pid;          /* of the server's process for the connection before this; 0: none */
-    char id[64];      /* of the database */
+    int pid;           /* of the server's process for the connection before this; 0: none */
+    char id[64];       /* of the database */
     bool full_sync;
     struct pg_statement writes[NWRITES];
     char error[288];

@@ -75,8 +75,8 @@ void link_describe(const struct link *l, char *to, size_t space)
 void link_begin(struct link *l, const char *url)
 {
     static const char *const names[] = {
-        "fallback_application_name", "client_encoding",   "keepalives_idle", "keepalives_interval",
-        "keepalives_count",          "tcp_user_timeout",  "dbname",          NULL};
+        "fallback_application_name", "client_encoding",  "keepalives_idle", "keepalives_interval",
+        "keepalives_count",          "tcp_user_timeout", "dbname",          NULL};
     const char *const values[] = {"hubbub", "UTF8", "20", "5", "3", "20000", url, NULL};
     link_close(l);
     l->conn = PQconnectStartParams(names, values, 1);

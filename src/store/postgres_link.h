@@ -13,7 +13,7 @@ enum {
 };
 
 struct link {
-    PGconn *conn; /* NULL: there is none */
+    PGconn *conn;    /* NULL: there is none */
     char error[256]; /* what went wrong last, one line */
     char state[6];   /* its SQLSTATE, "" when it was the connection */
 };

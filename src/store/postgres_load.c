@@ -13,9 +13,10 @@
 static const struct load_query SAID[] = {
     {RECORD_EPOCH, "SELECT room, " PG_EPOCH " AS epoch, " PG_LAST " AS seq, " PG_FIRST
                    " AS entry FROM rooms r JOIN logs l USING (room) ORDER BY room"},
-    {RECORD_MESSAGE, "SELECT " PG_MESSAGE ", room FROM messages JOIN logs USING (log)"
-                     " WHERE ts > CAST(:now AS bigint) - 300000 AND request_id <> '' AND room IS NOT NULL"
-                     " ORDER BY ts, log, seq"},
+    {RECORD_MESSAGE,
+     "SELECT " PG_MESSAGE ", room FROM messages JOIN logs USING (log)"
+     " WHERE ts > CAST(:now AS bigint) - 300000 AND request_id <> '' AND room IS NOT NULL"
+     " ORDER BY ts, log, seq"},
     {RECORD_COUNT, NULL},
 };
 _Static_assert(DUPLICATE_MS == 300000, "as in SAID");

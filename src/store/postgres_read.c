@@ -16,18 +16,18 @@
 enum { NREADERS = 2, AGAIN_MS = 200 };
 
 /* $1 is the room. */
-#define READER_STATEMENTS(X)                                                                       \
-    X(HEAD, "SELECT " PG_EPOCH ", " PG_LAST ", " PG_FIRST " FROM logs l WHERE room = $1")          \
-    /* Where the numbering after that epoch begins, or the log ends. */                            \
-    X(POSITION, "SELECT coalesce((SELECT n.seq FROM epochs n WHERE n.log = l.log AND n.n > e.n"    \
-                " ORDER BY n.n LIMIT 1), " PG_LAST ")"                                             \
-                " FROM logs l JOIN epochs e ON e.log = l.log WHERE room = $1 AND e.epoch = $2")    \
-    X(FIRST, "SELECT " PG_FIRST " FROM logs l WHERE room = $1")                                    \
-    X(MESSAGES, "SELECT " PG_MESSAGE " FROM messages"                                              \
-                " WHERE log = (SELECT log FROM logs WHERE room = $1) AND seq BETWEEN $2 AND $3"    \
-                " ORDER BY seq")                                                                   \
-    X(REACTIONS, "SELECT seq, user_id, emoji FROM reactions"                                       \
-                 " WHERE log = (SELECT log FROM logs WHERE room = $1) AND seq BETWEEN $2 AND $3"   \
+#define READER_STATEMENTS(X)                                                                     \
+    X(HEAD, "SELECT " PG_EPOCH ", " PG_LAST ", " PG_FIRST " FROM logs l WHERE room = $1")        \
+    /* Where the numbering after that epoch begins, or the log ends. */                          \
+    X(POSITION, "SELECT coalesce((SELECT n.seq FROM epochs n WHERE n.log = l.log AND n.n > e.n"  \
+                " ORDER BY n.n LIMIT 1), " PG_LAST ")"                                           \
+                " FROM logs l JOIN epochs e ON e.log = l.log WHERE room = $1 AND e.epoch = $2")  \
+    X(FIRST, "SELECT " PG_FIRST " FROM logs l WHERE room = $1")                                  \
+    X(MESSAGES, "SELECT " PG_MESSAGE " FROM messages"                                            \
+                " WHERE log = (SELECT log FROM logs WHERE room = $1) AND seq BETWEEN $2 AND $3"  \
+                " ORDER BY seq")                                                                 \
+    X(REACTIONS, "SELECT seq, user_id, emoji FROM reactions"                                     \
+                 " WHERE log = (SELECT log FROM logs WHERE room = $1) AND seq BETWEEN $2 AND $3" \
                  " ORDER BY seq, at")
 
 enum {

@@ -26,7 +26,8 @@ static const char *const STEPS[] = {
     ", until " NUMBER ", entry " NUMBER ", PRIMARY KEY (room, user_id, action));"
     "CREATE TABLE ledger (" OF_A_ROOM "entry " NUMBER ", action " TEXT ", user_id " TEXT
     ", username " TEXT ", by_name " TEXT ", by_id " TEXT ", by_rank " TEXT ", rank " TEXT
-    ", reason " TEXT ", ts " NUMBER ", until " NUMBER ", undone " NUMBER ", PRIMARY KEY (room, entry));"
+    ", reason " TEXT ", ts " NUMBER ", until " NUMBER ", undone " NUMBER
+    ", PRIMARY KEY (room, entry));"
     "CREATE TABLE invites (" OF_A_ROOM "code " NAME ", user_id " TEXT ", by_id " TEXT
     ", until " NUMBER ", PRIMARY KEY (room, code));"
     "CREATE TABLE addresses (user_id " NAME ", address " NAME ", PRIMARY KEY (user_id, address));"
@@ -74,8 +75,9 @@ static int begin(struct link *l, char *why, size_t space)
 {
     int tables;
     int err = ask_number(
-        l, "SELECT count(*) FROM pg_class WHERE relkind IN ('r', 'p', 'v', 'm', 'f')"
-           " AND relnamespace = (SELECT oid FROM pg_namespace WHERE nspname = current_schema())",
+        l,
+        "SELECT count(*) FROM pg_class WHERE relkind IN ('r', 'p', 'v', 'm', 'f')"
+        " AND relnamespace = (SELECT oid FROM pg_namespace WHERE nspname = current_schema())",
         &tables);
     if (err == 0 && tables > 0) {
         snprintf(why, space,
@@ -83,10 +85,11 @@ static int begin(struct link *l, char *why, size_t space)
                  "of its own)");
         return ERR_INVALID;
     }
-    return err != 0 ? err
-                    : link_run(l, "CREATE TABLE hubbub (version integer NOT NULL, id text NOT NULL);"
-                                  "INSERT INTO hubbub VALUES"
-                                  " (0, md5(random()::text || clock_timestamp()::text))");
+    return err != 0
+               ? err
+               : link_run(l, "CREATE TABLE hubbub (version integer NOT NULL, id text NOT NULL);"
+                             "INSERT INTO hubbub VALUES"
+                             " (0, md5(random()::text || clock_timestamp()::text))");
 }
 
 int postgres_schema_version(struct link *l, int *version)

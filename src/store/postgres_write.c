@@ -19,7 +19,7 @@ struct batch {
     uint32_t *owner; /* of each statement: the change */
     bool synced;     /* all results are in */
     bool failed;
-    size_t at;       /* the statement that failed */
+    size_t at; /* the statement that failed */
 };
 
 /* ---- the pipeline -------------------------------------------------------------------------------- */
@@ -86,8 +86,7 @@ static int send_statement(struct batch *b, char kind, int number, const struct p
 
 static int send_row(struct batch *b, const struct record *r, size_t owner)
 {
-    int number =
-        r->type == RECORD_RANK && r->rank == RANK_GUEST ? (int)RANK_GONE : (int)r->type;
+    int number = r->type == RECORD_RANK && r->rank == RANK_GUEST ? (int)RANK_GONE : (int)r->type;
     const struct pg_statement *s = &b->p->writes[number];
     struct pg_values v = {.n = 0};
     for (int i = 0; i < s->nparams; i++) {

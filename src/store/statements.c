@@ -55,11 +55,12 @@ const struct load_query READS[] = {
     {RECORD_SANCTION, "SELECT * FROM sanctions WHERE " RUNS " ORDER BY room, user_id, action"},
     {RECORD_ADDRESS,
      "SELECT * FROM addresses WHERE user_id IN " BANNED " ORDER BY user_id, address"},
-    {RECORD_LEDGER, "WITH oldest (room, entry) AS MATERIALIZED"
-                    " (SELECT room, (SELECT min(entry) FROM (SELECT entry FROM ledger l"
-                    "  WHERE l.room = r.room ORDER BY entry DESC LIMIT :ledger) newest) FROM rooms r)"
-                    "SELECT l.* FROM oldest o JOIN ledger l"
-                    " ON l.room = o.room AND l.entry >= o.entry ORDER BY l.room, l.entry"},
+    {RECORD_LEDGER,
+     "WITH oldest (room, entry) AS MATERIALIZED"
+     " (SELECT room, (SELECT min(entry) FROM (SELECT entry FROM ledger l"
+     "  WHERE l.room = r.room ORDER BY entry DESC LIMIT :ledger) newest) FROM rooms r)"
+     "SELECT l.* FROM oldest o JOIN ledger l"
+     " ON l.room = o.room AND l.entry >= o.entry ORDER BY l.room, l.entry"},
     {RECORD_INVITE, "SELECT * FROM invites WHERE " RUNS " ORDER BY room, code"},
     {RECORD_COUNT, NULL},
 };

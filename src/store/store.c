@@ -283,8 +283,8 @@ static void on_refused(struct store *s, size_t at)
 {
     struct change *c = s->waiting[at];
     bool told = at < s->told;
-    log_error("store: a change makes no sense and is left out", LOG_STR("error", vault_error(s->vault)),
-              LOG_STR("room", c->first->room));
+    log_error("store: a change makes no sense and is left out",
+              LOG_STR("error", vault_error(s->vault)), LOG_STR("room", c->first->room));
     metric_add(METRIC_STORE_FAILURES, 1);
     leave_backlog(s, c);
     memmove(&s->waiting[at], &s->waiting[at + 1], (s->n - at - 1) * sizeof s->waiting[0]);

@@ -94,8 +94,8 @@ struct backend {
                 struct history_page *out);
 
     /* Of those that may be away; else NULL. */
-    bool (*ready)(const struct db *db); /* it is there */
-    int64_t (*tend)(struct db *db); /* looks for it; when to call this again, never long */
+    bool (*ready)(const struct db *db);     /* it is there */
+    int64_t (*tend)(struct db *db);         /* looks for it; when to call this again, never long */
     const char *(*id)(const struct db *db); /* of the database, the same wherever it is */
     /* Could a server use it? Changes nothing. As store_try(). */
     int (*try)(const char *where, char *why, size_t space);

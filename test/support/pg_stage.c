@@ -88,14 +88,16 @@ static PGconn *connect_to(const char *url)
 
 static void url_of(const struct pg_stage *p, const char *database, char *to, size_t space)
 {
-    snprintf(to, space, "postgres://hubbub@/%s?host=%%2Ftmp%%2F%s", database, p->directory + strlen("/tmp/"));
+    snprintf(to, space, "postgres://hubbub@/%s?host=%%2Ftmp%%2F%s", database,
+             p->directory + strlen("/tmp/"));
 }
 
 void pg_stage_again(struct pg_stage *p)
 {
     char name[] = "postgres", data[] = "-D", sockets[] = "-k", no_tcp[] = "-h", nothing[] = "",
          no_fsync[] = "-F", slots[] = "-N", many[] = "40";
-    char *args[] = {name, data, p->data, sockets, p->directory, no_tcp, nothing, no_fsync, slots, many, NULL};
+    char *args[] = {name,    data,     p->data, sockets, p->directory, no_tcp,
+                    nothing, no_fsync, slots,   many,    NULL};
     char url[160];
     p->server = launch(p, "postgres", args);
     url_of(p, "postgres", url, sizeof url);
@@ -119,7 +121,8 @@ struct pg_stage *pg_stage_start(void)
         p->owner = p->owner != NULL ? p->owner : getpwnam("nobody");
     }
     find_programs(p);
-    snprintf(p->directory, sizeof p->directory, "/tmp/hubbub-postgres-XXXXXX"); /* a socket's path is short */
+    snprintf(p->directory, sizeof p->directory,
+             "/tmp/hubbub-postgres-XXXXXX"); /* a socket's path is short */
     INSIST(mkdtemp(p->directory) != NULL);
     snprintf(p->data, sizeof p->data, "%s/data", p->directory);
     if (p->owner != NULL)

@@ -72,7 +72,8 @@ static pid_t start_victim(struct shop *s, uint64_t n, unsigned seed, int *pipe_e
     snprintf(from, sizeof from, "%llu", (unsigned long long)n);
     snprintf(with, sizeof with, "%u", seed);
     char none[] = "";
-    char *argv[] = {program, victim, s->directory, s->url != NULL ? s->url : none, from, with, NULL};
+    char *argv[] = {program, victim, s->directory, s->url != NULL ? s->url : none,
+                    from,    with,   NULL};
     assert_int_equal(pipe(ends), 0);
     pid_t pid = fork();
     if (pid == 0) {
@@ -156,7 +157,7 @@ static void what_was_answered_survives_a_kill(void **state)
         /* A check that something else than 'ok' fails. */
         if (s->url == NULL)
             shop_exec(s, "CREATE TEMP TABLE sound (said CHECK (said = 'ok'));"
-                     "INSERT INTO sound SELECT integrity_check FROM pragma_integrity_check");
+                         "INSERT INTO sound SELECT integrity_check FROM pragma_integrity_check");
         n = f.last;
         shop_close(s);
     }

@@ -313,7 +313,8 @@ static void tables_of_another_program_are_left_alone(void **state)
     struct shop *s = shop_new();
     pg_stage_run(s->url, "CREATE TABLE rooms (number integer)");
     shop_refused(s, "there are tables of another program in it");
-    assert_int_equal(shop_count(s, "SELECT count(*) FROM pg_tables WHERE schemaname = 'public'"), 1);
+    assert_int_equal(shop_count(s, "SELECT count(*) FROM pg_tables WHERE schemaname = 'public'"),
+                     1);
     /* A schema of its own will do. */
     char url[256];
     pg_stage_run(s->url, "CREATE SCHEMA chat");

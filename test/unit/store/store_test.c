@@ -261,7 +261,8 @@ static void a_row_that_makes_no_sense_stops_the_load(void **state)
     static const char *const WRONG[] = {
         "UPDATE rooms SET visibility = 'invisible' WHERE room = 'den'",
         "UPDATE rooms SET max_users = -1 WHERE room = 'den'",
-        "INSERT INTO rooms VALUES ('1234567890123456789012345678901234567890123456789012345678901234+',"
+        "INSERT INTO rooms VALUES "
+        "('1234567890123456789012345678901234567890123456789012345678901234+',"
         " '', '', '', 'public', 0, 0)",
         "INSERT INTO ranks VALUES ('den', 'u9', '', 'emperor')",
     };
