@@ -30,7 +30,7 @@ enum {
     STORE_BACKLOG_BYTES = 64 << 20,
     STORE_SPARE = 4, /* of them, for whoever found that it was not full */
 };
-enum { ADDRESS_MAX = 45 };                                     /* INET6_ADDRSTRLEN - 1 */
+enum { ADDRESS_MAX = 45 }; /* INET6_ADDRSTRLEN - 1 */
 enum { EPOCHS_KEPT = 16, DUPLICATE_MS = 5 * 60 * 1000 };
 
 #define RECORD_TABLE(X)                                                                                  \

@@ -222,7 +222,8 @@ static size_t weight_of(const struct hub *h, const struct event *e, const struct
 /* Grows from the anchor to both sides, as far as the bytes and the window go. */
 static void fit(const struct hub *h, const struct event *e, const struct room *r, struct window *w)
 {
-    uint64_t low = w->anchor, high = w->anchor;
+    uint64_t low = w->anchor;
+    uint64_t high = low;
     size_t bytes = weight_of(h, e, r, w->anchor), n;
     bool down = true, up = true;
     while (down || up) {

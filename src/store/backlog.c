@@ -123,7 +123,7 @@ static int set_up(struct backlog *b)
     char text[320], number[24];
     snprintf(text, sizeof text,
              "PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA max_page_count = %d;"
-             "PRAGMA journal_size_limit = 16777216;"
+             "PRAGMA journal_size_limit = 16777216; PRAGMA secure_delete = ON;"
              "CREATE TABLE IF NOT EXISTS origin (database TEXT NOT NULL);"
              "CREATE TABLE IF NOT EXISTS records (id INTEGER PRIMARY KEY,"
              " change INTEGER NOT NULL, type TEXT NOT NULL)",

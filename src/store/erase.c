@@ -83,7 +83,7 @@ static int erase(sqlite3 *sql, const char *user_id, struct erased *out)
     return err == 0 && sqlite3_total_changes(sql) == changes ? ERR_NOTFOUND : err;
 }
 
-/* What was written over before, or removed, may still be in pages that are free, and in the log of what was
+/* What was removed before may still be in the file, of which some pages are free, and in the log of what was
  * written. */
 static int leave_nothing(sqlite3 *sql)
 {

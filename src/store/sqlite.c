@@ -101,7 +101,8 @@ static int connect_file(struct db *db, const char *path)
     return 0;
 }
 
-/* The schema comes first: nothing of a file that isn't ours is changed, not even its journal mode. */
+/* The schema comes first: nothing of a file that isn't ours is changed, not even its journal mode. What is removed is
+ * written over: those who remove it expect that. */
 static int set_up(struct db *db)
 {
     int err = schema_migrate(db->sql, schema_latest(), db->error, sizeof db->error);
@@ -109,7 +110,7 @@ static int set_up(struct db *db)
     if (err == 0)
         err = db_run(db, "PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL;"
                          "PRAGMA wal_autocheckpoint = 4000; PRAGMA journal_size_limit = 16777216;"
-                         "PRAGMA foreign_keys = ON;");
+                         "PRAGMA foreign_keys = ON; PRAGMA secure_delete = ON;");
     return err != 0 ? err : prepare_all(db);
 }
 

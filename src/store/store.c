@@ -254,12 +254,13 @@ static void tell_health(struct store *s)
 static void on_written(struct store *s)
 {
     size_t n = s->n, told = s->told;
-    tell_health(s);
-    s->n = s->told = 0;
-    __atomic_store_n(&s->written, s->latest, __ATOMIC_RELEASE); /* whoever is told next may look */
-    metric_add(METRIC_STORE_CHANGES, (int64_t)n);
+    /* Whoever is told, or sees that it is well, may look at these, and post. */
     for (size_t i = 0; i < n; i++)
         leave_backlog(s, s->waiting[i]);
+    metric_add(METRIC_STORE_CHANGES, (int64_t)n);
+    __atomic_store_n(&s->written, s->latest, __ATOMIC_RELEASE);
+    tell_health(s);
+    s->n = s->told = 0;
     for (size_t i = 0; i < told; i++)
         change_free(s->waiting[i]);
     for (size_t i = told; i < n; i++)

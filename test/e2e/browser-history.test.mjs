@@ -256,10 +256,10 @@ test('reactions: a few at hand, any other, counted, mine marked, taken back', as
     assert.equal(await reaction(bob, 'cake?', '👍').getAttribute('title'), 'bob, alice');
 
     await act(bob, 'cake?', 'React…');
-    await dialog(bob).getByLabel('Any emoji or short text').fill('not one word');
+    await dialog(bob).getByLabel('Emoji').fill('not one word');
     await bob.keyboard.press('Enter');
     await dialog(bob).getByRole('alert').waitFor();
-    await dialog(bob).getByLabel('Any emoji or short text').fill('🍰');
+    await dialog(bob).getByLabel('Emoji').fill('🍰');
     await bob.keyboard.press('Enter');
     await closed(bob);
     await reaction(alice, 'cake?', '🍰 1').waitFor();
@@ -278,6 +278,27 @@ test('reactions: a few at hand, any other, counted, mine marked, taken back', as
     await reaction(alice, 'cake?', '👍').click();
     await reaction(alice, 'cake?', '👍').waitFor({ state: 'detached' });
     noComplaints(alice, bob, carol);
+});
+
+test('what means something to JavaScript is a name like any other', async (t) => {
+    const server = await startServer(t, data());
+    const browser = await startBrowser(t);
+    const alice = await person(browser, server, 'alice', { room: 'constructor' });
+    assert.equal(await composer(alice).inputValue(), '');
+    await alice.evaluate(() => window.Chat.enter('__proto__'));
+    await inRoom(alice, '__proto__');
+    const bob = await member(t, server, 'bob', '__proto__');
+    await said(alice, 'hello');
+    for (const emoji of ['constructor', '__proto__', '<b>x</b>', '\u202eevil']) {
+        await bob.ok('react', { room: '__proto__', seq: 1, emoji });
+        await reaction(alice, 'hello', emoji).click();
+        await reaction(alice, 'hello', `${emoji} 2`).waitFor();
+        assert.equal(await reaction(alice, 'hello', emoji).getAttribute('title'), 'bob, alice');
+    }
+    await alice.reload();
+    await reaction(alice, 'hello', 'constructor 2').waitFor();
+    assert.equal(await log(alice).locator('b').count(), 0);
+    noComplaints(alice);
 });
 
 test('an answer shows what it answers, and leads there wherever it is', async (t) => {

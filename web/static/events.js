@@ -129,7 +129,7 @@
         room.until = seq;
         room.marked = false;
         if (!event.again && seq - missed > room.last) room.missing(seq - missed + 1);
-        if (!event.again) Chat.seen(room);
+        if (!event.again || missed === undefined) Chat.seen(room);
         for (const item of room.items) if (item.error) Chat.timeline.tryAgain(room, item);
         room.info = Chat.hub.rooms.get(event.room);
         room.out = null;
@@ -246,7 +246,7 @@
 
     function markNew(room, item) {
         clearNew(room);
-        room.firstNew = item;
+        room.firstNew = room.toShow = item;
         item.firstNew = true;
     }
 

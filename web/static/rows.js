@@ -106,7 +106,7 @@
     function quote(seq) {
         const item = Chat.active.bySeq.get(seq);
         return el('button', { type: 'button', class: 'quote', tabindex: '-1', 'data-key': 'quote' },
-            Chat.icon('reply'), el('span', {}, item ? excerpt(item) : t('earlier message')));
+            Chat.icon('undo'), el('span', {}, item ? excerpt(item) : t('earlier message')));
     }
 
     function reactions({ reactions: rows, names }) {
@@ -117,7 +117,7 @@
             const rest = count - known.length;
             return el('button', {
                 type: 'button', class: 'reaction', tabindex: '-1', 'aria-pressed': String(Boolean(mine)), 'data-key': emoji,
-                title: known.length ? known.join(', ') + (rest ? ' ' + t('n more', { n: rest }) : '') : null,
+                title: known.length ? known.map(Chat.plain).join(', ') + (rest ? ' ' + t('n more', { n: rest }) : '') : null,
             }, bdi(emoji), ' ' + count);
         }));
     }
@@ -175,8 +175,8 @@
     Chat.askReaction = function (room, item) {
         const input = el('input', { maxlength: '32', autocomplete: 'off', autofocus: true });
         Chat.dialog({
-            title: t('react').replace(/\s?…/, ''), content: Chat.field(t('emoji'), input),
-            buttons: [Chat.cancelButton(), el('button', { class: 'primary' }, t('react do'))],
+            title: t('react'), content: Chat.field(t('emoji'), input),
+            buttons: [Chat.cancelButton(), el('button', { class: 'primary' }, t('react'))],
             onsubmit: (dialog) => Chat.attempt(dialog, () => Chat.react(room, item, input.value.trim())),
         });
     };

@@ -98,11 +98,13 @@
         draw(view.anchor);
     }
 
-    /* Where one left off, when that is further up than what is in view. */
+    /* Where one left off, when that is further up than what is in view. Once. */
     timeline.toNew = function () {
         const { room } = timeline;
-        const item = room && room.firstNew;
-        if (!item || !room.view.follow) return;
+        const item = room && room.toShow;
+        if (!item) return;
+        room.toShow = null;
+        if (!room.view.follow) return;
         draw();
         if (item.node && item.node.offsetTop >= log.scrollTop) return;
         room.view.fresh = room.items.slice(room.items.indexOf(item)).filter((one) => one.seq).length;

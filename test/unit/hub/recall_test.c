@@ -223,6 +223,7 @@ static void what_was_destroyed_is_not_gone_on_with(void **state)
     char epoch[EPOCH_MAX + 1];
     strcpy(epoch, come_in(alice, "den"));
     chat_kept(alice, "den", 1, 10);
+    await_clock();
     act(alice, REQUEST_DESTROY, "den", NULL);
     AWAIT_OK(alice);
     probe_skip(alice);
@@ -250,6 +251,7 @@ static void nor_is_what_was_begun_anew(void **state)
     chat_kept(alice, "den", 1, 10);
     part(alice, "den", "2");
     AWAIT(alice, "{'type':'ok','id':'2',*}");
+    await_clock();
     create(alice, "den", VISIBILITY_PUBLIC, NULL);
     AWAIT_OK(alice);
     act(alice, REQUEST_DESTROY, "den", NULL);
