@@ -8,6 +8,7 @@
  */
 #include "hubbub-bench.h"
 
+#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -99,8 +100,8 @@ void ws_send_join(struct conn *c, unsigned long room)
 {
     char text[160], since[80] = "";
     if (c->epoch[0])
-        snprintf(since, sizeof since, ",\"since\":%llu,\"epoch\":\"%s\"",
-                 (unsigned long long)(c->base + c->accepted), c->epoch);
+        snprintf(since, sizeof since, ",\"since\":%" PRIu64 ",\"epoch\":\"%s\"",
+                 c->base + c->accepted, c->epoch);
     int n = snprintf(text, sizeof text, "{\"type\":\"join\",\"room\":\"r%lu\",\"id\":\"j0\"%s}",
                      room, since);
     ws_send(c, 1, text, (size_t)n);

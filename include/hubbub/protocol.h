@@ -265,8 +265,9 @@ void encode_edit(struct buf *to, const char *room, uint64_t seq, const char *use
 /* What one user did (on: chose it, else took it back), and how many have chosen it now. */
 void encode_reaction(struct buf *to, const char *room, uint64_t seq, const char *user_id,
                      const char *username, const char *emoji, bool on, uint32_t count);
-/* Messages `from` to `to` are not sent; kept: `history` has them. */
-void encode_gap(struct buf *to, const char *room, uint64_t from, uint64_t to_seq, bool kept);
+/* Messages `from` to `to` are not sent; kept: `history` has them. changed: nor is what was changed about others. */
+void encode_gap(struct buf *to, const char *room, uint64_t from, uint64_t to_seq, bool kept,
+                bool changed);
 
 void encode_join(struct buf *to, const char *room, const char *username, const char *user_id,
                  enum rank rank, size_t count);

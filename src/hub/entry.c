@@ -187,7 +187,9 @@ static void enter(struct hub *h, struct event *e, struct room *r, bool by_invite
     metric_add(METRIC_JOINS, 1);
     if (wants_reply(e))
         encode_reply(h, e, m, recall->recovered);
-    confirm_change(h, e, &c);
+    if (wants_reply(e))
+        reply_scratch(h, e);
+    keep_quietly(h, &c);
     send_recall(h, e, r, recall);
     notice_join(h, m);
 }

@@ -105,6 +105,9 @@ enum {
 void pause_member(struct hub *h, struct member *m);
 void forget_pause(struct hub *h, struct member *m); /* it leaves */
 void resume_members(struct hub *h);                 /* those who have caught up */
+/* The object in scratch, to all of the full dialect, also who is paused: what changes a room, or must not be seen any
+ * more. It is rare. */
+void say_to_all(struct hub *h, struct room *r);
 
 /* notice.c */
 void notice_join(struct hub *h, struct member *m);

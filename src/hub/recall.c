@@ -53,6 +53,15 @@ static uint64_t max(uint64_t a, uint64_t b)
     return a > b ? a : b;
 }
 
+/* As the disk had it when the page was read; 0: it was not. */
+static uint64_t first_kept(const struct hub *h, const struct event *e, const struct room *r)
+{
+    if (!errand_has_page(h, e, r))
+        return 0;
+    uint64_t first = e->errand->page.first_kept;
+    return first > 0 ? first : history_first(&r->history, r->seq);
+}
+
 /* ---- for those who join -------------------------------------------------------------------------- */
 
 /* Is it where the client was? 1, 0, or -1 when that is being found out. */
@@ -63,6 +72,8 @@ static int is_position(struct hub *h, struct event *e, const struct room *r)
         return 0;
     if (strcmp(a->epoch, r->epoch) == 0)
         return 1;
+    if (r->begun_by > written(h)) /* the disk still has the log before this one */
+        return 0;
     const struct errand *x = e->errand;
     if (x != NULL && x->have & NEED_POSITION && x->gone == rooms_gone(h, r->name))
         return x->position_good && x->err == 0;
@@ -95,6 +106,7 @@ bool plan_recall(struct hub *h, struct event *e, struct room *r, struct recall *
 {
     const struct request_args *a = e->request.args;
     *plan = (struct recall){.from = 1, .to = 0, .recovered = -1};
+    trim_history(h, r);
     if (a == NULL)
         return true;
     if (a->since_given && (plan->recovered = is_position(h, e, r)) < 0)
@@ -107,6 +119,8 @@ bool plan_recall(struct hub *h, struct event *e, struct room *r, struct recall *
     plan->to = r->seq;
     if (plan->from <= plan->to && must_fetch(h, e, r, plan->from, plan->to))
         return false;
+    r->first = max(r->first, first_kept(h, e, r)); /* it shrinks */
+    plan->gap = max(plan->gap, r->first);
     shorten(h, e, r, plan);
     if (h->config.store == NULL) /* what memory has let go of is nowhere */
         plan->gap = max(plan->gap, history_first(&r->history, r->seq));
@@ -128,7 +142,7 @@ static void add_gap(struct hub *h, const struct event *e, const struct room *r, 
 {
     if (from > to || e->session->dialect != DIALECT_FULL)
         return;
-    encode_gap(scratch(h), r->name, from, to, kept);
+    encode_gap(scratch(h), r->name, from, to, kept, false);
     add_frame(h);
     metric_add(METRIC_GAPS, 1);
 }
@@ -192,19 +206,20 @@ struct window {
 static struct window window_of(const struct room *r, const struct request_args *a, uint64_t oldest)
 {
     uint64_t limit = a->limit == 0 ? PAGE_USUAL : a->limit;
+    uint64_t around = a->at < r->seq ? a->at : r->seq;
     struct window w = {.from = 1, .to = r->seq};
     if (a->from == HISTORY_BEFORE && a->at <= r->seq)
         w.to = a->at - 1;
     if (a->from == HISTORY_AFTER)
         w.from = a->at + 1;
     else if (a->from == HISTORY_AROUND)
-        w.from = a->at > limit / 2 ? a->at - limit / 2 : 1;
+        w.from = around > limit / 2 ? around - limit / 2 : 1;
     else
         w.from = w.to >= limit ? w.to - limit + 1 : 1;
     w.from = max(w.from, oldest);
     if (w.from <= w.to && w.to - w.from >= limit)
         w.to = w.from + limit - 1;
-    w.anchor = a->from == HISTORY_AFTER ? w.from : a->from == HISTORY_AROUND ? a->at : w.to;
+    w.anchor = a->from == HISTORY_AFTER ? w.from : a->from == HISTORY_AROUND ? around : w.to;
     if (w.anchor < w.from || w.anchor > w.to)
         w.anchor = w.anchor < w.from ? w.from : w.to;
     return w;
@@ -257,19 +272,11 @@ static size_t gather_rows(const struct hub *h, const struct event *e, const stru
     return n;
 }
 
-/* As the disk had it when the page was read; 0: it was not. */
-static uint64_t first_kept(const struct hub *h, const struct event *e, const struct room *r)
-{
-    if (!errand_has_page(h, e, r))
-        return 0;
-    uint64_t first = e->errand->page.first_kept;
-    return first > 0 ? first : history_first(&r->history, r->seq);
-}
-
 static void answer_page(struct hub *h, struct event *e, struct room *r, const struct viewer *v)
 {
     struct history_row rows[HISTORY_MAX];
     const struct request_args *a = e->request.args;
+    trim_history(h, r);
     uint64_t oldest =
         h->config.store != NULL ? max(r->first, 1) : history_first(&r->history, r->seq);
     struct window w = window_of(r, a, oldest);

@@ -80,6 +80,7 @@ void begin_log(struct hub *h, struct room *r)
     name_numbering(h, r, true);
     count_gone(h, r->name);
     log_gone(h, r);
+    r->begun_by = r->change;
 }
 
 bool may_know(const struct hub *h, const struct session *s, const struct room *r)

@@ -103,12 +103,15 @@ void encode_reaction(struct buf *to, const char *room, uint64_t seq, const char 
     LIT(to, "}");
 }
 
-void encode_gap(struct buf *to, const char *room, uint64_t from, uint64_t to_seq, bool kept)
+void encode_gap(struct buf *to, const char *room, uint64_t from, uint64_t to_seq, bool kept,
+                bool changed)
 {
     STR(to, "{\"type\":\"gap\",\"room\":", room);
     INT(to, ",\"from\":", from);
     INT(to, ",\"to\":", to_seq);
     BOOL(to, ",\"kept\":", kept);
+    if (changed)
+        LIT(to, ",\"changed\":true");
     LIT(to, "}");
 }
 

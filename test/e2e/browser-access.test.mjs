@@ -307,6 +307,12 @@ test('comments and indentation stay at home, lines and texts do not', () => {
         assert.doesNotMatch(sent, /^ |^\/\*|; \/\/ [^'"`]*$/m, name);
         new vm.Script(sent, { filename: name });
     }
+    // A style sheet says the same with fewer spaces.
+    const [style, lean] = both('chat.css');
+    const bare = (text) => text.replace(/\/\*[^]*?\*\/|\s/g, '').replaceAll(';}', '}');
+    assert.equal(lean.split('\n').length, style.split('\n').length);
+    assert.equal(bare(lean), bare(style));
+    assert.ok(lean.length < style.length * 0.95);
     // A text over several lines could be taken for code with comments.
     const table = (text) => text.split('new Map(`')[1].split('`')[0].split('\n').map((line) => line.trim());
     const [kept, sent] = both('i18n.js').map(table);

@@ -152,6 +152,32 @@ test('where one left off there is a line, also after a reload and in rooms one w
     noComplaints(alice);
 });
 
+test('a tab that nobody looked at shows where one left off, once', async (t) => {
+    const server = await startServer(t, data());
+    const bob = await member(t, server, 'bob', 'lobby');
+    const browser = await startBrowser(t);
+    const alice = await person(browser, server, 'alice');
+    const look = (state) => alice.evaluate((visible) => {
+        Object.defineProperty(document, 'visibilityState', { configurable: true, get: () => visible });
+        document.dispatchEvent(new Event('visibilitychange'));
+    }, state);
+    await said(alice, 'before');
+    await look('hidden');
+    await fill(bob, 'lobby', 100);
+    await message(alice, 'line 100').waitFor();
+    await look('visible');
+    assert.match(await reading(alice), /^[12] at /);
+    await log(alice).locator('.said[data-seq="2"] .new-line').waitFor();
+    await alice.getByRole('button', { name: '100 new messages' }).click();
+    await sees(alice, 'line 100');
+    await look('hidden');
+    await look('visible');
+    await frame(alice);
+    await sees(alice, 'line 100');
+    assert.equal(await alice.locator('#to-newest').isVisible(), false, 'it stays at the end');
+    noComplaints(alice);
+});
+
 test('one edits in place what one said', async (t) => {
     const server = await startServer(t, data());
     const browser = await startBrowser(t);
@@ -394,7 +420,32 @@ test('how far a message came is shown: on its way, sent, stored, failed and sent
     }
 });
 
-/* A tab whose line the test can cut, and keep cut while `shut`. */
+test('what was said and is not stored, or not yet, is marked as that', async (t) => {
+    const server = await startServer(t, data());
+    const browser = await startBrowser(t);
+    const alice = await fragile(browser, server, 'alice');
+    const refuse = (code) => alice.evaluate((why) => { // the next ok of a message
+        window.tamper = (text) => {
+            const { id, room, durable } = JSON.parse(text);
+            if (!durable) return text;
+            window.tamper = null;
+            return JSON.stringify({ type: 'error', id, room, code: why, message: 'not stored' });
+        };
+    }, code);
+    const marked = (text, name) => message(alice, text).getByRole('img', { name, exact: true }).waitFor();
+    await refuse('internal');
+    await says(alice, 'one');
+    await marked('one', 'Sent, but not stored');
+    await refuse('unavailable');
+    await says(alice, 'two');
+    await marked('two', 'Sent');
+    await marked('two', 'Sent and stored'); // asked for again after a while
+    assert.equal(await log(alice).locator('.pending').count(), 0, 'the others have heard both');
+    assert.deepEqual(await held(alice), [1, 2]);
+    noComplaints(alice);
+});
+
+/* A tab whose line the test can cut, and keep cut while `shut`; `tamper` changes what comes over it. */
 async function fragile(browser, server, name) {
     const tab = await openTab(browser, 'about:blank');
     await tab.addInitScript(() => {
@@ -403,6 +454,10 @@ async function fragile(browser, server, name) {
             constructor(url, protocol) {
                 super(window.shut ? url.replace('/ws', '/not') : url, protocol);
                 window.line = this;
+            }
+
+            set onmessage(act) {
+                super.onmessage = (event) => act({ data: window.tamper ? window.tamper(event.data) : event.data });
             }
         };
     });

@@ -236,12 +236,14 @@
         message.item = item;
     }
 
-    function onGap(room, { from, to, kept }) {
-        const n = to - from + 1;
-        if (kept) room.missing(to + 1, n);
+    function onGap(room, { from, to, kept, changed }) {
+        if (changed) room.reset(); // what is shown may be old: all of it is asked for anew
+        const n = to - (changed ? 1 : from) + 1;
+        if (kept || changed) room.missing(to + 1, n);
         else room.notice(() => [t('gap here', { n })]);
         room.last = Math.max(room.last, to);
-        if (room !== Chat.active) room.unread += n;
+        if (room !== Chat.active) room.unread += to - from + 1;
+        else if (changed) Chat.timeline.show(room);
     }
 
     function markNew(room, item) {
