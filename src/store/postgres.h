@@ -14,9 +14,11 @@ enum {
 
 #define PG_SEQ_MAX ((UINT64_C(1) << 40) - 1) /* as in SQLite */
 
-/* For queries in which l is a row of logs. */
-#define PG_FIRST \
-    "coalesce((SELECT seq FROM messages m WHERE m.log = l.log ORDER BY seq LIMIT 1), 0)"
+/* For queries in which l is a row of logs. What was removed is in the index until a VACUUM, so nothing looks for the
+ * first message from the beginning. */
+#define PG_FIRST                                                                   \
+    "coalesce((SELECT seq FROM messages m WHERE m.log = l.log AND seq > l.removed" \
+    " ORDER BY seq LIMIT 1), 0)"
 #define PG_LAST                                                           \
     "greatest(l.removed, (SELECT seq FROM messages m WHERE m.log = l.log" \
     " ORDER BY seq DESC LIMIT 1), 0)"
@@ -70,11 +72,13 @@ enum { PG_NOW, PG_LEDGER, PG_OWN };
     /* postgres_remove.c */                                                                        \
     X(NAMELESS, "SELECT log FROM logs WHERE room IS NULL ORDER BY log LIMIT 1")                    \
     X(END, "DELETE FROM logs WHERE log = $1")                                                      \
-    X(REMOVE, "WITH gone AS (DELETE FROM messages WHERE log = $1 AND seq IN (SELECT seq"           \
-              " FROM messages WHERE log = $1 AND seq <= $2 ORDER BY seq LIMIT $3) RETURNING seq)," \
+    X(REMOVE, "WITH l AS (SELECT removed FROM logs WHERE log = $1),"                               \
+              " gone AS (DELETE FROM messages WHERE log = $1 AND seq IN (SELECT seq"               \
+              "  FROM messages WHERE log = $1 AND seq <= $2 AND seq > (SELECT removed FROM l)"     \
+              "  ORDER BY seq LIMIT $3) RETURNING seq),"                                           \
               " top AS (SELECT max(seq) AS seq, count(*) AS n FROM gone),"                         \
-              " bare AS (DELETE FROM reactions r USING top"                                        \
-              "  WHERE r.log = $1 AND r.seq <= top.seq),"                                          \
+              " bare AS (DELETE FROM reactions r USING top WHERE r.log = $1"                       \
+              "  AND r.seq <= top.seq AND r.seq > (SELECT removed FROM l)),"                       \
               " shorter AS (UPDATE logs SET removed = greatest(removed, top.seq) FROM top"         \
               "  WHERE log = $1) SELECT n FROM top")                                               \
     X(OLDEST, "SELECT log, max(seq) FROM (SELECT log, seq FROM messages WHERE ts < $1"             \
