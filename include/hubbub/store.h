@@ -180,6 +180,13 @@ int store_knows_position(struct store *s, const char *room, const char *epoch, u
 int store_read(struct store *s, const char *room, uint64_t from, uint64_t to,
                struct history_page *out);
 
+enum { SEARCH_MAX = 1000 };
+/* The messages that have all words of the query (<hubbub/query.h>), of one room or of all (NULL), at most `limit`
+ * (SEARCH_MAX): the very latest, which may not be in the index yet, newest first, and then by how well they fit, newest
+ * first. Also ERR_TIMEOUT, after some seconds. */
+int store_search(struct store *s, const char *room, const char *query, unsigned limit,
+                 struct found_page *out);
+
 /* ---- keeping less --------------------------------------------------------------------------------- */
 
 /* What is removed in the background, oldest first, a few hundred at a time; 0: no such limit. */

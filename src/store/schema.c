@@ -56,6 +56,14 @@ static const char *const STEPS[] = {
     "CREATE TABLE reactions (message INTEGER NOT NULL, user_id TEXT NOT NULL,"
     "  emoji TEXT NOT NULL, at INTEGER NOT NULL, PRIMARY KEY (message, user_id, emoji))"
     "  STRICT, WITHOUT ROWID;",
+    /* 4: the words of what was said (words.c). The index has the messages that come, in the order of (ts, id), up to the
+     * mark, tombstones too, and takes their text from the view. */
+    "CREATE VIEW said AS SELECT id, ts, CASE WHEN json_valid(content)"
+    "  THEN json_extract(content, '$') ELSE '' END AS text FROM messages;"
+    "CREATE VIRTUAL TABLE words USING fts5 (text, content = 'said', content_rowid = 'id',"
+    "  tokenize = 'unicode61 remove_diacritics 2');"
+    "CREATE TABLE words_mark (ts INTEGER NOT NULL, id INTEGER NOT NULL) STRICT;"
+    "INSERT INTO words_mark VALUES (0, 0);",
 };
 
 int schema_latest(void)

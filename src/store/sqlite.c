@@ -73,6 +73,7 @@ static int prepare_all(struct db *db)
     for (int i = 0; i < NWRITES && err == 0; i++)
         if (WRITES[i] != NULL)
             err = prepare(db, &db->writes[i], WRITES[i]);
+    words_doubt(db);
     return err != 0 ? err : logs_open(db);
 }
 
@@ -179,6 +180,19 @@ int db_step(struct db *db, sqlite3_stmt *st)
     return err;
 }
 
+int db_ask(struct db *db, int statement, const int64_t *params, int nparams, int64_t *out, int n)
+{
+    sqlite3_stmt *st = db->logs[statement];
+    for (int i = 0; i < nparams; i++)
+        sqlite3_bind_int64(st, i + 1, params[i]);
+    int code = sqlite3_step(st);
+    for (int i = 0; i < n && code == SQLITE_ROW; i++)
+        out[i] = sqlite3_column_int64(st, i);
+    int err = code == SQLITE_ROW || code == SQLITE_DONE ? 0 : db_failed(db);
+    sqlite3_reset(st);
+    return err;
+}
+
 static int write_row(struct db *db, const struct record *r)
 {
     bool no_rank = r->type == RECORD_RANK && r->rank == RANK_GUEST;
@@ -216,6 +230,7 @@ void db_roll_back(struct db *db)
     if (!sqlite3_get_autocommit(db->sql))
         db_exec(db, "ROLLBACK");
     logs_doubt(db, NULL);
+    words_doubt(db);
 }
 
 int db_write(struct db *db, struct change *const *changes, size_t n, size_t *at)
@@ -247,4 +262,9 @@ const struct backend sqlite_backend = {
     .head = readers_head,
     .know_position = readers_know_position,
     .read = readers_read,
+    .may_index = db_may_index,
+    .index = db_index,
+    .searcher_open = searcher_open,
+    .searcher_close = searcher_close,
+    .search = searcher_find,
 };

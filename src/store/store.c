@@ -52,13 +52,13 @@ struct store {
     uint64_t posted; /* of the thread that posts: the number of the latest change */
 
     /* the thread's */
-    int64_t retry_at, remove_at, tend_at;
+    int64_t retry_at, remove_at, index_at, tend_at;
     struct retention keep;
-    bool cannot_remove; /* that was logged */
-    const char *said;   /* what was logged last of what is wrong */
-    uint64_t latest;    /* number of the latest change that was received */
-    size_t n;           /* in waiting */
-    size_t told;        /* the first of them: copies of what was handed back as failed */
+    bool cannot_remove, cannot_index; /* that was logged */
+    const char *said;                 /* what was logged last of what is wrong */
+    uint64_t latest;                  /* number of the latest change that was received */
+    size_t n;                         /* in waiting */
+    size_t told; /* the first of them: copies of what was handed back as failed */
     struct change *waiting[STORE_BACKLOG + 1]; /* never full: there is always room to receive */
 };
 
@@ -187,6 +187,13 @@ int store_read(struct store *s, const char *room, uint64_t from, uint64_t to,
                struct history_page *out)
 {
     return vault_read(s->vault, room, from, to, out);
+}
+
+int store_search(struct store *s, const char *room, const char *query, unsigned limit,
+                 struct found_page *out)
+{
+    REQUIRE(limit <= SEARCH_MAX);
+    return vault_search(s->vault, room, query, limit, out);
 }
 
 void store_set_retention(struct store *s, const struct retention *r)
@@ -351,6 +358,23 @@ static void tend(struct store *s)
         tell_health(s);
 }
 
+/* ---- the index of words -------------------------------------------------------------------------- */
+
+/* Likewise. One step in a while, so that what comes slowly makes few of them. */
+static void index_some(struct store *s)
+{
+    bool more = false;
+    int64_t now = clock_now();
+    if (s->n > 0 || now < s->index_at)
+        return;
+    int err = vault_index(s->vault, &more);
+    if (err != 0 && !s->cannot_index)
+        log_warn("store: what was said lately is not added to the index",
+                 LOG_STR("error", vault_error(s->vault)));
+    s->cannot_index = err != 0;
+    s->index_at = now + (err == 0 && more ? STEP_MS : LOOK_MS) * NS_PER_MS;
+}
+
 /* ---- the thread itself --------------------------------------------------------------------------- */
 
 /* At the end. All that is left has been handed back. */
@@ -371,7 +395,8 @@ static void store_main(void *arg)
     struct store *s = arg;
     int got;
     do {
-        int64_t wake = s->n > 0 ? s->retry_at : s->remove_at;
+        int64_t tidy_at = s->remove_at < s->index_at ? s->remove_at : s->index_at;
+        int64_t wake = s->n > 0 ? s->retry_at : tidy_at;
         got = channel_recv(&s->inbox, (void **)&s->waiting[s->n],
                            (uint32_t)(STORE_BACKLOG + 1 - s->n),
                            wake < s->tend_at ? wake : s->tend_at);
@@ -383,6 +408,7 @@ static void store_main(void *arg)
             write_waiting(s);
         tend(s);
         remove_some(s);
+        index_some(s);
     } while (got != ERR_CLOSED);
     give_up(s);
 }

@@ -70,6 +70,7 @@ bool filter_may_have(const struct log_filter *f, const char *room); /* false: ce
 struct db;
 
 struct readers;
+struct searcher;
 
 /* A kind of database: what the store wants of it. See below for what each does; `where` is a path, or an address. */
 struct backend {
@@ -92,6 +93,14 @@ struct backend {
                          bool *out);
     int (*read)(struct readers *r, const char *room, uint64_t from, uint64_t to,
                 struct history_page *out);
+
+    /* Of those with an index of words; else NULL. */
+    bool (*may_index)(const struct db *db);
+    int (*index)(struct db *db, bool *more);
+    struct searcher *(*searcher_open)(const char *where, char *why, size_t space);
+    void (*searcher_close)(struct searcher *s);
+    int (*search)(struct searcher *s, const char *room, const char *query, unsigned limit,
+                  struct found_page *out);
 
     /* Of those that may be away; else NULL. */
     bool (*ready)(const struct db *db);     /* it is there */
@@ -127,6 +136,11 @@ bool db_may_remove(const struct db *db, const struct retention *r);
 int db_remove(struct db *db, const struct retention *r, int64_t now, bool *more);
 void db_set_retention(struct db *db, const struct retention *r);
 
+/* Whether db_index() is worth calling. */
+bool db_may_index(const struct db *db);
+/* Adds the words of a few hundred messages to the index; more: there are others. 0 or ERR_SYSTEM. */
+int db_index(struct db *db, bool *more);
+
 /* What went wrong last. */
 const char *db_error(const struct db *db);
 
@@ -143,6 +157,17 @@ int readers_know_position(struct readers *r, const char *room, const char *epoch
                           bool *out);
 int readers_read(struct readers *r, const char *room, uint64_t from, uint64_t to,
                  struct history_page *out);
+
+/* ---- search.c ------------------------------------------------------------------------------------ */
+
+struct searcher;
+
+/* A connection of its own, so that history doesn't wait for what takes longer. NULL with `why`. */
+struct searcher *searcher_open(const char *path, char *why, size_t space);
+void searcher_close(struct searcher *s); /* NULL: nothing. As readers_close() */
+/* See store_search(). */
+int searcher_find(struct searcher *s, const char *room, const char *query, unsigned limit,
+                  struct found_page *out);
 
 /* ---- store.c, for tests -------------------------------------------------------------------------- */
 

@@ -27,7 +27,8 @@ struct vault {
     const struct backend *on;
     struct db *db;
     struct readers *readers;
-    struct backlog *backlog; /* NULL: it is never away */
+    struct searcher *searcher; /* NULL: there is no index of words */
+    struct backlog *backlog;   /* NULL: it is never away */
 
     bool behind;     /* atomic: something is in the backlog */
     bool away;       /* atomic: nobody needs to try whether it can be read */
@@ -171,7 +172,9 @@ static bool open_all(struct vault *v, const char *directory, const char *where, 
     if (v->on->tend != NULL && !open_backlog(v, directory, why, space))
         return false;
     v->readers = v->on->readers_open(where, why, space);
-    return v->readers != NULL;
+    if (v->readers != NULL && v->on->searcher_open != NULL)
+        v->searcher = v->on->searcher_open(where, why, space);
+    return v->readers != NULL && (v->searcher != NULL || v->on->searcher_open == NULL);
 }
 
 struct vault *vault_open(const char *directory, const char *url, char *why, size_t space)
@@ -191,6 +194,8 @@ struct vault *vault_open(const char *directory, const char *url, char *why, size
 
 void vault_close(struct vault *v)
 {
+    if (v->searcher != NULL)
+        v->on->searcher_close(v->searcher);
     if (v->readers != NULL)
         v->on->readers_close(v->readers);
     if (v->backlog != NULL) {
@@ -253,6 +258,11 @@ int vault_remove(struct vault *v, const struct retention *r, int64_t now, bool *
     return v->on->remove(v->db, r, now, more);
 }
 
+int vault_index(struct vault *v, bool *more)
+{
+    return v->on->may_index != NULL && v->on->may_index(v->db) ? v->on->index(v->db, more) : 0;
+}
+
 int vault_exec(struct vault *v, const char *sql)
 {
     return v->on->exec(v->db, sql);
@@ -309,6 +319,12 @@ int vault_know_position(struct vault *v, const char *room, const char *epoch, ui
     if (err == 0)
         *out = known;
     return err;
+}
+
+int vault_search(struct vault *v, const char *room, const char *query, unsigned limit,
+                 struct found_page *out)
+{
+    return v->searcher != NULL ? v->on->search(v->searcher, room, query, limit, out) : ERR_SYSTEM;
 }
 
 int vault_read(struct vault *v, const char *room, uint64_t from, uint64_t to,
