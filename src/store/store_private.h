@@ -160,8 +160,6 @@ int readers_read(struct readers *r, const char *room, uint64_t from, uint64_t to
 
 /* ---- search.c ------------------------------------------------------------------------------------ */
 
-struct searcher;
-
 /* A connection of its own, so that history doesn't wait for what takes longer. NULL with `why`. */
 struct searcher *searcher_open(const char *path, char *why, size_t space);
 void searcher_close(struct searcher *s); /* NULL: nothing. As readers_close() */
