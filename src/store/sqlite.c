@@ -266,5 +266,5 @@ const struct backend sqlite_backend = {
     .index = db_index,
     .searcher_open = searcher_open,
     .searcher_close = searcher_close,
-    .find = searcher_find,
+    .search = searcher_find,
 };

@@ -52,7 +52,7 @@ struct store {
     uint64_t posted; /* of the thread that posts: the number of the latest change */
 
     /* the thread's */
-    int64_t retry_at, remove_at, tend_at, index_at;
+    int64_t retry_at, remove_at, index_at, tend_at;
     struct retention keep;
     bool cannot_remove, cannot_index; /* that was logged */
     const char *said;                 /* what was logged last of what is wrong */
@@ -350,6 +350,14 @@ static void remove_some(struct store *s)
     s->remove_at = now + (err == 0 && more ? STEP_MS : LOOK_MS) * NS_PER_MS;
 }
 
+/* A database that was away may be back. */
+static void tend(struct store *s)
+{
+    s->tend_at = vault_tend(s->vault);
+    if (s->n == 0)
+        tell_health(s);
+}
+
 /* ---- the index of words -------------------------------------------------------------------------- */
 
 /* Likewise. One step in a while, so that what comes slowly makes few of them. */
@@ -359,20 +367,12 @@ static void index_some(struct store *s)
     int64_t now = clock_now();
     if (s->n > 0 || now < s->index_at)
         return;
-    int err = vault_may_index(s->vault) ? vault_index(s->vault, &more) : 0;
+    int err = vault_index(s->vault, &more);
     if (err != 0 && !s->cannot_index)
         log_warn("store: what was said lately is not added to the index",
                  LOG_STR("error", vault_error(s->vault)));
     s->cannot_index = err != 0;
     s->index_at = now + (err == 0 && more ? STEP_MS : LOOK_MS) * NS_PER_MS;
-}
-
-/* A database that was away may be back. */
-static void tend(struct store *s)
-{
-    s->tend_at = vault_tend(s->vault);
-    if (s->n == 0)
-        tell_health(s);
 }
 
 /* ---- the thread itself --------------------------------------------------------------------------- */

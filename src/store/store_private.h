@@ -94,13 +94,13 @@ struct backend {
     int (*read)(struct readers *r, const char *room, uint64_t from, uint64_t to,
                 struct history_page *out);
 
-    /* Of those that can be searched; else NULL. */
+    /* Of those with an index of words; else NULL. */
     bool (*may_index)(const struct db *db);
     int (*index)(struct db *db, bool *more);
     struct searcher *(*searcher_open)(const char *where, char *why, size_t space);
     void (*searcher_close)(struct searcher *s);
-    int (*find)(struct searcher *s, const char *room, const char *query, unsigned limit,
-                struct found_page *out);
+    int (*search)(struct searcher *s, const char *room, const char *query, unsigned limit,
+                  struct found_page *out);
 
     /* Of those that may be away; else NULL. */
     bool (*ready)(const struct db *db);     /* it is there */

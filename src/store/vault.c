@@ -27,7 +27,7 @@ struct vault {
     const struct backend *on;
     struct db *db;
     struct readers *readers;
-    struct searcher *searcher; /* NULL: there is no index */
+    struct searcher *searcher; /* NULL: there is no index of words */
     struct backlog *backlog;   /* NULL: it is never away */
 
     bool behind;     /* atomic: something is in the backlog */
@@ -172,10 +172,9 @@ static bool open_all(struct vault *v, const char *directory, const char *where, 
     if (v->on->tend != NULL && !open_backlog(v, directory, why, space))
         return false;
     v->readers = v->on->readers_open(where, why, space);
-    if (v->readers == NULL || v->on->searcher_open == NULL)
-        return v->readers != NULL;
-    v->searcher = v->on->searcher_open(where, why, space);
-    return v->searcher != NULL;
+    if (v->readers != NULL && v->on->searcher_open != NULL)
+        v->searcher = v->on->searcher_open(where, why, space);
+    return v->readers != NULL && (v->searcher != NULL || v->on->searcher_open == NULL);
 }
 
 struct vault *vault_open(const char *directory, const char *url, char *why, size_t space)
@@ -259,14 +258,9 @@ int vault_remove(struct vault *v, const struct retention *r, int64_t now, bool *
     return v->on->remove(v->db, r, now, more);
 }
 
-bool vault_may_index(const struct vault *v)
-{
-    return v->on->may_index != NULL && v->on->may_index(v->db);
-}
-
 int vault_index(struct vault *v, bool *more)
 {
-    return v->on->index(v->db, more);
+    return v->on->may_index != NULL && v->on->may_index(v->db) ? v->on->index(v->db, more) : 0;
 }
 
 int vault_exec(struct vault *v, const char *sql)
@@ -327,6 +321,12 @@ int vault_know_position(struct vault *v, const char *room, const char *epoch, ui
     return err;
 }
 
+int vault_search(struct vault *v, const char *room, const char *query, unsigned limit,
+                 struct found_page *out)
+{
+    return v->searcher != NULL ? v->on->search(v->searcher, room, query, limit, out) : ERR_SYSTEM;
+}
+
 int vault_read(struct vault *v, const char *room, uint64_t from, uint64_t to,
                struct history_page *out)
 {
@@ -342,10 +342,4 @@ int vault_read(struct vault *v, const char *room, uint64_t from, uint64_t to,
     if (err == 0)
         *out = page;
     return err;
-}
-
-int vault_search(struct vault *v, const char *room, const char *query, unsigned limit,
-                 struct found_page *out)
-{
-    return v->searcher == NULL ? ERR_SYSTEM : v->on->find(v->searcher, room, query, limit, out);
 }

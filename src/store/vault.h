@@ -20,8 +20,7 @@ int vault_write(struct vault *v, struct change *const *changes, size_t n, size_t
 void vault_set_retention(struct vault *v, const struct retention *r);
 bool vault_may_remove(const struct vault *v, const struct retention *r);
 int vault_remove(struct vault *v, const struct retention *r, int64_t now, bool *more);
-/* The index of words; nothing where there is none. */
-bool vault_may_index(const struct vault *v);
+/* Adds some of what was said lately to the index of words. 0 or ERR_SYSTEM. */
 int vault_index(struct vault *v, bool *more);
 int vault_exec(struct vault *v, const char *sql); /* for tests */
 
@@ -35,10 +34,10 @@ const char *vault_error(const struct vault *v);
 int vault_head(struct vault *v, const char *room, struct log_head *out);
 int vault_know_position(struct vault *v, const char *room, const char *epoch, uint64_t seq,
                         bool *out);
-int vault_read(struct vault *v, const char *room, uint64_t from, uint64_t to,
-               struct history_page *out);
 /* ERR_SYSTEM, too, where there is no index. */
 int vault_search(struct vault *v, const char *room, const char *query, unsigned limit,
                  struct found_page *out);
+int vault_read(struct vault *v, const char *room, uint64_t from, uint64_t to,
+               struct history_page *out);
 
 #endif
