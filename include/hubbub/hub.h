@@ -47,10 +47,9 @@ int hub_fence(struct hub *h);
  * hub lacks for it. Replies and errors go to the session's outbox. Any thread but the hub's that may block.
  * *request is consumed. 0 or ERR_CLOSED. */
 int hub_ask(struct hub *h, struct session *s, struct request *request);
-/* The same for REQUEST_HISTORY of somebody who need not be connected: appends the reply as the body of a web
+/* The same for REQUEST_HISTORY and REQUEST_SEARCH of somebody who need not be connected: appends the reply as the body of a web
  * response, or an error body. */
-int hub_history(struct hub *h, const struct asker *asker, struct request *request,
-                struct buf *answer);
+int hub_read(struct hub *h, const struct asker *asker, struct request *request, struct buf *answer);
 
 /* Of files, which are uploaded and read over HTTP by whoever shows a token (`asker`), or the id of a live session, else
  * "". May they read the room, or `to_say` something there? PROBLEM_NONE, and who it is ("": nobody in particular). */

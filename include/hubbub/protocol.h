@@ -219,6 +219,9 @@ void encode_ok_reaction(struct buf *to, const char *id, const char *room, uint64
 void encode_history(struct buf *to, bool reply, const char *id, const char *room, const char *epoch,
                     const struct history_row *rows, size_t n, bool more_before, bool more_after,
                     uint64_t viewer);
+/* The reply to `search` (with `reply`), and the body of GET /search. room NULL: absent; the rows name theirs. */
+void encode_search(struct buf *to, bool reply, const char *id, const char *room,
+                   const struct found_row *rows, size_t n, uint64_t viewer);
 void encode_ok_entry(struct buf *to, const char *id, const char *room, uint64_t entry);
 void encode_ok_invite(struct buf *to, const char *id, const char *room, const char *invite,
                       int64_t expires_ms);

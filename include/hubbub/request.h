@@ -22,7 +22,8 @@ enum {
     MAX_USERS_MAX = 1000000,
     EMOJI_MAX = 32,
     EPOCH_MAX = 16,
-    HISTORY_MAX = 300, /* messages of one page, and that a join brings */
+    HISTORY_MAX = 300,  /* messages of one page, and that a join brings */
+    SEARCH_LIMIT = 100, /* messages that one search finds */
 };
 
 /* The dialects of the wire: see src/protocol/PROTOCOL.md. */
@@ -39,6 +40,7 @@ enum dialect { DIALECT_CLASSIC, DIALECT_FULL, DIALECT_COUNT };
     X("delete", DELETE, 1, MODERATION)   \
     X("react", REACT, 1, REQUESTS)       \
     X("history", HISTORY, 1, HISTORY)    \
+    X("search", SEARCH, 1, HISTORY)      \
     X("members", MEMBERS, 0, REQUESTS)   \
     X("rooms", ROOMS, 0, REQUESTS)       \
     X("create", CREATE, 1, CREATES)      \
@@ -101,7 +103,7 @@ struct request_args {
     uint32_t nfiles;           /* message: files that come with it */
     char files[FILES_PER_MESSAGE][FILE_ID_LEN + 1];
     uint64_t entry;            /* undo; ledger: only older ones, 0: from the newest */
-    uint32_t limit;            /* ledger, history; 0: the usual */
+    uint32_t limit;            /* ledger, history, search; 0: the usual */
     char *token;               /* auth */
     char *
         password; /* join, create, update; "" takes it away. Wiped by whoever hashes or checks it: then "" */
@@ -125,7 +127,7 @@ struct request {
     bool stay;                     /* join: keep the other rooms */
     bool typing_paused;            /* typing: state is "paused", not "active" */
     /* Owned, may be NULL. message, edit: the content, and ping: t, as JSON text, quoted and escaped, ready to
-     * be put into a frame; notice: likewise; rooms: the query as plain text. Ends with a NUL that text_len
+     * be put into a frame; notice: likewise; rooms, search: the query as plain text. Ends with a NUL that text_len
      * leaves out. */
     char *text;
     size_t text_len;

@@ -66,6 +66,7 @@ void respond_unless_known(const struct http_request *q, struct http_response *r,
 
 /* history.c */
 void get_messages(struct http *h, const struct http_request *q, struct http_response *r);
+void get_search(struct http *h, const struct http_request *q, struct http_response *r);
 
 /* files.c */
 void post_file(struct http *h, const struct http_request *q, struct http_response *r);

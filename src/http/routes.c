@@ -110,6 +110,7 @@ static const struct route {
     {"/rooms/*/messages", HTTP_GET, get_messages},
     {"/files", HTTP_POST, post_file},
     {"/files/*", HTTP_GET, get_file},
+    {"/search", HTTP_GET, get_search},
 };
 
 static bool path_fits(const char *pattern, const char *path)

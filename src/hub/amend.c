@@ -44,7 +44,8 @@ static bool is_too_late(struct hub *h, const struct event *e, const struct slot 
 static void replace(struct hub *h, struct room *r, struct slot *s, const struct message *like)
 {
     struct message *m = message_new(like);
-    history_replace(&r->history, s, m, log_message(h, r, m));
+    r->amended = log_message(h, r, m);
+    history_replace(&r->history, s, m, r->amended);
     r->changes++;
     metric_add(METRIC_AMENDMENTS, 1);
 }

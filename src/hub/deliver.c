@@ -162,6 +162,7 @@ void flush_room(struct hub *h, struct room *r)
     for (enum dialect d = 0; d < DIALECT_COUNT; d++)
         flush_dialect(h, r, d);
     r->flushed = r->seq;
+    r->changes_flushed = r->changes;
 }
 
 /* Nobody is in it. An open room goes, but not before all that was said there is on the disk: so whoever reads the disk

@@ -200,7 +200,7 @@ static struct room *reopen(struct hub *h, struct event *e)
 {
     const char *name = e->request.room;
     const struct errand *x = e->errand;
-    if (h->config.store == NULL || is_in_memory(h, name))
+    if (h->config.store == NULL || room_in_memory(h, name) != NULL)
         return open_room(h, name, NULL);
     if (x != NULL && x->have & NEED_HEAD && x->err == 0 && x->gone == rooms_gone(h, name))
         return open_room(h, name, &x->head);

@@ -11,7 +11,7 @@ void pause_member(struct hub *h, struct member *m)
 {
     m->paused = true;
     m->heard = m->room->flushed;
-    m->heard_changes = m->room->changes;
+    m->heard_changes = m->room->changes_flushed;
     m->paused_next = h->paused;
     h->paused = m;
     metric_add(METRIC_PAUSES, 1);

@@ -8,9 +8,8 @@
 #include <string.h>
 
 enum {
-    PAGE_BYTES = 256 * 1024, /* of one answer, as far as can be said before */
-    ROW_BYTES = 256,         /* of a message beside its content */
-    REACTION_BYTES = 80,     /* of each kind of reaction */
+    ROW_BYTES = 256,     /* of a message beside its content */
+    REACTION_BYTES = 80, /* of each kind of reaction */
     PAGE_USUAL = 50,
 };
 
@@ -26,7 +25,7 @@ static const struct history_row *row_of(const struct hub *h, const struct event 
     return space;
 }
 
-static size_t weight(const struct history_row *row)
+size_t row_weight(const struct history_row *row)
 {
     return row->message->content_len + strlen(row->message->files) + ROW_BYTES +
            row->reactions.n * REACTION_BYTES;
@@ -95,7 +94,7 @@ static void shorten(const struct hub *h, const struct event *e, const struct roo
                 plan->gap = seq + 1;
             return;
         }
-        bytes += weight(row);
+        bytes += row_weight(row);
         if (bytes > PAGE_BYTES) {
             plan->from = seq + 1;
             return;
@@ -173,11 +172,22 @@ void send_recall(struct hub *h, const struct event *e, struct room *r, const str
 
 /* ---- pages --------------------------------------------------------------------------------------- */
 
+struct viewer viewer_of(const struct event *e)
+{
+    const struct session *s = e->session;
+    if (e->type != EVENT_READ)
+        return (struct viewer){s->user_id, s->grants, s->user};
+    const struct asker *a = e->errand->asker;
+    return a == NULL ? (struct viewer){NULL, NULL, NULL}
+                     : (struct viewer){a->user_id, a->grants, NULL};
+}
+
 enum problem why_not_read(struct hub *h, const struct room *r, const struct viewer *v)
 {
     const struct room_info *info = room_info(r);
     enum rank rank = v->user_id == NULL ? RANK_GUEST : rank_of(h, r, v->user_id, v->grants);
-    if (v->inside || rank == RANK_OPERATOR)
+    bool inside = v->user != NULL && user_find(v->user, r, NULL) != NULL;
+    if (inside || rank == RANK_OPERATOR)
         return PROBLEM_NONE;
     bool banned = v->user_id != NULL &&
                   books_sanction(r->books, ACTION_BAN, v->user_id, clock_wall_ms()) != NULL;
@@ -225,7 +235,7 @@ static size_t weight_of(const struct hub *h, const struct event *e, const struct
 {
     struct history_row space;
     const struct history_row *row = row_of(h, e, r, seq, &space);
-    return row == NULL ? 0 : weight(row);
+    return row == NULL ? 0 : row_weight(row);
 }
 
 /* Grows from the anchor to both sides, as far as the bytes and the window go. */
@@ -304,9 +314,7 @@ void on_history(struct hub *h, struct event *e)
     struct room *r = meant_room(h, e);
     if (r == NULL)
         return;
-    const struct viewer v = {.user_id = e->session->user_id,
-                             .grants = e->session->grants,
-                             .inside = user_find(e->session->user, r, NULL) != NULL};
+    const struct viewer v = viewer_of(e);
     enum problem problem = why_not_read(h, r, &v);
     if (problem != PROBLEM_NONE)
         refuse(h, e, problem, NULL);
@@ -316,9 +324,11 @@ void on_history(struct hub *h, struct event *e)
 
 void on_read(struct hub *h, struct event *e)
 {
-    const struct asker *a = e->errand->asker;
-    const struct viewer v = {.user_id = a == NULL ? NULL : a->user_id,
-                             .grants = a == NULL ? NULL : a->grants};
+    const struct viewer v = viewer_of(e);
+    if (e->request.type == REQUEST_SEARCH) {
+        answer_search(h, e, &v);
+        return;
+    }
     struct room *r = find_room(h, e->request.room);
     enum problem problem = r == NULL ? PROBLEM_NO_SUCH_ROOM : why_not_read(h, r, &v);
     if (problem != PROBLEM_NONE)

@@ -156,8 +156,8 @@ static enum problem why_not(struct hub *h, const struct event *e, bool to_say, s
     struct room *r = find_room(h, e->request.room);
     if (r == NULL)
         return PROBLEM_NO_SUCH_ROOM;
-    v->inside = u != NULL && user_find(u, r, NULL) != NULL &&
-                (v->grants == NULL || grants_find(v->grants, r->name) >= 0);
+    if (v->grants == NULL || grants_find(v->grants, r->name) >= 0)
+        v->user = u;
     problem = why_not_read(h, r, v);
     if (problem != PROBLEM_NONE || !to_say)
         return problem;

@@ -212,3 +212,19 @@ void encode_history(struct buf *to, bool reply, const char *id, const char *room
     BOOL(to, ",\"hasMoreAfter\":", more_after);
     LIT(to, "}");
 }
+
+void encode_search(struct buf *to, bool reply, const char *id, const char *room,
+                   const struct found_row *rows, size_t n, uint64_t viewer)
+{
+    wire_open_body(to, reply, id);
+    if (room) {
+        STR(to, "\"room\":", room);
+        LIT(to, ",");
+    }
+    LIT(to, "\"messages\":[");
+    for (size_t i = 0; i < n; i++) {
+        COMMA(to, i);
+        encode_message(to, rows[i].room, rows[i].row.message, &rows[i].row.reactions, viewer);
+    }
+    LIT(to, "]}");
+}

@@ -7,6 +7,10 @@
 #include <stdio.h>
 #include <unistd.h>
 
+#define INDEXED                                                    \
+    "SELECT m.id FROM messages m, words_mark w WHERE user_id = ?1" \
+    " AND (m.ts, m.id) <= (w.ts, w.id) ORDER BY m.id"
+
 /* In this order; ?1 is the user's id. A count of rows goes to the member that is named, if any. */
 static const struct {
     const char *text;
@@ -17,6 +21,8 @@ static const struct {
     {"DELETE FROM reactions WHERE user_id = ?1", COUNT(reactions)},
     {"DELETE FROM reactions WHERE message IN (SELECT id FROM messages WHERE user_id = ?1)", NONE},
     {"UPDATE files SET message = -1 WHERE user_id = ?1", COUNT(files)},
+    {"DELETE FROM words WHERE rowid IN (" INDEXED ")", NONE},
+    {"INSERT INTO words (rowid, text) SELECT id, '' FROM (" INDEXED ")", NONE},
     {"UPDATE messages SET user_id = '', username = '" ERASED_NAME "', request_id = '',"
      " content = '\"\"', files = '', edited = 0, deleted = 1 WHERE user_id = ?1",
      COUNT(messages)},
@@ -105,11 +111,13 @@ static int remove_files(sqlite3 *sql, const char *directory)
                                       : ERR_SYSTEM;
 }
 
-/* What was removed before may still be in the file, of which some pages are free, and in the log of what was
- * written. */
+/* What was removed before may still be in the file, in older parts of the index and in pages that are free, and in
+ * the log of what was written. */
 static int leave_nothing(sqlite3 *sql)
 {
-    int err = run(sql, "VACUUM");
+    int err = run(sql, "INSERT INTO words (words) VALUES ('optimize')");
+    if (err == 0)
+        err = run(sql, "VACUUM");
     return err != 0 ? err : run(sql, "PRAGMA wal_checkpoint(TRUNCATE)");
 }
 
@@ -145,7 +153,7 @@ int archive_erase(const char *directory, const char *user_id, struct erased *out
     if (err != 0)
         return err;
     sqlite3_close(sql);
-    if ((err = store_try(directory, why, space)) != 0)
+    if ((err = store_try(directory, NULL, why, space)) != 0)
         return err;
     int lock = place_lock(directory, why, space);
     if (lock < 0)

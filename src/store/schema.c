@@ -56,7 +56,15 @@ static const char *const STEPS[] = {
     "CREATE TABLE reactions (message INTEGER NOT NULL, user_id TEXT NOT NULL,"
     "  emoji TEXT NOT NULL, at INTEGER NOT NULL, PRIMARY KEY (message, user_id, emoji))"
     "  STRICT, WITHOUT ROWID;",
-    /* 4: files. `message` is the key of the one that a file is part of, 0 while it waits for one, -1 when it is
+    /* 4: the words of what was said (words.c). The index has the messages that come, in the order of (ts, id), up to the
+     * mark, tombstones too, and takes their text from the view. */
+    "CREATE VIEW said AS SELECT id, ts, CASE WHEN json_valid(content)"
+    "  THEN json_extract(content, '$') ELSE '' END AS text FROM messages;"
+    "CREATE VIRTUAL TABLE words USING fts5 (text, content = 'said', content_rowid = 'id',"
+    "  tokenize = 'unicode61 remove_diacritics 2');"
+    "CREATE TABLE words_mark (ts INTEGER NOT NULL, id INTEGER NOT NULL) STRICT;"
+    "INSERT INTO words_mark VALUES (0, 0);",
+    /* 5: files. `message` is the key of the one that a file is part of, 0 while it waits for one, -1 when it is
      * to be removed. */
     "ALTER TABLE messages ADD COLUMN files TEXT NOT NULL DEFAULT '';"
     "CREATE TABLE files (id TEXT NOT NULL PRIMARY KEY, message INTEGER NOT NULL, room TEXT NOT "

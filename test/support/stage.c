@@ -68,7 +68,7 @@ void stage_init(struct stage *s, const struct settings *settings)
 static void open_store(struct stage *s)
 {
     char why[256];
-    s->store = store_open(s->directory, why, sizeof(why));
+    s->store = store_open(s->directory, NULL, why, sizeof(why));
     if (s->store == NULL)
         fail_msg("%s", why);
 }
@@ -172,8 +172,8 @@ static bool is_waited_for(const struct event *e)
 {
     enum request_type type = e->request.type;
     return e->type == EVENT_REQUEST &&
-           (type == REQUEST_JOIN || type == REQUEST_HISTORY || type == REQUEST_EDIT ||
-            type == REQUEST_DELETE || type == REQUEST_REACT);
+           (type == REQUEST_JOIN || type == REQUEST_HISTORY || type == REQUEST_SEARCH ||
+            type == REQUEST_EDIT || type == REQUEST_DELETE || type == REQUEST_REACT);
 }
 
 static void post(struct stage *s, struct event *e)

@@ -187,6 +187,7 @@
         }
         if (!room.out && !room.info.kept && room.may('owner')) items.push({ label: t('keep room'), icon: 'lock', run: () => Chat.createRoom(room.name) });
         if (items.length) items.push(null);
+        items.push({ label: t('search'), run: Chat.search });
         items.push({ label: t('leave room'), icon: 'door', run: () => Chat.leave(room) });
         Chat.menu(anchor, items);
     }
@@ -265,6 +266,7 @@
         const writing = event.target.closest('input, textarea, select');
         const command = event.ctrlKey || event.metaKey;
         if (event.altKey && !command && ['ArrowUp', 'ArrowDown'].includes(event.key)) Chat.walkRooms(event.key === 'ArrowUp' ? -1 : 1, event.shiftKey);
+        else if (command && event.shiftKey && event.key.toLowerCase() === 'f') Chat.search();
         else if (command && event.key.toLowerCase() === 'k') {
             pane('rooms');
             $('find').focus();

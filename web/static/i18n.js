@@ -293,6 +293,8 @@
         help keys = Keys = Tasten
         help commands = Commands = Befehle
         help format = Formatting = Formatierung
+        search = Search messages = Nachrichten suchen
+        no messages = Nothing found. = Nichts gefunden.
         k send = send = senden
         k break = new line = neue Zeile
         k complete = complete names and commands = Namen und Befehle ergänzen
