@@ -41,7 +41,7 @@
         event.preventDefault();
         const room = Chat.active;
         const text = box.value;
-        if (!room || !text.trim()) return;
+        if (!room || !(text.trim() || Chat.files.ready(room)) || Chat.files.busy(room)) return;
         const over = bytesOver(room, text);
         if (over > 0) {
             problem(t('too long', { n: over }));
@@ -54,20 +54,22 @@
         }
         if (room.out) return;
         clear();
-        say(room, text.replace(/^\/\//, '/'), room.answer && room.answer.seq);
+        say(room, text.replace(/^\/\//, '/'), room.answer && room.answer.seq, Chat.files.take(room));
         room.answer = null;
         Chat.showAnswer(room);
     }
 
-    function say(room, text, replyTo) {
-        room.pending.push(Chat.hub.say(room.name, text, replyTo ? { replyTo } : {}));
+    function say(room, text, replyTo, files = []) {
+        const message = Chat.hub.say(room.name, text, { ...(replyTo ? { replyTo } : {}), files: files.map((one) => one.id) });
+        message.shown = files;
+        room.pending.push(message);
         if (room === Chat.active) Chat.timeline.toEnd();
     }
 
     Chat.sayAgain = function (room, message) {
         if (message.state === 'unsure' && message.resend()) return;
         Chat.discard(room, message);
-        say(room, message.text, message.replyTo);
+        say(room, message.text, message.replyTo, message.shown);
     };
 
     Chat.discard = function (room, message) {
@@ -258,8 +260,10 @@
         $('counter').hidden = !(used > most * COUNT_FROM);
         $('counter').classList.toggle('over', used > most);
         $('counter').textContent = used > most ? t('bytes over', { n: used - most }) : t('bytes left', { n: most - used });
-        $('send').disabled = used > most || !box.value.trim();
+        $('send').disabled = used > most || !(box.value.trim() || Chat.files.ready(room)) || Chat.files.busy(room);
     }
+
+    Chat.composerChanged = changed;
 
     function setText(text) {
         box.value = text;
@@ -288,6 +292,7 @@
         changed();
         Chat.showHindrance(room);
         Chat.showAnswer(room);
+        Chat.files.show(room);
     };
 
     /* ---- typing ---- */

@@ -263,8 +263,8 @@
     function onOutbox(room, { message }) {
         if (message.state === 'confirmed') {
             room.pending = room.pending.filter((one) => one !== message);
-            const { text: content, seq, ts, replyTo } = message;
-            own(room.message({ userId: Chat.hub.userId, username: Chat.hub.username, content, seq, ts, replyTo }) || room.bySeq.get(seq) || {}, message);
+            const { text: content, shown: files, seq, ts, replyTo } = message;
+            own(room.message({ userId: Chat.hub.userId, username: Chat.hub.username, content, files, seq, ts, replyTo }) || room.bySeq.get(seq) || {}, message);
         } else if (message.state === 'failed' && message.error.code === 'cancelled') {
             room.pending = room.pending.filter((one) => one !== message);
         }

@@ -512,12 +512,12 @@
 
         get outbox() { return Array.from(this.#outbox.keys()); }
 
-        say(room, text, { replyTo } = {}) {
+        say(room, text, { replyTo, files } = {}) {
             const control = {
                 cancel: (message) => this.#cancel(message),
                 resend: (message) => this.#resend(message),
             };
-            const message = new Outgoing(this.#newId(), room, text, replyTo, control);
+            const message = Object.assign(new Outgoing(this.#newId(), room, text, replyTo, control), files && files.length ? { files } : {});
             const full = this.#outbox.size >= this.#options.backlog;
             this.#outbox.set(message, control);
             if (full) this.#fail(message, new HubbubError('backlog', 'Too much waits to be sent.', { room }));
@@ -591,11 +591,11 @@
         }
 
         #transmit(message, side) {
-            const { id, room, text: content, replyTo } = message;
+            const { id, room, text: content, replyTo, files } = message;
             const control = this.#outbox.get(message);
             control.sentAt = control.sentAt || Date.now();
             this.#mark(message, 'sent');
-            this.#ask('message', { room, content, replyTo }, { id }, (error, reply) => {
+            this.#ask('message', { room, content, replyTo, files }, { id }, (error, reply) => {
                 if (!this.#outbox.has(message)) return; // closed meanwhile
                 if (!error) {
                     this.#confirm(message, reply);

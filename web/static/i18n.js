@@ -347,6 +347,21 @@
         e unknown_message = It is gone already. = Das gibt es nicht mehr.
         e too_late = Too late: the time in which this can be changed is over. = Zu spät: Die Zeit, in der das geht, ist vorbei.
         e too_large = This is too long to be sent. Shorten it. = Das ist zu lang zum Senden. Kürze es.
+        e unknown_file = This file is not there any more. = Diese Datei ist nicht mehr da.
+        e quota_exceeded = Your files take as much room as they may. = Deine Dateien nehmen so viel Platz ein, wie sie dürfen.
+        e disk_full = The server has no room for this file. = Der Server hat keinen Platz für diese Datei.
+        files = Files = Dateien
+        attach = Share files = Dateien teilen
+        remove file = Remove {name} = {name} entfernen
+        open picture = Open {name} = {name} öffnen
+        save file = Save = Speichern
+        no file = {name} cannot be had. = {name} ist nicht zu haben.
+        too many files = At most {n} files with one message. = Höchstens {n} Dateien mit einer Nachricht.
+        file too large = {name} is larger than {size}. = {name} ist größer als {size}.
+        file empty = {name} is empty. = {name} ist leer.
+        n bytes = {n} byte|{n} bytes = {n} Byte|{n} Bytes
+        n KB = {n} KB|{n} KB = {n} KB|{n} KB
+        n MB = {n} MB|{n} MB = {n} MB|{n} MB
         e unavailable = The server is full or about to stop. Try again in a moment. = Der Server ist voll oder hält gleich an. Versuch es gleich noch einmal.
         e internal = The server made a mistake. Try again. = Der Server hat einen Fehler gemacht. Versuch es noch einmal.
         again in = Again in {time}. = Wieder in {time}.

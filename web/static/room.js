@@ -108,7 +108,7 @@
         made(m) {
             const item = {
                 kind: 'message', userId: m.userId, username: m.username, content: m.content, seq: m.seq, ts: m.ts || Date.now(),
-                replyTo: m.replyTo, editedTs: m.editedTs, gone: m.deleted ? {} : undefined, reactions: m.reactions || [], names: Object.create(null),
+                replyTo: m.replyTo, files: m.files || [], editedTs: m.editedTs, gone: m.deleted ? {} : undefined, reactions: m.reactions || [], names: Object.create(null),
             };
             this.look(item);
             this.bySeq.set(m.seq, item);

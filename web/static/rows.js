@@ -87,9 +87,10 @@
             mine: (name) => name.toLowerCase() === Chat.hub.username.toLowerCase(),
         }));
         const edited = item.editedTs ? el('small', { class: 'hint', title: Chat.moment(item.editedTs) }, t('edited')) : null;
-        if (!long) return [made, edited];
+        const files = Chat.files.of(item);
+        if (!long) return [item.content ? made : null, files, edited];
         made.classList.add('long');
-        return [made, el('button', { type: 'button', class: 'quiet open-text' }, t('show all')), edited];
+        return [made, el('button', { type: 'button', class: 'quiet open-text' }, t('show all')), files, edited];
     }
 
     function tombstone(item) {
@@ -100,7 +101,7 @@
 
     /* What somebody said, for where there is one line for it. */
     function excerpt(item) {
-        return [bdi(item.username), ': ', bdi(item.gone ? '…' : item.content.slice(0, EXCERPT))];
+        return [bdi(item.username), ': ', bdi(item.gone ? '…' : (item.content || item.files.map((one) => one.name).join(', ')).slice(0, EXCERPT))];
     }
 
     function quote(seq) {
@@ -133,7 +134,7 @@
     Chat.pendingRow = function (room, message, first) {
         const last = room.items[room.items.length - 1];
         const { replyTo } = message;
-        const item = { userId: Chat.hub.userId, username: Chat.hub.username, content: message.text, ts: message.since, replyTo };
+        const item = { userId: Chat.hub.userId, username: Chat.hub.username, content: message.text, files: message.shown, ts: message.since, replyTo };
         const head = first && !(last && last.kind === 'message' && last.userId === item.userId && !last.gone && !replyTo);
         const row = said(item, head, [text(item), el('p', { class: 'fate' }, fate(message))]);
         row.classList.add('pending', message.state);

@@ -1,0 +1,111 @@
+/*
+ * Files on the page, in Chromium: chosen, pasted and dropped; on their way, and in the conversation.
+ */
+import assert from 'node:assert/strict';
+import { readFileSync } from 'node:fs';
+import { test } from 'node:test';
+import { bomb, png } from './support/files.mjs';
+import { data } from './support/log.mjs';
+import { person, startBrowser } from './support/page.mjs';
+import { startServer } from './support/server.mjs';
+
+const choose = (tab, ...files) => tab.locator('#attach-file').setInputFiles(files.map(([name, bytes, mimeType = 'application/octet-stream']) => ({ name, mimeType, buffer: Buffer.from(bytes) })));
+/* All are there, and none was refused. */
+async function done(tab, n) {
+    await tab.waitForFunction((count) => document.querySelectorAll('#tray li').length === count && !document.querySelector('#tray progress'), n);
+    assert.deepEqual(await tab.locator('#tray .failed').allTextContents(), []);
+}
+const calm = (tab) => assert.deepEqual(tab.complaints, []);
+
+/* A file that comes with an event of this kind, as from another window or a screenshot. */
+const bring = (tab, selector, kind, name, type, bytes) => tab.locator(selector).evaluate((node, [event, file, mime, base64]) => {
+    const transfer = new DataTransfer();
+    transfer.items.add(new File([Uint8Array.from(atob(base64), (c) => c.charCodeAt(0))], file, { type: mime }));
+    const made = event === 'paste' ? new ClipboardEvent('paste', { clipboardData: transfer, bubbles: true, cancelable: true })
+        : new DragEvent(event, { dataTransfer: transfer, bubbles: true, cancelable: true });
+    return node.dispatchEvent(made);
+}, [kind, name, type, Buffer.from(bytes).toString('base64')]);
+
+test('pictures are shown where they were said, other files are saved', async (t) => {
+    const server = await startServer(t, data());
+    const browser = await startBrowser(t);
+    const alice = await person(browser, server, 'alice');
+    const bob = await person(browser, server, 'bob');
+    await choose(alice, ['lines.png', png(600, 300)], ['notes.txt', 'some notes']);
+    await done(alice, 2);
+    await alice.locator('#send').click();
+    for (const tab of [alice, bob]) {
+        const picture = tab.locator('#rows .picture img');
+        await picture.waitFor();
+        await tab.waitForFunction(() => document.querySelector('#rows .picture img').naturalWidth > 0);
+        assert.deepEqual(await picture.evaluate((image) => [image.getAttribute('width'), image.getAttribute('height'), image.naturalWidth, new URL(image.src).protocol]), ['320', '160', 480, 'blob:']);
+    }
+    assert.equal(await alice.locator('#tray').isHidden(), true);
+    const saved = bob.waitForEvent('download');
+    await bob.locator('#rows .file').click();
+    const download = await saved;
+    assert.equal(download.suggestedFilename(), 'notes.txt');
+    assert.equal(readFileSync(await download.path(), 'utf8'), 'some notes');
+
+    await bob.locator('#rows .picture').click();
+    await bob.waitForFunction(() => (document.querySelector('dialog .picture-whole') || {}).naturalWidth === 600);
+    await bob.keyboard.press('Escape');
+    await bob.reload(); // from the history
+    await bob.waitForFunction(() => (document.querySelector('#rows .picture img') || {}).naturalWidth === 480);
+    [alice, bob].forEach(calm);
+});
+
+test('pasted and dropped, with words; taken out again before it is said', async (t) => {
+    const server = await startServer(t, data());
+    const browser = await startBrowser(t);
+    const alice = await person(browser, server, 'alice');
+    assert.equal(await bring(alice, '#box', 'paste', 'image.png', 'image/png', png(40, 40)), false, 'the page takes it');
+    await done(alice, 1);
+    assert.equal(await bring(alice, '#log', 'dragover', 'x.txt', 'text/plain', 'x'), false);
+    assert.equal(await bring(alice, '#log', 'drop', 'dropped.txt', 'text/plain', 'dropped'), false);
+    await done(alice, 2);
+    await bring(alice, 'body', 'drop', 'mistake.txt', 'text/plain', 'mistake');
+    await done(alice, 3);
+    await alice.getByRole('button', { name: 'Remove mistake.txt' }).click();
+    await done(alice, 2);
+    await alice.locator('#box').fill('look at **this**');
+    await alice.keyboard.press('Enter');
+    await alice.locator('#rows .said strong', { hasText: 'this' }).waitFor();
+    await alice.locator('#rows .said .picture').waitFor();
+    assert.deepEqual(await alice.locator('#rows .file bdi').allTextContents(), ['dropped.txt']);
+    calm(alice);
+});
+
+test('what is too large, too many, empty or hostile is said so, and shown as it is', async (t) => {
+    const server = await startServer(t, data('--max-file', '10K'));
+    const browser = await startBrowser(t);
+    const alice = await person(browser, server, 'alice');
+    const problem = alice.locator('#composer-error');
+    await choose(alice, ['large.bin', Buffer.alloc(10241)]);
+    await problem.getByText('large.bin is larger than 10 KB.').waitFor();
+    await choose(alice, ['empty.bin', '']);
+    await problem.getByText('empty.bin is empty.').waitFor();
+    await choose(alice, ['page.html', '<script>document.title = "owned"</script><h1>x</h1>', 'image/png'],
+        ['picture.svg', '<svg xmlns="http://www.w3.org/2000/svg" onload="document.title=\'owned\'"/>', 'image/png'],
+        ['<img src=x onerror=alert(1)>.txt', 'x'], ['bomb.png', bomb(30000, 30000, 5000)]);
+    await done(alice, 4);
+    await alice.locator('#send').click();
+    await alice.locator('#rows .file').nth(2).waitFor();
+    await alice.locator('#rows .files > *').nth(3).waitFor();
+    assert.notEqual(await alice.title(), 'owned');
+    assert.equal(await alice.locator('#rows .files img[src^="http"], #rows .files iframe, #rows .files object').count(), 0);
+    await choose(alice, ...Array.from({ length: 11 }, (_, i) => [`${i}.txt`, `text ${i}`]));
+    await problem.getByText('At most 10 files with one message.').waitFor();
+    await done(alice, 10);
+    calm(alice);
+});
+
+test('without files on the server there is nothing to press', async (t) => {
+    const server = await startServer(t);
+    const browser = await startBrowser(t);
+    const alice = await person(browser, server, 'alice');
+    assert.equal(await alice.locator('#attach').isHidden(), true);
+    await bring(alice, '#log', 'drop', 'x.txt', 'text/plain', 'x');
+    assert.equal(await alice.locator('#tray').isHidden(), true);
+    calm(alice);
+});

@@ -1,0 +1,217 @@
+/*
+ * files.js: what one shares beside words: chosen, pasted or dropped, uploaded while one writes, said with the
+ * message; and what of it the conversation shows. Bytes are fetched with the session that may see them, so
+ * pictures are blobs of this page; nothing else is ever opened here, only saved.
+ */
+(function () {
+    'use strict';
+
+    const { Chat } = window;
+    const { $, el, t, bdi } = Chat;
+    const MOST = 10; // of one message
+    const AT_ONCE = 2;
+    const SIDE = 320; // of a picture in the conversation
+    const SHOWN_WHOLE = 1 << 20; // bytes of a picture without thumbnail
+    const REMEMBERED = 100; // pictures
+    const PICTURE = /^image\/(png|jpeg|gif|webp)$/;
+    const line = []; // uploads that wait for their turn
+    let under = 0; // how many are under way
+    const trays = new WeakMap(); // room -> what is to be said with the next message
+
+    const trayOf = (room) => trays.get(room) || trays.set(room, []).get(room);
+    const address = (path) => {
+        const url = new URL('files' + path, Chat.hub.url);
+        url.protocol = url.protocol.replace('ws', 'http');
+        url.search = url.hash = '';
+        return url;
+    };
+    const size = (bytes) => bytes < 1024 ? t('n bytes', { n: bytes })
+        : bytes < 1 << 20 ? t('n KB', { n: Math.round(bytes / 1024) }) : t('n MB', { n: (bytes / (1 << 20)).toFixed(1) });
+
+    /* A page from elsewhere may speak to the chat, but not send it files. */
+    const most = () => Chat.hub && Chat.hub.limits.maxFile && address('').origin === location.origin ? Chat.hub.limits.maxFile : 0;
+
+    /* ---- on their way ---- */
+
+    function add(list) {
+        const room = Chat.active;
+        if (!room || room.out || !most()) return;
+        for (const file of list) {
+            const one = { name: file.name || 'file', size: file.size, part: 0 };
+            const full = trayOf(room).length >= MOST;
+            if (full) Chat.showError($('composer-error'), t('too many files', { n: MOST }));
+            else if (file.size > most()) Chat.showError($('composer-error'), t('file too large', { name: one.name, size: size(most()) }));
+            else if (file.size === 0) Chat.showError($('composer-error'), t('file empty', { name: one.name }));
+            else send(room, one, file);
+        }
+    }
+
+    /* A few at a time: the server takes no more of one user. */
+    function send(room, one, file) {
+        one.request = new XMLHttpRequest();
+        trayOf(room).push(one);
+        line.push(() => transmit(room, one, file));
+        next();
+        show(room);
+    }
+
+    function next() {
+        while (line.length && under < AT_ONCE) line.shift()();
+    }
+
+    function transmit(room, one, file) {
+        const { request } = one;
+        if (!request) return; // taken out meanwhile
+        const url = address('');
+        url.search = new URLSearchParams({ room: room.name, name: one.name });
+        under++;
+        request.open('POST', url);
+        request.setRequestHeader('Authorization', 'Session ' + Chat.hub.session);
+        request.setRequestHeader('Content-Type', 'application/octet-stream');
+        request.upload.onprogress = ({ loaded, total }) => {
+            one.part = loaded / total;
+            if (one.bar) one.bar.value = one.part;
+        };
+        request.onloadend = () => {
+            under--;
+            next();
+            if (!one.request) return; // taken out
+            let reply = {};
+            try {
+                reply = JSON.parse(request.responseText);
+            } catch { /* the line broke */ }
+            one.request = null;
+            if (reply.file) one.file = reply.file;
+            else one.error = Chat.errorText(reply.error || { code: 'unavailable' });
+            show(room);
+        };
+        request.send(file);
+    }
+
+    function drop(room, one) {
+        trays.set(room, trayOf(room).filter((other) => other !== one));
+        const { request } = one;
+        one.request = null;
+        if (request) request.abort();
+        show(room);
+    }
+
+    function show(room) {
+        if (room !== Chat.active) return;
+        const tray = trayOf(room);
+        $('attach').hidden = !most();
+        $('tray').hidden = tray.length === 0;
+        $('tray').replaceChildren(...tray.map((one) => {
+            one.bar = one.request ? el('progress', { max: '1', value: one.part, 'aria-label': one.name }) : null;
+            return el('li', { class: one.error ? 'failed' : null }, el('span', {}, bdi(one.name), ' ', el('small', {}, one.error || size(one.size))), one.bar,
+                el('button', { type: 'button', class: 'plain', 'aria-label': t('remove file', { name: one.name }), onclick: () => drop(room, one) }, Chat.icon('close')));
+        }));
+        Chat.composerChanged();
+    }
+
+    /* ---- in the conversation ---- */
+
+    const pictures = new Map(); // path -> promise of a blob's address
+
+    async function fetchBlob(path) {
+        const reply = await fetch(address(path), { headers: { Authorization: 'Session ' + Chat.hub.session } });
+        if (!reply.ok) throw new Error(reply.status);
+        return reply.blob();
+    }
+
+    function picture(path) {
+        const known = pictures.get(path);
+        if (known) return known;
+        const made = fetchBlob(path).then((blob) => {
+            if (!PICTURE.test(blob.type)) throw new Error(blob.type);
+            return URL.createObjectURL(blob);
+        });
+        made.catch(() => pictures.delete(path));
+        pictures.set(path, made);
+        if (pictures.size > REMEMBERED) {
+            const [oldest, old] = pictures.entries().next().value;
+            pictures.delete(oldest);
+            old.then((url) => URL.revokeObjectURL(url), () => {});
+        }
+        return made;
+    }
+
+    const whole = (file) => '/' + file.id + '/' + encodeURIComponent(file.name);
+
+    async function save(file) {
+        try {
+            const blob = new Blob([await fetchBlob(whole(file))], { type: 'application/octet-stream' });
+            const url = URL.createObjectURL(blob);
+            el('a', { href: url, download: file.name }).click();
+            setTimeout(() => URL.revokeObjectURL(url), 60000);
+        } catch {
+            Chat.toast(t('no file', { name: Chat.plain(file.name) }));
+        }
+    }
+
+    function enlarge(file) {
+        const image = el('img', { class: 'picture-whole', alt: file.name });
+        picture(whole(file)).then((url) => { image.src = url; }, () => Chat.toast(t('no file', { name: Chat.plain(file.name) })));
+        Chat.dialog({
+            title: Chat.plain(file.name), content: image,
+            buttons: [Chat.cancelButton(), el('button', { class: 'primary' }, t('save file'))],
+            onsubmit: (dialog) => { save(file); dialog.close(); },
+        });
+    }
+
+    function shown(file) {
+        if (!PICTURE.test(file.type) || !(file.thumbnail || file.size <= SHOWN_WHOLE)) return link(file);
+        const scale = file.width ? Math.min(1, SIDE / Math.max(file.width, file.height)) : 0;
+        const image = el('img', {
+            alt: file.name, width: scale ? Math.max(1, Math.round(file.width * scale)) : null, height: scale ? Math.max(1, Math.round(file.height * scale)) : null,
+        });
+        const button = el('button', { type: 'button', class: 'plain picture', 'aria-label': t('open picture', { name: file.name }), onclick: () => enlarge(file) }, image);
+        picture(file.thumbnail ? '/' + file.id + '/thumbnail' : whole(file)).then((url) => { image.src = url; }, () => button.replaceWith(link(file)));
+        return button;
+    }
+
+    const link = (file) => el('button', { type: 'button', class: 'plain file', title: t('save file'), onclick: () => save(file) },
+        Chat.icon('down'), el('span', {}, bdi(file.name), ' ', el('small', { class: 'hint' }, size(file.size))));
+
+    /* ---- for the other parts ---- */
+
+    Chat.files = {
+        show,
+        of: (item) => item.files && item.files.length && !item.gone ? el('div', { class: 'files' }, item.files.map(shown)) : null,
+        busy: (room) => trayOf(room).some((one) => one.request),
+        ready: (room) => trayOf(room).some((one) => one.file),
+        /* Those that are there; the tray is empty then. */
+        take(room) {
+            const files = trayOf(room).map((one) => one.file).filter(Boolean);
+            trays.delete(room);
+            show(room);
+            return files;
+        },
+    };
+
+    document.addEventListener('DOMContentLoaded', () => {
+        const has = (event) => event.dataTransfer && Array.from(event.dataTransfer.types).includes('Files');
+        $('attach').append(Chat.icon('plus'));
+        $('attach').addEventListener('click', () => $('attach-file').click());
+        $('attach-file').addEventListener('change', () => {
+            add($('attach-file').files);
+            $('attach-file').value = '';
+        });
+        $('box').addEventListener('paste', (event) => {
+            const { files } = event.clipboardData;
+            if (!files.length) return;
+            event.preventDefault();
+            add(files);
+        });
+        document.addEventListener('dragover', (event) => {
+            if (!has(event)) return;
+            event.preventDefault(); // else the page would be left for the file
+            event.dataTransfer.dropEffect = most() && Chat.active ? 'copy' : 'none';
+        });
+        document.addEventListener('drop', (event) => {
+            if (!has(event)) return;
+            event.preventDefault();
+            add(event.dataTransfer.files);
+        });
+    });
+})();
