@@ -161,7 +161,7 @@ static void what_is_damaged_is_not_copied(void **state)
     shop_close(s);
     FILE *f = fopen(s->file, "r+");
     assert_non_null(f);
-    for (long at = 12 * 4096; at < 30 * 4096; at++) {
+    for (long at = 24 * 4096; at < 42 * 4096; at++) {
         fseek(f, at, SEEK_SET);
         fputc('x', f);
     }
