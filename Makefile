@@ -100,13 +100,15 @@ BENCH_ONE := $(filter-out $(foreach x,$(BENCH_ALL),$(call bench_parts,$(x))),$(B
 UNIT_SRC  := $(sort $(wildcard test/unit/*/*_test.c))
 CONC_SRC  := $(sort $(wildcard test/concurrency/*_test.c))
 FUZZ_SRC  := $(sort $(wildcard test/fuzz/*_fuzz.c))
+# Built by the end-to-end tests that put them before a server.
+LOAD_SRC  := $(sort $(wildcard test/preload/*.c))
 HELP_SRC  := $(sort $(wildcard test/support/*.c))
 ASSETS    := $(shell [ ! -d web/static ] || (cd web/static && find . -type f ! -name '.*' -printf '%P\n' | sort))
 
 # A test that no pattern picks up would be a test that never runs.
-STRAY := $(filter-out $(UNIT_SRC) $(CONC_SRC) $(FUZZ_SRC) $(HELP_SRC),$(shell find test -name '*.c' -not -path '*/node_modules/*'))
+STRAY := $(filter-out $(UNIT_SRC) $(CONC_SRC) $(FUZZ_SRC) $(HELP_SRC) $(LOAD_SRC),$(shell find test -name '*.c' -not -path '*/node_modules/*'))
 no-strays:
-	$(if $(STRAY),$(error no pattern picks up $(STRAY): want test/unit/ROOM/X_test.c, test/concurrency/X_test.c, test/fuzz/X_fuzz.c or test/support/X.c))
+	$(if $(STRAY),$(error no pattern picks up $(STRAY): want test/unit/ROOM/X_test.c, test/concurrency/X_test.c, test/fuzz/X_fuzz.c, test/support/X.c or test/preload/X.c))
 
 
 obj = $(patsubst %.c,$(B)/obj/%.o,$(1))

@@ -45,7 +45,7 @@ const servers = {
 const data = mkdtempSync(join(tmpdir(), 'hubbub-bench-'));
 for (const server of [servers.hubbub, servers.before].filter(s => s.program)) {
   const known = spawnSync(server.program, ['--help']).stdout.includes('rate-limits');
-  server.args = ['--log-level', 'warn', ...known ? ['--no-rate-limits', '--data', data] : []];
+  server.args = ['--log-level', 'warn', ...known ? ['--no-rate-limits', '--data', join(data, server.title)] : []];
 }
 const bench = built('release/hubbub-bench');
 

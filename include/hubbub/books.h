@@ -21,6 +21,7 @@ struct entry {
     uint64_t entry; /* counts up from 1 */
     enum action action;
     enum rank by_rank;
+    enum rank rank; /* of a `role`: what it gave */
     int64_t ts, until;
     bool undone;
     uint32_t refs;

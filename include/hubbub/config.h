@@ -25,6 +25,7 @@ struct config_list {
 enum config_log { CONFIG_LOG_LOGFMT, CONFIG_LOG_JSON };
 enum config_level { CONFIG_LEVEL_ERROR, CONFIG_LEVEL_WARN, CONFIG_LEVEL_INFO, CONFIG_LEVEL_DEBUG };
 enum config_store { CONFIG_STORE_SQLITE, CONFIG_STORE_MEMORY }; /* of --store */
+enum config_sync { CONFIG_SYNC_FULL, CONFIG_SYNC_NORMAL };      /* of --sync */
 
 /*
  * Fields marked (r) follow a reload. Ranges, units and defaults: the table in src/server/options.c,
@@ -52,7 +53,17 @@ struct config {
     /* rooms and data */
     char *data;      /* directory, never NULL */
     int store;       /* enum config_store */
+    int sync;        /* enum config_sync */
     bool open_rooms; /* (r) a join makes a room that isn't there */
+
+    /* messages */
+    int64_t edit_window_ns;      /* (r) for so long one may edit what one said */
+    int64_t delete_window_ns;    /* (r) and delete it */
+    int history_memory;          /* of one room, in memory */
+    size_t history_memory_bytes; /* likewise */
+    int64_t retain_ns;           /* (r) older ones are removed; 0, here and below: none */
+    int retain_messages;         /* (r) of one room */
+    size_t retain_bytes;         /* (r) of all, on the disk */
 
     /* rates, 0 = no such limit */
     bool rate_limits;            /* (r) false = none of them */

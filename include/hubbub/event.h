@@ -7,19 +7,20 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-struct outbox;
+struct errand;
 struct session;
 struct change;
 
 /* X(name): one handler each in src/hub. */
-#define EVENT_TABLE(X)                                                             \
-    X(REGISTER)   /* a connection is there: session */                             \
-    X(UNREGISTER) /* it is gone: session; the hub lets go of its outbox */         \
-    X(REQUEST)    /* what a client asks for: session, request */                   \
-    X(CALL)       /* the same from a web request: session_id, request, reply_to */ \
-    X(FENCE)      /* all before it has been done: reply_to */                      \
-    X(STORED)     /* a change is back from the store: change, err */               \
-    X(SETTINGS)   /* new limits: settings */                                       \
+#define EVENT_TABLE(X)                                                           \
+    X(REGISTER)   /* a connection is there: session */                           \
+    X(UNREGISTER) /* it is gone: session; the hub lets go of its outbox */       \
+    X(REQUEST)    /* what a client asks for: session, request */                 \
+    X(CALL)       /* the same from a web request: session_id, request, errand */ \
+    X(READ)       /* a history, by who is not connected: request, errand */      \
+    X(FENCE)      /* all before it has been done: errand */                      \
+    X(STORED)     /* a change is back from the store: change, err */             \
+    X(SETTINGS)   /* new limits: settings */                                     \
     X(DRAIN)      /* the server stops: drain_ns */
 
 enum event_type {
@@ -35,7 +36,7 @@ struct event {
     enum event_type type;
     struct session *session;             /* borrowed: it lives until its UNREGISTER is done */
     char session_id[SESSION_ID_MAX + 1]; /* CALL: looked up by the hub */
-    struct outbox *reply_to;             /* CALL, FENCE: gets exactly one frame; borrowed */
+    struct errand *errand;               /* who waits for it to be done; borrowed. NULL: nobody */
     struct request request;              /* owned */
     struct settings *settings;           /* owned */
     struct change *change;               /* its handler frees it */

@@ -16,6 +16,8 @@ struct http_request {
     char *host, *origin;       /* headers; NULL when absent */
     char *accept_encoding, *if_none_match, *connection;
     char *authorization, *cookie, *forwarded_for; /* the last: X-Forwarded-For */
+    const char *
+        address; /* who asks, as limits count it; NULL: this machine. Set by whoever has it answered, borrowed */
     struct buf body;
     bool body_too_large;
     bool malformed; /* holds a NUL, or more arguments than HTTP_MAX_ARGS */

@@ -40,6 +40,16 @@ int hub_post(struct hub *h, struct event **e, int64_t deadline);
 /* Waits until everything this thread posted before has been done and put into outboxes. */
 int hub_fence(struct hub *h);
 
+/* Asks for something on behalf of a live session, waits until it is done, and reads from the disk meanwhile what the
+ * hub lacks for it. Replies and errors go to the session's outbox. Any thread but the hub's that may block.
+ * *request is consumed. 0 or ERR_CLOSED. */
+int hub_ask(struct hub *h, struct session *s, struct request *request);
+/* The same for REQUEST_HISTORY of somebody who need not be connected: appends the reply as the body of a web
+ * response, or an error body. */
+struct asker;
+int hub_history(struct hub *h, const struct asker *asker, struct request *request,
+                struct buf *answer);
+
 /* Posts a CALL on behalf of the session with this id and waits for the answer, the JSON text of which
  * is appended to `answer`. *request is consumed. 0 or ERR_CLOSED. */
 int hub_call(struct hub *h, const char *session_id, struct request *request, struct buf *answer);

@@ -27,6 +27,10 @@
 /* What may wait for one receiver, in bytes, beside the limit in messages. */
 enum { OUTBOX_BYTES = 1 << 20 };
 
+/* How full it may become, in tenths, by what can be had otherwise: of a receiver that falls behind first the typing of
+ * others is left out, then the talk of whole rooms, so that there is still room for replies. */
+enum { OUTBOX_FOR_TYPING = 5, OUTBOX_FOR_ROOMS = 9, OUTBOX_FOR_ALL = 10 };
+
 struct outbox {
     struct channel frames;
     struct relay *relay;      /* set once; NULL: somebody waits in outbox_take() */
@@ -52,8 +56,15 @@ void outbox_fini(struct outbox *o); /* drops what is left */
  * Returns 0 or ERR_CLOSED. The hub calls it: it is the one place where the hub may wait. */
 int outbox_post(struct outbox *o, struct frame *f);
 
-/* The same for what may be lost when the receiver is busy (typing): ERR_FULL instead of waiting. */
-int outbox_offer(struct outbox *o, struct frame *f);
+/* The same for what a room says, up to OUTBOX_FOR_ROOMS: where outbox_post() would close the outbox this only says
+ * ERR_FULL, and whoever posts leaves the room out for a while. */
+int outbox_post_talk(struct outbox *o, struct frame *f);
+
+/* For what may be lost when the receiver is busy, up to so many tenths: ERR_FULL instead of waiting. */
+int outbox_offer(struct outbox *o, struct frame *f, unsigned tenths);
+
+/* So many tenths are not in use, or it is closed. */
+bool outbox_is_free(const struct outbox *o, unsigned tenths);
 
 /* Receiver: up to max frames, whose references it then has; returns how many, ERR_CLOSED, ERR_AGAIN or
  * ERR_TIMEOUT, as channel_recv(). */

@@ -7,6 +7,7 @@
 #define HUBBUB_PROTOCOL_H
 
 #include <hubbub/buf.h>
+#include <hubbub/message.h>
 #include <hubbub/request.h>
 #include <stdbool.h>
 #include <stddef.h>
@@ -42,6 +43,7 @@
     X(RATE_LIMITED, "rate_limited", 429, "too fast")                                         \
     X(UNKNOWN_MESSAGE, "unknown_message", 404, "there is no such message")                   \
     X(TOO_LATE, "too_late", 409, "it is too late for that")                                  \
+    X(CONFLICT, "conflict", 409, "this id was used for another message")                     \
     X(UNKNOWN_USER, "unknown_user", 404, "there is no such user")                            \
     X(UNAVAILABLE, "unavailable", 503, "not available now, try again")                       \
     X(INTERNAL, "internal", 500, "internal error")
@@ -141,6 +143,7 @@ struct joined {
     enum rank rank;
     bool muted;
     int64_t muted_until; /* with `muted` only; 0: without end */
+    int recovered; /* of a join with `since`: 1 it goes on from there, 0 it does not; -1: absent */
 };
 
 struct member_row {
@@ -166,6 +169,7 @@ struct ledger_row {
     enum action action;
     const char *user_id, *username, *by;
     const char *by_id, *reason; /* NULL, "": absent */
+    enum rank rank;             /* that was given; guest: absent */
     int64_t ts, until;          /* until 0: without end, absent */
     bool undone;                /* shown in ledgers only */
 };
@@ -192,13 +196,23 @@ struct moderation {
 void encode_ok(struct buf *to, const char *id, const char *room);
 void encode_ok_join(struct buf *to, const char *id, const struct room_look *look,
                     const struct joined *j);
-/* "durable":false */
+/* dup: it was said before, and this is what it was then. */
 void encode_ok_message(struct buf *to, const char *id, const char *room, uint64_t seq,
-                       int64_t ts_ms);
+                       int64_t ts_ms, bool durable, bool dup);
 /* What was done to whom. entry 0, until 0, rank -1: absent. */
 void encode_ok_user(struct buf *to, const char *id, const char *room, const char *user_id,
                     const char *username, uint64_t entry, int64_t until, int rank);
 void encode_ok_seq(struct buf *to, const char *id, const char *room, uint64_t seq);
+/* edited_ts: when it was edited */
+void encode_ok_edit(struct buf *to, const char *id, const char *room, uint64_t seq,
+                    int64_t edited_ts);
+void encode_ok_reaction(struct buf *to, const char *id, const char *room, uint64_t seq,
+                        const char *emoji, uint32_t count);
+/* The reply to `history` (with `reply`), and the body of GET /rooms/ROOM/messages. `rows` as the event `message`, of
+ * which viewer is the user_mark() of whoever looks, 0: nobody. n 0: first and last are 0. */
+void encode_history(struct buf *to, bool reply, const char *id, const char *room, const char *epoch,
+                    const struct history_row *rows, size_t n, bool more_before, bool more_after,
+                    uint64_t viewer);
 void encode_ok_entry(struct buf *to, const char *id, const char *room, uint64_t entry);
 void encode_ok_invite(struct buf *to, const char *id, const char *room, const char *invite,
                       int64_t expires_ms);
@@ -239,7 +253,20 @@ void encode_welcome(struct buf *to, const struct welcome *w);
  * The same bytes serve both dialects. */
 void encode_message_open(struct buf *to, const char *room, const char *username,
                          const char *user_id);
-void encode_message_close(struct buf *to, uint64_t seq, int64_t ts_ms);
+void encode_message_close(struct buf *to, uint64_t seq, int64_t ts_ms,
+                          uint64_t reply_to); /* 0: absent */
+
+/* One that was said before, as a whole: with replyTo, editedTs, "deleted":true (content ""), and reactions
+ * [{"emoji":…,"count":…,"mine":true?}] where there are any. */
+void encode_message(struct buf *to, const char *room, const struct message *m,
+                    const struct reactions *r, uint64_t viewer);
+void encode_edit(struct buf *to, const char *room, uint64_t seq, const char *user_id,
+                 const char *username, const char *content_json, int64_t edited_ts);
+/* What one user did (on: chose it, else took it back), and how many have chosen it now. */
+void encode_reaction(struct buf *to, const char *room, uint64_t seq, const char *user_id,
+                     const char *username, const char *emoji, bool on, uint32_t count);
+/* Messages `from` to `to` are not sent; kept: `history` has them. */
+void encode_gap(struct buf *to, const char *room, uint64_t from, uint64_t to_seq, bool kept);
 
 void encode_join(struct buf *to, const char *room, const char *username, const char *user_id,
                  enum rank rank, size_t count);

@@ -19,6 +19,9 @@ enum {
     SECONDS_MAX = 10 * 365 * 86400,
     SLOW_MODE_MAX = 86400,
     MAX_USERS_MAX = 1000000,
+    EMOJI_MAX = 32,
+    EPOCH_MAX = 16,
+    HISTORY_MAX = 300, /* messages of one page, and that a join brings */
 };
 
 /* The dialects of the wire: see src/protocol/PROTOCOL.md. */
@@ -31,7 +34,10 @@ enum dialect { DIALECT_CLASSIC, DIALECT_FULL, DIALECT_COUNT };
     X("leave", LEAVE, 1, REQUESTS)       \
     X("message", MESSAGE, 1, MESSAGES)   \
     X("typing", TYPING, 1, REQUESTS)     \
+    X("edit", EDIT, 1, MESSAGES)         \
     X("delete", DELETE, 1, MODERATION)   \
+    X("react", REACT, 1, REQUESTS)       \
+    X("history", HISTORY, 1, HISTORY)    \
     X("members", MEMBERS, 0, REQUESTS)   \
     X("rooms", ROOMS, 0, REQUESTS)       \
     X("create", CREATE, 1, CREATES)      \
@@ -71,6 +77,9 @@ enum room_field {
     ROOM_SLOW_MODE = 32,
 };
 
+/* Which messages `history` asks for. */
+enum history_from { HISTORY_LATEST, HISTORY_BEFORE, HISTORY_AFTER, HISTORY_AROUND };
+
 /* What only the rarer requests have: create, update, and what moderators ask for; join with a password
  * or an invitation; auth. Strings are owned, plain text, NULL when absent. */
 struct request_args {
@@ -79,10 +88,18 @@ struct request_args {
     int64_t seconds; /* 0: without end */
     bool address;    /* ban: the user's addresses, too */
     enum rank role;
-    uint64_t seq;   /* delete */
-    uint64_t entry; /* undo; ledger: only older ones, 0: from the newest */
-    uint32_t limit; /* ledger; 0: the usual */
-    char *token;    /* auth */
+    uint64_t seq;              /* delete, edit, react */
+    char emoji[EMOJI_MAX + 1]; /* react */
+    bool remove;               /* react: take it back */
+    enum history_from from;    /* history */
+    uint64_t at;               /* history: before, after or around this seq */
+    bool since_given;          /* join: with `since` and `epoch` */
+    uint64_t since;            /* join: the last seq that the client has */
+    char epoch[EPOCH_MAX + 1]; /* join: and of which numbering */
+    uint32_t history;          /* join: so many of the latest messages, 0: none */
+    uint64_t entry;            /* undo; ledger: only older ones, 0: from the newest */
+    uint32_t limit;            /* ledger, history; 0: the usual */
+    char *token;               /* auth */
     char *
         password; /* join, create, update; "" takes it away. Wiped by whoever hashes or checks it: then "" */
     char invite[INVITE_MAX + 1]; /* join; "" when absent */
@@ -104,12 +121,13 @@ struct request {
     char room[NAME_MAX_BYTES + 1]; /* "" when the client gave none */
     bool stay;                     /* join: keep the other rooms */
     bool typing_paused;            /* typing: state is "paused", not "active" */
-    /* Owned, may be NULL. message: the content, and ping: t, as JSON text, quoted and escaped, ready to
+    /* Owned, may be NULL. message, edit: the content, and ping: t, as JSON text, quoted and escaped, ready to
      * be put into a frame; notice: likewise; rooms: the query as plain text. Ends with a NUL that text_len
      * leaves out. */
     char *text;
     size_t text_len;
     char cursor[NAME_MAX_BYTES + 1]; /* rooms: continue after this room; "" from the start */
+    uint64_t reply_to;               /* message: the seq that it answers, 0: none */
     struct request_args *args; /* owned; never NULL for the requests that have some but join */
 };
 

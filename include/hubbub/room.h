@@ -14,6 +14,7 @@
 #include <hubbub/books.h>
 #include <hubbub/buf.h>
 #include <hubbub/event.h>
+#include <hubbub/history.h>
 #include <hubbub/lookalike.h>
 #include <hubbub/rank.h>
 #include <hubbub/rcu.h>
@@ -42,7 +43,7 @@ struct user {
     /* hub only */
     struct session *sessions; /* its connections, the latest first */
     uint32_t nsessions;
-    uint32_t refs;        /* sessions, and messages it is the author of */
+    uint32_t refs;        /* its sessions */
     uint32_t next_suffix; /* what to try next for somebody who wants the same name */
 
     struct cds_lfht_node by_id, by_name; /* of the directory */
@@ -116,6 +117,11 @@ struct member {
     uint32_t index;       /* in room->members */
     int32_t joined_index; /* in room->joined while its join is not announced, else -1 */
     struct buf open;      /* the beginning of its messages, made with the first one */
+    bool typing;          /* the others were told so, */
+    int64_t typed_at;     /* then; and the message has not come yet */
+    bool paused;          /* in the hub's list of those who fall behind: the room is left out */
+    uint64_t heard;       /* then: the last message that it was sent */
+    struct member *paused_next;
 
     struct cds_list_head node; /* (rcu) of room->list */
     struct rcu_head rcu;
@@ -148,19 +154,27 @@ struct room {
     struct bars *bars;             /* (rcu) who is banned from it; NULL: nobody */
 
     /* hub only */
-    uint64_t seq;            /* of the latest message */
-    char epoch[17];          /* of this numbering: another when the room is made anew */
+    uint64_t seq;              /* of the latest message */
+    uint64_t flushed;          /* of the latest that is in the outboxes */
+    uint64_t first;            /* the oldest that is kept anywhere, as far as is known; 0: none */
+    char epoch[EPOCH_MAX + 1]; /* of this numbering: another in each run of the server */
+    bool epoch_noted;          /* the store knows it */
+    struct history history;    /* the latest messages */
+    uint64_t change;           /* the latest change of the store about its log */
+    int64_t begun;             /* its log began then, ms since 1970; 0: before it was in memory */
+    uint32_t amendments; /* times that older messages, which were changed, were let go of: what was
+                          * read from the disk before may be older */
     struct member **members; /* dense, for sending */
     uint32_t nmembers, space;
     uint32_t by_dialect[DIALECT_COUNT];
     struct pending pending[DIALECT_COUNT];
-    struct user *runner;   /* who runs it while it isn't kept: in it, or NULL when it is empty */
-    char *opened_by;       /* user id of whoever opened it; NULL when kept */
-    struct user **authors; /* of the latest messages, by seq modulo their number; NULL: deleted */
-    uint32_t nauthors;     /* a power of two, or 0 */
-    struct books *books;   /* sanctions, ledger, invitations; NULL: none yet */
-    bool dirty;            /* in the hub's list of rooms with something to do */
+    struct user *runner; /* who runs it while it isn't kept: in it, or NULL when it is empty */
+    char *opened_by;     /* user id of whoever opened it; NULL when kept */
+    struct books *books; /* sanctions, ledger, invitations; NULL: none yet */
+    bool dirty;          /* in the hub's list of rooms with something to do */
     struct room *dirty_next;
+    bool lingering; /* in the hub's list of rooms that wait for the disk, to let go of something */
+    struct room *linger_next;
     /* merged notices */
     struct member **joined; /* not yet announced */
     uint32_t njoined;
@@ -178,12 +192,12 @@ struct room {
 
 enum {
     NOTICE_MAX_NAMES = 256, /* names listed in one merged notice; the count is always right */
-    AUTHORS_MAX = 256,      /* messages whose author is remembered */
 };
 
 struct room *room_new(const char *name);
 void room_free_later(struct room *r); /* must be empty */
-void room_reset(struct room *r);      /* is empty, and becomes as a new one */
+void room_reset(struct room *r);      /* is empty, and becomes as a new one, but for its log */
+void room_clear_log(struct room *r);  /* as if nothing had been said */
 /* Of a user who is in it already, it is the shadow of the earlier one. */
 struct member *room_add(struct room *r, struct session *s);
 void room_remove(
@@ -196,11 +210,6 @@ void room_set_kept(struct room *r, bool kept);
 /* Gives a user a rank in the roster; RANK_GUEST takes it away. */
 void room_set_rank(struct room *r, const char *user_id, const char *username, enum rank rank);
 struct books *room_books(struct room *r); /* made when there are none */
-
-/* The author of the latest message, and of earlier ones: NULL when not remembered, or deleted. */
-void room_set_author(struct room *r, struct user *u);
-struct user *room_author(const struct room *r, uint64_t seq);
-void room_forget_author(struct room *r, uint64_t seq);
 
 /* Merged notices: notes that somebody came (is a member) or goes (still is one). A join that was never
  * announced and its leave cancel out. */

@@ -7,35 +7,49 @@
  *
  * A disk that is full or read-only: what cannot be written is kept, in order, and tried again every second;
  * changes are handed back as failed meanwhile and still made when the disk is well. When more wait than
- * STORE_BACKLOG, new ones are refused.
+ * STORE_BACKLOG, or larger ones than STORE_BACKLOG_BYTES, new ones are refused.
  *
  * What belongs to a room needs that room's ROOM before it; a change with a record of a room that isn't there
  * is refused for good (an error in the log: it is a mistake of the program), and holds up nobody. */
 #ifndef HUBBUB_STORE_H
 #define HUBBUB_STORE_H
 
+#include <hubbub/message.h>
 #include <hubbub/rank.h>
 #include <hubbub/request.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
-enum { STORE_BACKLOG = 4096 }; /* changes that may wait */
-enum { ADDRESS_MAX = 45 };     /* INET6_ADDRSTRLEN - 1 */
+enum {
+    STORE_BACKLOG = 4096, /* changes that may wait */
+    STORE_BACKLOG_BYTES = 64 << 20,
+    STORE_SPARE = 4, /* of them, for whoever found that it was not full */
+};
+enum { ADDRESS_MAX = 45 };                                     /* INET6_ADDRSTRLEN - 1 */
+enum { EPOCHS_KEPT = 16, DUPLICATE_MS = 5 * 60 * 1000 };
 
-#define RECORD_TABLE(X)                                                                            \
-    X(ROOM) /* name, title, topic, password, visibility, max_users, slow_mode: as it is now */     \
-    X(ROOM_GONE) /* name: the room and all that belongs to it, its ledger too */                   \
-    X(RANK)      /* room, user_id, username, rank; RANK_GUEST: none any more */                    \
+#define RECORD_TABLE(X)                                                                                  \
+    X(ROOM) /* name, title, topic, password, visibility, max_users, slow_mode: as it is now */           \
+    X(ROOM_GONE) /* name: the room and all that belongs to it, its ledger too */                         \
+    X(RANK)      /* room, user_id, username, rank; RANK_GUEST: none any more */                          \
     X(SANCTION) /* room, user_id, username, action (ban, mute), by, by_id, by_rank, reason, ts,  \
-                      * until, entry. One per room, user_id and action */ \
-    X(SANCTION_GONE) /* room, user_id, action */                                                   \
-    X(ADDRESS)       /* user_id, address: banned with the user, from the whole server */           \
-    X(ADDRESS_GONE)  /* user_id: all of that user's */                                             \
-    X(LEDGER) /* room, entry, action, user_id, username, by, by_id, by_rank, reason, ts, until,  \
+                      * until, entry. One per room, user_id and action */       \
+    X(SANCTION_GONE) /* room, user_id, action */                                                         \
+    X(ADDRESS)       /* user_id, address: banned with the user, from the whole server */                 \
+    X(ADDRESS_GONE)  /* user_id: all of that user's */                                                   \
+    X(LEDGER) /* room, entry, action, user_id, username, by, by_id, by_rank, rank, reason, ts, until,  \
                       * undone */ \
-    X(INVITE) /* room, code, user_id ("": anybody), by_id, until */                                \
-    X(INVITE_GONE) /* room, code */
+    X(INVITE)      /* room, code, user_id ("": anybody), by_id, until */                                 \
+    X(INVITE_GONE) /* room, code */                                                                      \
+    X(EPOCH) /* room, epoch, seq: messages after seq are numbered under this epoch; begins the      \
+              * room's log if it has none. The latest EPOCHS_KEPT of a room are kept */    \
+    X(MESSAGE) /* room, message: a new one, or a new version of one that is there; a tombstone has no \
+                * reactions. Its room needs an EPOCH before it, and no ROOM. What was too old to be \
+                * kept doesn't come back by a new version of it */  \
+    X(REACTION) /* room, seq, user_id, emoji. Of a message that is there; else it does nothing */        \
+    X(REACTION_GONE) /* room, seq, user_id, emoji */                                                     \
+    X(LOG_GONE)      /* room: all its messages and what belongs to them; ROOM_GONE does it, too */
 
 enum record_type {
 #define X(name) RECORD_##name,
@@ -44,12 +58,22 @@ enum record_type {
         RECORD_COUNT
 };
 
-/* Which fields count: see the table. Times are ms since 1970, until 0: without end. Room "": the server. */
+/* Which fields count: see the table. Times are ms since 1970, until 0: without end. Room "": the server.
+ *
+ * What is said makes by far the most records, so those that change_add() makes of it end behind what they need. */
 struct record {
     enum record_type type;
     struct record *next; /* of the same change */
+    uint64_t seq;
+    struct message *message; /* a reference */
     char room[NAME_MAX_BYTES + 1];
-    char user_id[NAME_MAX_BYTES + 1], username[NAME_MAX_BYTES + 1];
+    /* here ends MESSAGE */
+    char user_id[NAME_MAX_BYTES + 1];
+    char epoch[EPOCH_MAX + 1];
+    char emoji[EMOJI_MAX + 1];
+    /* here end EPOCH, REACTION, REACTION_GONE, LOG_GONE */
+
+    char username[NAME_MAX_BYTES + 1];
     enum rank rank;
 
     char *title, *topic, *password; /* owned; NULL counts as "". password: its hash */
@@ -71,7 +95,9 @@ struct record {
 /* One transaction, and what whoever posted it wants to know when it comes back. */
 struct change {
     struct record *first, *last;
-    void *note; /* not the store's */
+    void *note;      /* not the store's */
+    uint64_t number; /* given by store_post(): they count up by one from 1 */
+    size_t bytes;    /* what it takes, for store_full() */
 };
 
 struct change *change_new(void);
@@ -96,18 +122,63 @@ struct store *store_open(const char *directory, char *why, size_t space);
 int store_try(const char *directory, char *why, size_t space);
 
 /* Calls fn for all that is kept, rooms before what belongs to them: ROOM, RANK, SANCTION, ADDRESS, LEDGER (of each
- * room the newest `ledger` ones, oldest first), INVITE. What has ended is left out, and deleted: sanctions,
+ * room the newest `ledger` ones, oldest first), INVITE; of kept rooms EPOCH (epoch: the latest, seq: of the
+ * last message, entry: the oldest that is still there); and of all rooms MESSAGE for those with an `id` said in the last
+ * DUPLICATE_MS, oldest first. What has ended is left out, and deleted: sanctions,
  * invitations, the addresses of users who are not banned from the server any more. The record is borrowed
  * for the call. Before store_start(). Returns 0 or ERR_SYSTEM, logged. */
 int store_load(struct store *s, uint32_t ledger, store_load_fn *fn, void *arg);
 
+/* Before store_start(). False: a commit may be lost in a power cut, though not when the process is killed; twice as
+ * fast on some disks. */
+void store_set_sync(struct store *s, bool full);
+
 /* 0 or ERR_LIMIT: no room for a thread. */
 int store_start(struct store *s, store_done_fn *done, void *arg);
 
-/* Would refuse a change now. What is not full takes one more of the thread that posts. */
+/* What is not full takes STORE_SPARE more changes of the thread that posts, however large. */
 bool store_full(const struct store *s);
-/* After store_start(); never waits. Takes *c and nulls it, or leaves it: ERR_FULL, ERR_CLOSED. */
+/* After store_start(), one thread at a time; never waits. Takes *c and nulls it, or leaves it: ERR_FULL, ERR_CLOSED. */
 int store_post(struct store *s, struct change **c);
+
+/* Any thread: the number of the latest change that is on the disk with all before it (those that were refused for
+ * good do not count). Never goes back. */
+uint64_t store_written(const struct store *s);
+
+/* ---- reading back --------------------------------------------------------------------------------
+ * Any thread that may block for as long as the disk does; a few at a time, the others wait. What they see is what is
+ * written: changes that still wait are not in it. 0, or ERR_SYSTEM, logged. */
+
+/* Where the log of a room ends. */
+struct log_head {
+    bool exists;
+    char epoch[EPOCH_MAX + 1]; /* the latest */
+    uint64_t last;  /* seq of the last message, 0: none yet. Counts on where all were removed */
+    uint64_t first; /* the oldest that is still there, 0: none */
+};
+int store_head(struct store *s, const char *room, struct log_head *out);
+
+/* Was `seq` a position in the numbering called `epoch`, and is what came before it still the same? That is so when
+ * the log has this epoch, and the next one, or the end of the log, does not come before seq. False: the log is another
+ * one, or was put back to an earlier state. */
+int store_knows_position(struct store *s, const char *room, const char *epoch, uint64_t seq,
+                         bool *out);
+
+/* The messages from `from` to `to` (at most HISTORY_MAX), with their reactions. */
+int store_read(struct store *s, const char *room, uint64_t from, uint64_t to,
+               struct history_page *out);
+
+/* ---- keeping less --------------------------------------------------------------------------------- */
+
+/* What is removed in the background, oldest first, a few hundred at a time; 0: no such limit. */
+struct retention {
+    int64_t age_ms;    /* older messages */
+    uint64_t per_room; /* more messages than that in one room */
+    uint64_t
+        bytes; /* what the file has in use is more; it doesn't shrink, but uses its free pages again */
+};
+/* Any thread. */
+void store_set_retention(struct store *s, const struct retention *r);
 
 /* Any thread: true while what is posted reaches the disk; else `why` has a short text. */
 bool store_healthy(struct store *s, char *why, size_t space);

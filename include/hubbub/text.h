@@ -14,6 +14,9 @@ bool text_is_utf8(const char *s, size_t n);
  * paragraph separators), no leading or trailing white space, not only invisible characters. */
 bool text_is_name(const char *s, size_t n);
 
+/* The same without white space anywhere. */
+bool text_is_word(const char *s, size_t n);
+
 /* The form of a guest's user id: g and 16 hexadecimal digits. */
 bool text_is_guest_id(const char *s);
 

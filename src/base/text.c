@@ -113,7 +113,8 @@ static uint32_t next_char(const byte **s)
     return c;
 }
 
-bool text_is_name(const char *name, size_t n)
+/* spaces: white space may stand between other characters. */
+static bool is_line(const char *name, size_t n, bool spaces)
 {
     if (n < 1 || n > NAME_MAX_BYTES || !text_is_utf8(name, n))
         return false;
@@ -123,12 +124,22 @@ bool text_is_name(const char *name, size_t n)
     while (s < end) {
         uint32_t c = next_char(&s);
         space = IN(SPACE, c);
-        if (is_control(c) || (first && space))
+        if (is_control(c) || (space && (first || !spaces)))
             return false;
         first = false;
         visible |= !space && !(c > 0x7F && IN(INVISIBLE, c));
     }
     return visible && !space;
+}
+
+bool text_is_name(const char *s, size_t n)
+{
+    return is_line(s, n, true);
+}
+
+bool text_is_word(const char *s, size_t n)
+{
+    return is_line(s, n, false);
 }
 
 bool text_is_guest_id(const char *s)

@@ -2,28 +2,22 @@
 #include "client/account.h"
 
 #include <hubbub/check.h>
+#include <hubbub/hash.h>
 #include <hubbub/mem.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/random.h>
 
 enum { FIRST_SLOTS = 64 };
 
-/* FNV-1a, from a secret start, stirred (the end of MurmurHash3). */
 static uint32_t hash_of(const struct accounts *t, const char *key)
 {
-    uint32_t h = UINT32_C(0x811c9dc5) ^ t->seed;
-    for (; *key != '\0'; key++)
-        h = (h ^ (unsigned char)*key) * UINT32_C(0x01000193);
-    h = (h ^ h >> 16) * UINT32_C(0x85ebca6b);
-    h = (h ^ h >> 13) * UINT32_C(0xc2b2ae35);
-    return h ^ h >> 16;
+    return (uint32_t)hash_text(t->seed, key);
 }
 
 void accounts_init(struct accounts *t)
 {
     pthread_mutex_init(&t->mu, NULL);
-    INSIST(getrandom(&t->seed, sizeof t->seed, 0) == sizeof t->seed);
+    t->seed = hash_key();
     t->count = 0;
     t->nslots = FIRST_SLOTS;
     t->slots = xcalloc(t->nslots, sizeof *t->slots);

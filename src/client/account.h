@@ -27,7 +27,7 @@ struct account {
 };
 
 struct accounts {
-    uint32_t seed; /* set once: nobody outside knows which keys collide */
+    uint64_t seed; /* set once: nobody outside knows which keys collide */
     pthread_mutex_t mu;
     /* under mu */
     struct account **slots;

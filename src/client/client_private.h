@@ -80,6 +80,8 @@ struct client {
 
 /* clients.c: drops a reference; the last one frees. */
 void client_unref(void *client);
+/* Who asks: the peer, or who is behind it when it is a trusted proxy. */
+void find_address(struct client *c, const struct http_request *request);
 /* reader.c */
 void reader_main(void *client);
 /* enter.c: who it is, and may it come in? Then it has a session. */

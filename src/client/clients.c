@@ -190,8 +190,7 @@ static const char *arg_or(const struct http_request *request, const char *name,
     return value == NULL || value[0] == '\0' ? otherwise : value;
 }
 
-/* The peer, or who is behind it when it is a trusted proxy. */
-static void find_address(struct client *c, const struct http_request *request)
+void find_address(struct client *c, const struct http_request *request)
 {
     const struct clients *cs = c->all;
     struct address a;

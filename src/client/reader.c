@@ -18,13 +18,15 @@ enum { WRITER_STACK = 64 * 1024 };
 static void serve(struct client *c)
 {
     const struct clients_config *config = &c->all->config;
-    const struct http_request *request = conn_request(c->conn);
+    struct http_request request = *conn_request(c->conn); /* which keeps what it points to */
     struct http_response response = {0};
-    config->serve(config->arg, request, &response);
-    response.no_body |= request->method == HTTP_HEAD;
-    if (request->malformed)
+    find_address(c, &request);
+    request.address = c->local ? NULL : c->address;
+    config->serve(config->arg, &request, &response);
+    response.no_body |= request.method == HTTP_HEAD;
+    if (request.malformed)
         response.close = true; /* there is no telling where the next one would begin */
-    else if (request->connection != NULL && strcasecmp(request->connection, "close") == 0)
+    else if (request.connection != NULL && strcasecmp(request.connection, "close") == 0)
         response.close = true;
     conn_respond(c->conn, &response);
     http_response_fini(&response);

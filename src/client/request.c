@@ -69,13 +69,22 @@ static void post_request(struct client *c, struct request *request)
     c->unfenced = true;
 }
 
+/* What may have to be fetched from the disk for the hub: waited for. */
+static void ask_hub(struct client *c, struct request *r)
+{
+    hub_ask(c->all->config.hub, c->session, r);
+    c->unfenced = false;
+}
+
 /* create, update, join: with the password as the hub wants it. */
 static void post_sealed(struct client *c, struct request *r)
 {
     int64_t wait;
     enum problem problem =
         clients_seal_password(c->all->config.hub, c->all->limits, &c->visit, r, &wait);
-    if (problem == PROBLEM_NONE)
+    if (problem == PROBLEM_NONE && r->type == REQUEST_JOIN)
+        ask_hub(c, r);
+    else if (problem == PROBLEM_NONE)
         post_request(c, r);
     else if (problem == PROBLEM_RATE_LIMITED)
         refuse_rate(c, RATES[r->type], wait, r->id, r->room);
@@ -197,6 +206,10 @@ static void handle_request(struct client *c, struct request *r)
         case REQUEST_CREATE:
         case REQUEST_UPDATE:
         case REQUEST_JOIN: post_sealed(c, r); break;
+        case REQUEST_HISTORY:
+        case REQUEST_EDIT:
+        case REQUEST_DELETE:
+        case REQUEST_REACT: ask_hub(c, r); break;
         default: post_request(c, r); break;
         }
     }

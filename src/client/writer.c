@@ -131,7 +131,7 @@ static void warn_of_expiry(struct client *c, int64_t expires_ms, int64_t left_ms
     if (c->dialect != DIALECT_FULL)
         return;
     encode_auth(&text, expires_ms, (left_ms + 999) / 1000);
-    outbox_offer(&c->outbox, frame_new(FRAME_TEXT, text.data, text.len));
+    outbox_offer(&c->outbox, frame_new(FRAME_TEXT, text.data, text.len), OUTBOX_FOR_ALL);
     relay_kick(c->all->config.relay);
     buf_fini(&text);
 }
@@ -174,7 +174,8 @@ static int64_t keep_alive(struct client *c, struct deadlines *d)
     }
     if (now >= d->ping) {
         d->ping = now + config->ping_period;
-        outbox_offer(&c->outbox, frame_new(FRAME_PING, PING_PAYLOAD, sizeof PING_PAYLOAD - 1));
+        outbox_offer(&c->outbox, frame_new(FRAME_PING, PING_PAYLOAD, sizeof PING_PAYLOAD - 1),
+                     OUTBOX_FOR_ALL);
         relay_kick(config->relay);
     }
     return earlier(token_by, earlier(d->ping, pong_by));

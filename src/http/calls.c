@@ -19,10 +19,8 @@ static void refuse_token(struct http_response *r, enum problem problem, const ch
     http_response_header(r, "WWW-Authenticate", "Bearer");
 }
 
-/* Fills in who asks: with an empty user id when it is nobody in particular, who may look where guests may
- * come in. False: answered already. */
-static bool identify(struct http *h, const struct http_request *q, struct http_response *r,
-                     struct identity *who)
+bool identify(struct http *h, const struct http_request *q, struct http_response *r,
+              struct identity *who)
 {
     char *token = http_request_token(q);
     const char *detail = NULL;
@@ -46,7 +44,7 @@ static bool identify(struct http *h, const struct http_request *q, struct http_r
     return false;
 }
 
-static struct asker asker(const struct identity *who)
+struct asker asker_of(const struct identity *who)
 {
     return (struct asker){.user_id = who->user_id[0] == '\0' ? NULL : who->user_id,
                           .grants = who->grants};
@@ -59,7 +57,7 @@ void get_rooms(struct http *h, const struct http_request *q, struct http_respons
     struct identity who;
     if (!identify(h, q, r, &who))
         return;
-    const struct asker a = asker(&who);
+    const struct asker a = asker_of(&who);
     listing_rooms(hub_directory(h->hub), &r->owned, false, NULL, &a, http_request_arg(q, "query"),
                   http_request_arg(q, "cursor"), hub_max_per_room(h->hub));
     respond_json(r, 200);
@@ -76,7 +74,7 @@ void get_members(struct http *h, const struct http_request *q, struct http_respo
     }
     if (!identify(h, q, r, &who))
         return;
-    const struct asker a = asker(&who);
+    const struct asker a = asker_of(&who);
     int err = listing_members(hub_directory(h->hub), &r->owned, false, NULL, &a, room);
     if (err == ERR_DENIED)
         respond_problem(r, PROBLEM_NOT_MEMBER, NULL);
@@ -88,32 +86,6 @@ void get_members(struct http *h, const struct http_request *q, struct http_respo
 }
 
 /* ---- acting on a live connection ----------------------------------------------------------------- */
-
-/* The hub answers {"type":"ok",…} or {"error":{"code":…}}: the status is the code's. */
-static int status_of(const struct buf *answer)
-{
-    static const char error[] = "{\"error\":{\"code\":\"";
-    if (answer->len < sizeof error || strncmp(answer->data, error, sizeof error - 1) != 0)
-        return 200;
-    const char *code = answer->data + sizeof error - 1;
-    for (enum problem p = 1; p < PROBLEM_COUNT; p++) {
-        size_t n = strlen(problem_code(p));
-        if (strncmp(code, problem_code(p), n) == 0 && code[n] == '"')
-            return problem_status(p);
-    }
-    return 500;
-}
-
-static void respond_too_fast(struct http_response *r, int64_t wait)
-{
-    respond_problem(r, PROBLEM_RATE_LIMITED, NULL);
-    size_t body_len = r->owned.len;
-    buf_add_char(&r->owned, '\0');
-    buf_add_int(&r->owned, (wait + NS_PER_S - 1) / NS_PER_S);
-    r->body = r->owned.data; /* it may have moved */
-    r->body_len = body_len;
-    http_response_header(r, "Retry-After", r->owned.data + body_len + 1);
-}
 
 /* The user whose connection it is pays for it, as for what that connection asks itself. False: nobody does.
  * *there: whether there is such a connection at all. */
@@ -183,7 +155,7 @@ static void call(struct http *h, enum request_type type, const struct http_reque
     else if (hub_call(h->hub, session, &request, &r->owned) != 0)
         respond_problem(r, PROBLEM_UNAVAILABLE, NULL);
     else
-        respond_json(r, status_of(&r->owned));
+        respond_json(r, respond_status(&r->owned));
     request_fini(&request);
 }
 

@@ -3,6 +3,7 @@
 #define HTTP_PRIVATE_H
 
 #include <hubbub/http.h>
+#include <hubbub/listing.h>
 #include <hubbub/protocol.h>
 #include <hubbub/rcu.h>
 
@@ -50,7 +51,27 @@ void respond_json(struct http_response *r, int status); /* with the JSON in r->o
 void respond_text(struct http_response *r, int status, const char *text); /* static, or owned */
 void respond_problem(struct http_response *r, enum problem problem, const char *detail);
 
+/* The hub's answer, {"error":{"code":…}} or anything else: the status is the code's, or 200. */
+int respond_status(const struct buf *answer);
+void respond_too_fast(struct http_response *r, int64_t wait); /* ns until it would be in order */
+
+/* pack.c */
+bool accepts_gzip(const struct http_request *q);
+/* NULL when it would not be smaller; else free(). */
+unsigned char *gzip(const void *bytes, size_t len, int level, size_t *gzip_len);
+uint64_t digest(const void *bytes, size_t n);
+/* Adds the ETag, which must live as long as the response, and Vary; 304 when the asker has that already. */
+void respond_unless_known(const struct http_request *q, struct http_response *r, const char *etag);
+
+/* history.c */
+void get_messages(struct http *h, const struct http_request *q, struct http_response *r);
+
 /* calls.c */
+/* Fills in who asks: with an empty user id when it is nobody in particular, who may look where guests may
+ * come in. False: answered with 401. */
+bool identify(struct http *h, const struct http_request *q, struct http_response *r,
+              struct identity *who);
+struct asker asker_of(const struct identity *who); /* borrows */
 void get_rooms(struct http *h, const struct http_request *q, struct http_response *r);
 void get_members(struct http *h, const struct http_request *q, struct http_response *r);
 void post_join(struct http *h, const struct http_request *q, struct http_response *r);

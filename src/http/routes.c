@@ -53,23 +53,10 @@ static void get_ws(struct http *h, const struct http_request *q, struct http_res
 
 /* ---- files --------------------------------------------------------------------------------------- */
 
-/* The coding is named, and not with q=0 (RFC 9110, 12.5.3). */
-static bool accepts_gzip(const char *header)
-{
-    const char *at = header == NULL ? NULL : strstr(header, "gzip");
-    if (at == NULL)
-        return false;
-    at += strlen("gzip");
-    at += strspn(at, " ;");
-    if (strncmp(at, "q=0", 3) != 0)
-        return true;
-    return at[3] == '.' && strspn(at + 4, "0") < strcspn(at + 4, ", ");
-}
-
 static void serve_asset(const struct asset *a, const struct http_request *q,
                         struct http_response *r)
 {
-    bool zipped = a->gzip != NULL && accepts_gzip(q->accept_encoding);
+    bool zipped = a->gzip != NULL && accepts_gzip(q);
     const char *etag = zipped ? a->gzip_etag : a->etag;
     r->status = 200;
     r->type = a->type;
@@ -78,20 +65,14 @@ static void serve_asset(const struct asset *a, const struct http_request *q,
     buf_add(&r->owned, zipped ? a->gzip : a->bytes, zipped ? a->gzip_len : a->len);
     r->body = r->owned.data + strlen(etag) + 1;
     r->body_len = r->owned.len - strlen(etag) - 1;
-    http_response_header(r, "ETag", r->owned.data);
     http_response_header(r, "Cache-Control", "no-cache"); /* ask, and mostly hear 304 */
-    http_response_header(r, "Vary", "Accept-Encoding");
     http_response_header(r, "X-Content-Type-Options", "nosniff");
     http_response_header(r, "Content-Security-Policy", CSP);
     http_response_header(r, "Referrer-Policy", "no-referrer");
     http_response_header(r, "Permissions-Policy", PERMISSIONS);
     if (zipped)
         http_response_header(r, "Content-Encoding", "gzip");
-    if (q->if_none_match != NULL &&
-        (strcmp(q->if_none_match, "*") == 0 || strstr(q->if_none_match, etag) != NULL)) {
-        r->status = 304;
-        r->no_body = true;
-    }
+    respond_unless_known(q, r, r->owned.data);
 }
 
 static bool serve_file(struct http *h, const struct http_request *q, struct http_response *r)
@@ -113,15 +94,30 @@ static bool serve_file(struct http *h, const struct http_request *q, struct http
 /* ---- the table ----------------------------------------------------------------------------------- */
 
 static const struct route {
-    const char *path;
+    const char *path;        /* "*" stands for anything, if only once */
     enum http_method method; /* GET answers HEAD too */
     void (*serve)(struct http *, const struct http_request *, struct http_response *);
 } routes[] = {
-    {"/rooms", HTTP_GET, get_rooms},      {"/members", HTTP_GET, get_members},
-    {"/join-room", HTTP_POST, post_join}, {"/leave-room", HTTP_POST, post_leave},
-    {"/healthz", HTTP_GET, get_healthz},  {"/readyz", HTTP_GET, get_readyz},
-    {"/metrics", HTTP_GET, get_metrics},  {"/ws", HTTP_GET, get_ws},
+    {"/rooms", HTTP_GET, get_rooms},
+    {"/members", HTTP_GET, get_members},
+    {"/join-room", HTTP_POST, post_join},
+    {"/leave-room", HTTP_POST, post_leave},
+    {"/healthz", HTTP_GET, get_healthz},
+    {"/readyz", HTTP_GET, get_readyz},
+    {"/metrics", HTTP_GET, get_metrics},
+    {"/ws", HTTP_GET, get_ws},
+    {"/rooms/*/messages", HTTP_GET, get_messages},
 };
+
+static bool path_fits(const char *pattern, const char *path)
+{
+    size_t n = strlen(path), before = strcspn(pattern, "*");
+    if (pattern[before] == '\0')
+        return strcmp(pattern, path) == 0;
+    const char *after = pattern + before + 1;
+    return n >= before + strlen(after) && strncmp(path, pattern, before) == 0 &&
+           strcmp(path + n - strlen(after), after) == 0;
+}
 
 static bool method_fits(enum http_method allowed, enum http_method method)
 {
@@ -143,7 +139,7 @@ void http_serve(void *arg, const struct http_request *request, struct http_respo
         return;
     }
     for (size_t i = 0; i < sizeof routes / sizeof routes[0]; i++) {
-        if (strcmp(request->path, routes[i].path) != 0)
+        if (!path_fits(routes[i].path, request->path))
             continue;
         if (method_fits(routes[i].method, request->method))
             routes[i].serve(h, request, response);

@@ -41,44 +41,13 @@ static const char *type_of(const char *name)
     return "application/octet-stream";
 }
 
-static void compress_asset(struct asset *a)
-{
-    z_stream z = {0};
-    enum { GZIP = 15 + 16 }; /* zlib.h: the largest window, with a gzip header */
-    INSIST(deflateInit2(&z, Z_BEST_COMPRESSION, Z_DEFLATED, GZIP, 9, Z_DEFAULT_STRATEGY) == Z_OK);
-    size_t space = deflateBound(&z, a->len);
-    unsigned char *out = xmalloc(space);
-    z.next_in = a->bytes;
-    z.avail_in = (uInt)a->len;
-    z.next_out = out;
-    z.avail_out = (uInt)space;
-    INSIST(deflate(&z, Z_FINISH) == Z_STREAM_END);
-    size_t len = z.total_out;
-    deflateEnd(&z);
-    if (len >= a->len) {
-        free(out);
-        return;
-    }
-    a->gzip = xrealloc(out, len);
-    a->gzip_len = len;
-}
-
-/* FNV-1a: tells versions of one file apart, which is all an ETag is for. */
-static uint64_t digest(const unsigned char *bytes, size_t n)
-{
-    uint64_t h = UINT64_C(0xcbf29ce484222325);
-    for (size_t i = 0; i < n; i++)
-        h = (h ^ bytes[i]) * UINT64_C(0x100000001b3);
-    return h;
-}
-
 /* Takes `bytes`. */
 static void add_asset(struct site *s, const char *name, unsigned char *bytes, size_t len)
 {
     s->assets = xrealloc(s->assets, (s->nassets + 1) * sizeof *s->assets);
     struct asset *a = &s->assets[s->nassets++];
     *a = (struct asset){.name = xstrdup(name), .type = type_of(name), .bytes = bytes, .len = len};
-    compress_asset(a);
+    a->gzip = gzip(bytes, len, Z_BEST_COMPRESSION, &a->gzip_len);
     unsigned long long d = digest(bytes, len);
     snprintf(a->etag, sizeof a->etag, "\"%016llx\"", d);
     snprintf(a->gzip_etag, sizeof a->gzip_etag, "\"%016llx-gz\"", d);

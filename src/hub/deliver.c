@@ -4,6 +4,7 @@
 #include "hub/hub_private.h"
 
 #include <hubbub/check.h>
+#include <hubbub/err.h>
 #include <hubbub/metrics.h>
 #include <hubbub/outbox.h>
 
@@ -51,22 +52,81 @@ void say_scratch(struct hub *h, struct room *r, unsigned mask)
     add_pending(h, r, mask, &piece, 1);
 }
 
+static void linger(struct hub *h, struct room *r)
+{
+    if (r->lingering)
+        return;
+    r->lingering = true;
+    r->linger_next = h->lingering;
+    h->lingering = r;
+}
+
+/* As many messages stay in memory as the settings say, none of a room where nobody is, and all that the disk has not:
+ * of those the room lets go as soon as it has. */
+void trim_history(struct hub *h, struct room *r)
+{
+    const struct history_limit usual = {h->settings->history_memory,
+                                        h->settings->history_memory_bytes},
+                               none = {0, 0};
+    bool away = r->nmembers == 0 && h->config.store != NULL;
+    size_t aside = r->history.naside;
+    if (!history_trim(&r->history, away ? &none : &usual, written(h)))
+        linger(h, r);
+    if (r->history.naside < aside)
+        r->amendments++;
+}
+
+/* As it is kept. */
+static void remember(struct hub *h, const struct member *from, const struct request *req,
+                     int64_t ts_ms)
+{
+    struct room *r = from->room;
+    struct message *m = message_new(&(struct message){.seq = r->seq,
+                                                      .ts = ts_ms,
+                                                      .reply_to = req->reply_to,
+                                                      .user_id = from->session->user_id,
+                                                      .username = from->session->user->username,
+                                                      .id = req->id,
+                                                      .content = req->text,
+                                                      .content_len = req->text_len});
+    history_add(&r->history, m, log_message(h, r, m));
+    trim_history(h, r);
+}
+
 void say_message(struct hub *h, struct member *from, const struct request *req, int64_t ts_ms)
 {
     struct room *r = from->room;
+    log_epoch(h, r);
     if (from->open.len == 0)
         encode_message_open(&from->open, r->name, from->session->user->username,
                             from->session->user_id);
     buf_clear(&h->tail);
     buf_add(&h->tail, req->text, req->text_len);
-    encode_message_close(&h->tail, ++r->seq, ts_ms);
+    encode_message_close(&h->tail, ++r->seq, ts_ms, req->reply_to);
+    if (r->first == 0)
+        r->first = r->seq;
     const struct buf *pieces[] = {&from->open, &h->tail};
-    room_set_author(r, from->session->user);
     add_pending(h, r, TO_ALL, pieces, 2);
     metric_add(METRIC_MESSAGES, 1);
+    remember(h, from, req, ts_ms);
 }
 
-static void flush_dialect(struct room *r, enum dialect d)
+/* Full dialect: who falls behind is left out for a while, and then told so (lag.c). The others are closed. */
+static bool post_talk(struct hub *h, struct member *m, struct frame *f)
+{
+    struct outbox *o = m->session->outbox;
+    if (m->session->dialect != DIALECT_FULL) {
+        outbox_post(o, f);
+        return true;
+    }
+    if (m->paused)
+        return false;
+    if (outbox_post_talk(o, f) == ERR_FULL)
+        pause_member(h, m);
+    return true;
+}
+
+static void flush_dialect(struct hub *h, struct room *r, enum dialect d)
 {
     struct pending *p = &r->pending[d];
     uint32_t members = r->by_dialect[d];
@@ -75,11 +135,12 @@ static void flush_dialect(struct room *r, enum dialect d)
     if (members > 0) {
         struct frame *f = frame_from_bytes(p->bytes.data, p->bytes.len, p->messages);
         frame_ref(f, members);
+        uint32_t left_out = 0;
         for (uint32_t i = 0; i < r->nmembers; i++)
             if (r->members[i]->session->dialect == d)
-                outbox_post(r->members[i]->session->outbox, f);
-        frame_unref(f, 1);
-        metric_add(METRIC_DELIVERIES, (int64_t)members * p->messages);
+                left_out += !post_talk(h, r->members[i], f);
+        frame_unref(f, 1 + left_out);
+        metric_add(METRIC_DELIVERIES, (int64_t)(members - left_out) * p->messages);
     }
     p->messages = 0;
     /* A buffer that grew large is not kept for a room that may never need it again. */
@@ -91,9 +152,43 @@ static void flush_dialect(struct room *r, enum dialect d)
 
 void flush_room(struct hub *h, struct room *r)
 {
-    (void)h;
     for (enum dialect d = 0; d < DIALECT_COUNT; d++)
-        flush_dialect(r, d);
+        flush_dialect(h, r, d);
+    r->flushed = r->seq;
+}
+
+/* Nobody is in it. An open room goes, but not before all that was said there is on the disk: so whoever reads the disk
+ * because a room is not in memory finds all of it. */
+static void put_away(struct hub *h, struct room *r)
+{
+    trim_history(h, r);
+    if (r->kept || r->lingering)
+        return;
+    if (is_unwritten(h, r)) {
+        linger(h, r);
+        return;
+    }
+    notice_forget(h, r);
+    count_gone(h, r->name);
+    directory_remove_room(h->directory, r);
+    room_free_later(r);
+    metric_add(METRIC_ROOMS, -1);
+}
+
+void free_written(struct hub *h)
+{
+    for (struct room **link = &h->lingering, *r; (r = *link) != NULL;) {
+        if (is_unwritten(h, r)) {
+            link = &r->linger_next;
+            continue;
+        }
+        *link = r->linger_next;
+        r->lingering = false;
+        if (r->nmembers == 0)
+            put_away(h, r);
+        else
+            trim_history(h, r);
+    }
 }
 
 void flush_rooms(struct hub *h)
@@ -103,11 +198,7 @@ void flush_rooms(struct hub *h)
         h->dirty = r->dirty_next;
         r->dirty = false;
         flush_room(h, r);
-        if (r->nmembers > 0 || r->kept)
-            continue;
-        notice_forget(h, r);
-        directory_remove_room(h->directory, r);
-        room_free_later(r);
-        metric_add(METRIC_ROOMS, -1);
+        if (r->nmembers == 0)
+            put_away(h, r);
     }
 }

@@ -2,10 +2,10 @@
 #include <hubbub/check.h>
 #include <hubbub/clock.h>
 #include <hubbub/directory.h>
+#include <hubbub/hash.h>
 #include <hubbub/mem.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/random.h>
 
 enum { FIRST_BUCKETS = 256 };
 
@@ -34,7 +34,7 @@ static struct cds_lfht *table_new(void)
 struct directory *directory_new(void)
 {
     struct directory *d = xcalloc(1, sizeof *d);
-    INSIST(getrandom(&d->seed, sizeof d->seed, 0) == sizeof d->seed);
+    d->seed = hash_key();
     d->rooms = table_new();
     d->sessions = table_new();
     d->users = table_new();
@@ -55,16 +55,9 @@ void directory_free(struct directory *d)
     free(d);
 }
 
-/* FNV-1a from a secret start, then the finisher of MurmurHash3 (both in the public domain). */
 static unsigned long hash(const struct directory *d, const char *s)
 {
-    uint64_t h = d->seed ^ UINT64_C(0xcbf29ce484222325);
-    for (; *s != '\0'; s++)
-        h = (h ^ (unsigned char)*s) * UINT64_C(0x100000001b3);
-    h ^= h >> 33;
-    h *= UINT64_C(0xff51afd7ed558ccd);
-    h ^= h >> 33;
-    return (unsigned long)h;
+    return (unsigned long)hash_text(d->seed, s);
 }
 
 static int room_matches(struct cds_lfht_node *node, const void *name)

@@ -113,7 +113,7 @@ static struct verdict check_join(struct hub *h, const struct event *e, struct ro
 /* ---- coming in ----------------------------------------------------------------------------------- */
 
 /* Puts the reply into scratch. */
-static void encode_reply(struct hub *h, const struct event *e, struct member *m)
+static void encode_reply(struct hub *h, const struct event *e, struct member *m, int recovered)
 {
     struct room *r = m->room;
     const struct session *s = e->session;
@@ -124,7 +124,8 @@ static void encode_reply(struct hub *h, const struct event *e, struct member *m)
                              .members = r->count,
                              .rank = (enum rank)m->rank,
                              .muted = mute != NULL,
-                             .muted_until = mute == NULL ? 0 : mute->until};
+                             .muted_until = mute == NULL ? 0 : mute->until,
+                             .recovered = recovered};
     encode_ok_join(scratch(h), e->request.id, &look, &j);
 }
 
@@ -163,7 +164,8 @@ static void note_name(struct hub *h, struct room *r, const struct session *s)
     keep_quietly(h, &c);
 }
 
-static void enter(struct hub *h, struct event *e, struct room *r, bool by_invite)
+static void enter(struct hub *h, struct event *e, struct room *r, bool by_invite,
+                  const struct recall *recall)
 {
     struct session *s = e->session;
     struct change *c = by_invite ? change_begin(h) : NULL;
@@ -171,7 +173,9 @@ static void enter(struct hub *h, struct event *e, struct room *r, bool by_invite
         use_invite(h, e, r, c);
     else
         note_name(h, r, s);
-    flush_room(h, r); /* what was said before is not for the newcomer */
+    flush_room(h, r); /* what was said before is not for the newcomer, unless it is asked for */
+    if (r->seq > 0)
+        log_epoch(h, r);
     struct member *m = room_add(r, s);
     if (!r->kept && r->opened_by == NULL)
         r->opened_by = xstrdup(s->user_id);
@@ -182,9 +186,25 @@ static void enter(struct hub *h, struct event *e, struct room *r, bool by_invite
     metric_add(METRIC_MEMBERS, 1);
     metric_add(METRIC_JOINS, 1);
     if (wants_reply(e))
-        encode_reply(h, e, m);
+        encode_reply(h, e, m, recall->recovered);
     confirm_change(h, e, &c);
+    send_recall(h, e, r, recall);
     notice_join(h, m);
+}
+
+/* A room that is not in memory goes on where its log ends, which is on the disk. NULL when that is being found out,
+ * or cannot be. */
+static struct room *reopen(struct hub *h, struct event *e)
+{
+    const char *name = e->request.room;
+    const struct errand *x = e->errand;
+    if (h->config.store == NULL || is_in_memory(h, name))
+        return open_room(h, name, NULL);
+    if (x != NULL && x->have & NEED_HEAD && x->err == 0 && x->gone == rooms_gone(h, name))
+        return open_room(h, name, &x->head);
+    if (!errand_need(h, e, NEED_HEAD, 0, 0, NULL))
+        refuse(h, e, PROBLEM_UNAVAILABLE, "the disk cannot be read, try again");
+    return NULL;
 }
 
 void on_join(struct hub *h, struct event *e)
@@ -196,7 +216,7 @@ void on_join(struct hub *h, struct event *e)
         if (!req->stay)
             leave_others(h, s, already);
         if (wants_reply(e)) {
-            encode_reply(h, e, already);
+            encode_reply(h, e, already, -1);
             reply_scratch(h, e);
         }
         return;
@@ -207,13 +227,18 @@ void on_join(struct hub *h, struct event *e)
         refuse_until(h, e, v.problem, v.detail, v.retry_after_s);
         return;
     }
+    if (r == NULL && (r = reopen(h, e)) == NULL)
+        return;
+    struct recall recall;
+    if (!plan_recall(h, e, r, &recall)) {
+        mark_dirty(h, r); /* nobody is in it yet, perhaps */
+        return;
+    }
     if (!req->stay)
         leave_others(h, s, NULL);
-    if (r == NULL) {
-        r = open_room(h, req->room);
+    if (r->nmembers == 0 && !r->kept)
         h->nrooms++;
-    }
-    enter(h, e, r, v.by_invite);
+    enter(h, e, r, v.by_invite, &recall);
 }
 
 void on_leave(struct hub *h, struct event *e)

@@ -5,6 +5,7 @@
 #include <hubbub/check.h>
 #include <hubbub/clock.h>
 #include <hubbub/err.h>
+#include <hubbub/hash.h>
 #include <hubbub/mem.h>
 #include <hubbub/metrics.h>
 #include <hubbub/outbox.h>
@@ -12,12 +13,13 @@
 #include <sched.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/random.h>
 
 enum {
     BATCH = 256,
     GATHER_ROUNDS = 16,
 };
+/* How often it is looked whether the disk, or somebody who fell behind, has caught up. */
+#define LOOK_EVERY (50 * NS_PER_MS)
 
 struct hub *hub_new(const struct hub_config *config)
 {
@@ -31,8 +33,9 @@ struct hub *hub_new(const struct hub_config *config)
     h->directory = directory_new();
     directory_set_operators(h->directory, h->settings->operators, h->settings->noperators);
     h->books = books_new();
+    repeats_init(&h->repeats);
     channel_init(&h->inbox, config->inbox);
-    INSIST(getrandom(&h->next_epoch, sizeof h->next_epoch, 0) == sizeof h->next_epoch);
+    h->run = hash_key();
     return h;
 }
 
@@ -47,6 +50,8 @@ void hub_free(struct hub *h)
     free(h->seen);
     buf_fini(&h->scratch);
     buf_fini(&h->tail);
+    buf_fini(&h->past);
+    repeats_fini(&h->repeats);
     free(h);
 }
 
@@ -71,53 +76,6 @@ int hub_post(struct hub *h, struct event **e, int64_t deadline)
     return err;
 }
 
-/* Where the answer to a CALL or FENCE arrives. The hub may still be inside outbox_post() when the frame
- * is already taken, so it is freed after a grace period, and the hub posts inside a read section. */
-struct answer {
-    struct outbox outbox;
-    struct rcu_head rcu;
-};
-
-static void free_answer(struct rcu_head *head)
-{
-    rcu_deferred();
-    struct answer *a = caa_container_of(head, struct answer, rcu);
-    outbox_fini(&a->outbox);
-    free(a);
-}
-
-/* Waits as long as it takes: the hub always answers what it has accepted. */
-static int ask(struct hub *h, struct event *e, struct buf *text)
-{
-    struct answer *a = xcalloc(1, sizeof *a);
-    outbox_init(&a->outbox, NULL, NULL, NULL, 1, 0);
-    e->reply_to = &a->outbox;
-    int err = hub_post(h, &e, DEADLINE_NEVER);
-    if (err == 0) {
-        struct frame *f;
-        INSIST(outbox_take(&a->outbox, &f, 1, DEADLINE_NEVER) == 1);
-        if (text != NULL)
-            buf_add(text, f->bytes, f->len);
-        frame_unref(f, 1);
-    }
-    rcu_defer(&a->rcu, free_answer);
-    return err;
-}
-
-int hub_fence(struct hub *h)
-{
-    return ask(h, event_new(EVENT_FENCE), NULL);
-}
-
-int hub_call(struct hub *h, const char *session_id, struct request *request, struct buf *answer)
-{
-    struct event *e = event_new(EVENT_CALL);
-    text_copy(e->session_id, sizeof e->session_id, session_id, strlen(session_id));
-    e->request = *request;
-    *request = (struct request){0};
-    return ask(h, e, answer);
-}
-
 /* ---- the thread ---------------------------------------------------------------------------------- */
 
 /* Refused before anything is done when it could not be kept. */
@@ -128,7 +86,8 @@ static bool changes_what_is_kept(enum request_type type)
         [REQUEST_INVITE] = true, [REQUEST_ADD] = true,    [REQUEST_REMOVE] = true,
         [REQUEST_KICK] = true,   [REQUEST_BAN] = true,    [REQUEST_UNBAN] = true,
         [REQUEST_MUTE] = true,   [REQUEST_UNMUTE] = true, [REQUEST_ROLE] = true,
-        [REQUEST_UNDO] = true,   [REQUEST_DELETE] = true,
+        [REQUEST_UNDO] = true,   [REQUEST_DELETE] = true, [REQUEST_MESSAGE] = true,
+        [REQUEST_EDIT] = true,   [REQUEST_REACT] = true,
     };
     return does[type];
 }
@@ -147,6 +106,8 @@ static void on_request(struct hub *h, struct event *e)
         [REQUEST_UNMUTE] = on_unmute,   [REQUEST_ROLE] = on_role,
         [REQUEST_LEDGER] = on_ledger,   [REQUEST_UNDO] = on_undo,
         [REQUEST_WHY] = on_why,         [REQUEST_NOTICE] = on_notice,
+        [REQUEST_EDIT] = on_edit,       [REQUEST_REACT] = on_react,
+        [REQUEST_HISTORY] = on_history,
     };
     INSIST(handlers[e->request.type] != NULL); /* the others their reader answers */
     if (e->session->barred)
@@ -171,9 +132,8 @@ static void on_call(struct hub *h, struct event *e)
 
 static void on_fence(struct hub *h, struct event *e)
 {
+    (void)e;
     flush_rooms(h);
-    scratch(h);
-    reply_scratch(h, e);
 }
 
 static void on_settings(struct hub *h, struct event *e)
@@ -195,8 +155,11 @@ static void handle(struct hub *h, struct event *e)
         [EVENT_REQUEST] = on_request,   [EVENT_CALL] = on_call,
         [EVENT_FENCE] = on_fence,       [EVENT_SETTINGS] = on_settings,
         [EVENT_DRAIN] = on_drain,       [EVENT_STORED] = on_stored,
+        [EVENT_READ] = on_read,
     };
     handlers[e->type](h, e);
+    if (e->errand != NULL)
+        errand_done(e);
     event_free(e);
 }
 
@@ -232,6 +195,8 @@ void hub_main(void *arg)
         int64_t wake_at = h->next_announce;
         if (h->leaving != NULL && h->leaving->leave_at < wake_at)
             wake_at = h->leaving->leave_at;
+        if ((h->lingering != NULL || h->paused != NULL) && clock_now() + LOOK_EVERY < wake_at)
+            wake_at = clock_now() + LOOK_EVERY;
         n = do_batch(h, wake_at);
         if (n > 0) {
             gather(h);
@@ -242,7 +207,10 @@ void hub_main(void *arg)
             announce_due(h, now);
             drain_due(h, now);
         }
+        flush_log(h);
         flush_rooms(h);
+        free_written(h);
+        resume_members(h);
         relay_kick(h->config.relay);
     }
 }

@@ -2,6 +2,9 @@
 #ifndef HUB_PRIVATE_H
 #define HUB_PRIVATE_H
 
+#include "hub/errand.h"
+#include "hub/repeats.h"
+
 #include <hubbub/address.h>
 #include <hubbub/channel.h>
 #include <hubbub/hub.h>
@@ -24,7 +27,7 @@ struct banned_address {
     char user_id[USER_ID_MAX + 1], subject[ADDRESS_SUBJECT];
 };
 
-enum { SEEN_MAX = 4096, BANNED_ADDRESSES_MAX = 10000 };
+enum { SEEN_MAX = 4096, BANNED_ADDRESSES_MAX = 10000, GONE_BUCKETS = 1024 };
 
 struct hub {
     /* set once */
@@ -33,8 +36,9 @@ struct hub {
     struct thread *thread;
     char server_key[LOOKALIKE_MAX + 1]; /* what SERVER_NAME looks like */
 
-    struct channel inbox;  /* shared */
-    uint32_t max_per_room; /* atomic: settings.max_per_room for other threads */
+    struct channel inbox;        /* shared */
+    uint32_t max_per_room;       /* atomic: settings.max_per_room for other threads */
+    uint32_t gone[GONE_BUCKETS]; /* atomic: see rooms_gone() */
 
     /* hub thread only */
     struct settings *settings;
@@ -46,9 +50,19 @@ struct hub {
     int64_t next_announce;   /* the earliest of them, or DEADLINE_NEVER */
     bool draining;
     struct session *leaving; /* while draining: who leaves next; its followers leave later */
-    uint64_t next_epoch;     /* random at first, then counted up */
+    uint64_t run;            /* random: another in each run of the server */
+    uint64_t logs_begun;     /* anew, in this one */
     struct buf scratch;      /* for one encoded object at a time */
     struct buf tail;         /* for the end of a message */
+    struct buf past;         /* for frames of earlier messages */
+
+    struct change *log; /* what was said in this batch, on its way to the store; NULL: nothing */
+    uint32_t nlog;      /* records in it */
+    struct note *log_notes; /* the last of those who wait for it */
+    uint64_t posted;        /* changes posted to the store so far */
+    struct room *lingering; /* rooms that hold what is not on the disk yet */
+    struct member *paused;  /* who is left out of what is said */
+    struct repeats repeats; /* what was said under which id lately */
 
     struct books *books; /* of the server: its bans, its ledger */
     struct banned_address *banned;
@@ -67,22 +81,30 @@ void refuse_until(struct hub *h, const struct event *e, enum problem problem, co
                   unsigned retry_after_s);
 /* `ok` with the room's name, when the client gave an id. */
 void confirm(struct hub *h, const struct event *e, const char *room);
-/* To whoever asked. A CALL's answer is bare JSON, not framed. */
+/* To whoever asked. Answers to a CALL or a READ are bare JSON, not framed. */
 void reply_scratch(struct hub *h, const struct event *e);
 bool wants_reply(const struct event *e);
+bool is_for_web(const struct event *e); /* its answer is */
 
 /* deliver.c: frames for a room. */
 void mark_dirty(struct hub *h, struct room *r);
 /* The object in scratch becomes a message to all members of the dialects in `mask` (1 << dialect). */
 void say_scratch(struct hub *h, struct room *r, unsigned mask);
 void say_message(struct hub *h, struct member *from, const struct request *req, int64_t ts_ms);
-void flush_room(struct hub *h, struct room *r); /* pending messages to the outboxes */
-void flush_rooms(struct hub *h);                /* all dirty rooms; those left empty are deleted */
+void trim_history(struct hub *h, struct room *r); /* after its log has changed */
+void flush_room(struct hub *h, struct room *r);   /* pending messages to the outboxes */
+void flush_rooms(struct hub *h);  /* all dirty rooms; those left empty are deleted, */
+void free_written(struct hub *h); /* or when the disk has what was said there */
 enum {
     TO_CLASSIC = 1 << DIALECT_CLASSIC,
     TO_FULL = 1 << DIALECT_FULL,
     TO_ALL = TO_CLASSIC | TO_FULL
 };
+
+/* lag.c: who does not keep up. */
+void pause_member(struct hub *h, struct member *m);
+void forget_pause(struct hub *h, struct member *m); /* it leaves */
+void resume_members(struct hub *h);                 /* those who have caught up */
 
 /* notice.c */
 void notice_join(struct hub *h, struct member *m);
@@ -94,8 +116,11 @@ void notice_forget(struct hub *h, struct room *r);
 
 /* rooms.c: finding, opening and closing rooms. */
 struct room *find_room(struct hub *h,
-                       const char *name); /* NULL, also for one that is on its way out */
-struct room *open_room(struct hub *h, const char *name); /* also one on its way out, as new */
+                       const char *name);           /* NULL, also for one that is on its way out */
+bool is_in_memory(struct hub *h, const char *name); /* also one on its way out */
+/* Also one on its way out: as new, but for its log. head: where that ends; NULL: there is none to go on with. */
+struct room *open_room(struct hub *h, const char *name, const struct log_head *head);
+void begin_log(struct hub *h, struct room *r); /* anew: what was said is gone */
 /* The named room, if whoever asks may know of it, or the only one; NULL after the refusal was sent. */
 struct room *meant_room(struct hub *h, const struct event *e);
 struct member *meant_member(struct hub *h, const struct event *e); /* the same, being in it */
@@ -138,6 +163,21 @@ bool may(struct hub *h, const struct event *e, const struct room *r);
 /* The same, to a target of lower rank, who is found. */
 bool may_act(struct hub *h, const struct event *e, const struct room *r, struct target *t);
 
+/* talk.c */
+bool is_muted(struct hub *h, const struct event *e,
+              const struct member *m); /* true after the refusal */
+
+/* recall.c: what was said before, for those who come. */
+struct recall {
+    uint64_t from, to; /* to be sent; from > to: nothing */
+    uint64_t gap,
+        lost;      /* kept, but too many: gap to from - 1; before that not kept: lost to gap - 1 */
+    int recovered; /* see struct joined */
+};
+/* False: something has to be fetched first. */
+bool plan_recall(struct hub *h, struct event *e, struct room *r, struct recall *plan);
+void send_recall(struct hub *h, const struct event *e, struct room *r, const struct recall *plan);
+
 /* ledger.c: what was done to whom. */
 struct deed {
     enum action action;
@@ -168,6 +208,23 @@ void keep_invite(struct change *c, const struct room *r, const struct invite *i)
 void keep_invite_gone(struct change *c, const struct room *r, const char *code);
 /* Of what nobody waits for. */
 void keep_quietly(struct hub *h, struct change **c);
+
+/* What belongs to the log of a room, all that is said in one batch together; nothing without a store. Each returns the
+ * number of the change that it is part of, which is noted in the room. */
+uint64_t log_message(struct hub *h, struct room *r, struct message *m);
+uint64_t log_reaction(struct hub *h, struct room *r, uint64_t seq, const char *user_id,
+                      const char *emoji, bool on);
+void log_gone(struct hub *h, struct room *r);
+void log_epoch(struct hub *h,
+               struct room *r); /* so that positions handed out now are known later */
+void log_entry(struct hub *h, struct room *r, const struct entry *e); /* of the ledger, with it */
+void wait_for_log(struct hub *h); /* so that confirm_log() waits for all that was logged before */
+/* The reply in scratch, when all that is on the disk; at once without a store. */
+void confirm_log(struct hub *h, const struct event *e);
+void flush_log(struct hub *h); /* to the store; before any other change, and after each batch */
+uint64_t written(
+    const struct hub *h); /* the latest change that is on the disk; UINT64_MAX: there is no store */
+bool is_unwritten(const struct hub *h, const struct room *r);
 /* Sends the reply in scratch when the change is on the disk, at once when there is nothing to keep. */
 void confirm_change(struct hub *h, const struct event *e, struct change **c);
 
@@ -182,6 +239,10 @@ void on_message(struct hub *h, struct event *e); /* talk.c */
 void on_typing(struct hub *h, struct event *e);
 void on_delete(struct hub *h, struct event *e);
 void on_why(struct hub *h, struct event *e);
+void on_edit(struct hub *h, struct event *e); /* amend.c */
+void on_react(struct hub *h, struct event *e);
+void on_history(struct hub *h, struct event *e); /* recall.c */
+void on_read(struct hub *h, struct event *e);
 void on_create(struct hub *h, struct event *e); /* manage.c */
 void on_update(struct hub *h, struct event *e);
 void on_settings_request(struct hub *h, struct event *e);

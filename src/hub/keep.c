@@ -1,4 +1,4 @@
-/* What outlives the server: changes on their way to the store and back, and what is read at the start.
+/* What outlives the server: changes on their way to the store and back.
  *
  * A change is done in memory at once; whoever asked hears `ok` when it is on the disk. Rooms that are not kept
  * hold no records: then, and without a store, the reply goes out immediately. */
@@ -7,6 +7,7 @@
 #include <hubbub/check.h>
 #include <hubbub/clock.h>
 #include <hubbub/err.h>
+#include <hubbub/log.h>
 #include <hubbub/mem.h>
 #include <hubbub/metrics.h>
 #include <hubbub/outbox.h>
@@ -15,6 +16,7 @@
 
 /* Who waits for a change, and what it is told. */
 struct note {
+    struct note *next; /* others wait for the same */
     char session_id[SESSION_ID_MAX + 1];
     char request_id[REQUEST_ID_MAX + 1];
     char room[NAME_MAX_BYTES + 1];
@@ -82,6 +84,7 @@ static void add_entry(struct change *c, const struct room *r, enum record_type t
     strcpy(record->by, e->by);
     strcpy(record->by_id, e->by_id);
     record->by_rank = e->by_rank;
+    record->rank = e->rank;
     record->reason = xstrdup(e->reason);
     record->ts = e->ts;
     record->until = e->until;
@@ -154,18 +157,26 @@ static struct note *note_new(struct hub *h, const struct event *e)
     return n;
 }
 
-static void note_free(struct note *n)
-{
-    if (n != NULL)
-        buf_fini(&n->reply);
-    free(n);
-}
-
 static void drop(struct change *c)
 {
-    note_free(c->note);
+    for (struct note *n = c->note, *next; n != NULL; n = next) {
+        next = n->next;
+        buf_fini(&n->reply);
+        free(n);
+    }
     c->note = NULL;
     change_free(c);
+}
+
+/* In the order in which it was done. */
+static int post(struct hub *h, struct change **c)
+{
+    if (*c != h->log)
+        flush_log(h);
+    int err = store_post(h->config.store, c);
+    if (err == 0)
+        h->posted++;
+    return err;
 }
 
 void confirm_change(struct hub *h, const struct event *e, struct change **c)
@@ -179,13 +190,13 @@ void confirm_change(struct hub *h, const struct event *e, struct change **c)
             reply_scratch(h, e);
         return;
     }
-    if (e->reply_to != NULL)
+    if (is_for_web(e))
         reply_scratch(h, e); /* a web request does not wait for the disk */
     else
         change->note = note_new(h, e);
-    if (store_post(h->config.store, &change) != 0) { /* of a join: others were refused before */
+    if (post(h, &change) != 0) { /* of a join: others were refused before */
         drop(change);
-        if (e->reply_to == NULL)
+        if (!is_for_web(e))
             refuse(h, e, PROBLEM_UNAVAILABLE, "done, but not saved: the disk is behind");
     }
 }
@@ -194,17 +205,16 @@ void keep_quietly(struct hub *h, struct change **c)
 {
     struct change *change = *c;
     *c = NULL;
-    if (change != NULL && (change->first == NULL || store_post(h->config.store, &change) != 0))
+    if (change != NULL && (change->first == NULL || post(h, &change) != 0))
         change_free(change); /* a name that is old in the roster after a restart is no harm */
 }
 
-void on_stored(struct hub *h, struct event *e)
+static void tell_stored(struct hub *h, const struct note *n, int err)
 {
-    struct note *n = e->change->note;
     rcu_read_lock();
-    struct session *s = n == NULL ? NULL : directory_find_session(h->directory, n->session_id);
+    struct session *s = directory_find_session(h->directory, n->session_id);
     rcu_read_unlock(); /* the hub alone removes sessions */
-    if (s != NULL && e->err != 0) {
+    if (s != NULL && err != 0) {
         encode_error(scratch(h), s->dialect, PROBLEM_UNAVAILABLE,
                      "done, but not saved yet: the disk is full or read-only", n->request_id,
                      n->room, 0);
@@ -212,7 +222,119 @@ void on_stored(struct hub *h, struct event *e)
     } else if (s != NULL && n->reply.len > 0) {
         outbox_post(s->outbox, frame_new(FRAME_TEXT, n->reply.data, n->reply.len));
     }
+}
+
+void on_stored(struct hub *h, struct event *e)
+{
+    for (const struct note *n = e->change->note; n != NULL; n = n->next)
+        tell_stored(h, n, e->err);
     drop(e->change);
+}
+
+/* ---- logs ---------------------------------------------------------------------------------------- */
+
+enum { LOG_RECORDS = 512 }; /* of one change */
+
+uint64_t written(const struct hub *h)
+{
+    return h->config.store == NULL ? UINT64_MAX : store_written(h->config.store);
+}
+
+bool is_unwritten(const struct hub *h, const struct room *r)
+{
+    return r->change > 0 && r->change > written(h);
+}
+
+void flush_log(struct hub *h)
+{
+    if (h->log == NULL)
+        return;
+    if (post(h, &h->log) != 0) { /* only when the store was stopped: see STORE_SPARE */
+        log_error("hub: what was said is not kept: the disk is behind");
+        drop(h->log);
+    }
+    h->log = NULL;
+    h->log_notes = NULL;
+    h->nlog = 0;
+}
+
+/* NULL without a store. */
+static struct record *log_add(struct hub *h, struct room *r, enum record_type type)
+{
+    if (h->config.store == NULL)
+        return NULL;
+    if (h->nlog == LOG_RECORDS)
+        flush_log(h);
+    if (h->log == NULL)
+        h->log = change_new();
+    h->nlog++;
+    struct record *record = change_add(h->log, type);
+    strcpy(record->room, r->name);
+    r->change = h->posted + 1;
+    return record;
+}
+
+void log_epoch(struct hub *h, struct room *r)
+{
+    if (r->epoch_noted || h->config.store == NULL || store_full(h->config.store))
+        return;
+    struct record *record = log_add(h, r, RECORD_EPOCH);
+    strcpy(record->epoch, r->epoch);
+    record->seq = r->seq;
+    r->epoch_noted = true;
+}
+
+uint64_t log_message(struct hub *h, struct room *r, struct message *m)
+{
+    struct record *record = log_add(h, r, RECORD_MESSAGE);
+    if (record != NULL)
+        record->message = message_ref(m);
+    return r->change;
+}
+
+uint64_t log_reaction(struct hub *h, struct room *r, uint64_t seq, const char *user_id,
+                      const char *emoji, bool on)
+{
+    struct record *record = log_add(h, r, on ? RECORD_REACTION : RECORD_REACTION_GONE);
+    if (record != NULL) {
+        record->seq = seq;
+        strcpy(record->user_id, user_id);
+        strcpy(record->emoji, emoji);
+    }
+    return r->change;
+}
+
+void wait_for_log(struct hub *h)
+{
+    if (h->log == NULL && h->config.store != NULL)
+        h->log = change_new(); /* one that changes nothing comes back after those before it */
+}
+
+void log_gone(struct hub *h, struct room *r)
+{
+    log_add(h, r, RECORD_LOG_GONE);
+}
+
+void log_entry(struct hub *h, struct room *r, const struct entry *e)
+{
+    if (h->log != NULL)
+        keep_entry(h->log, r, e);
+}
+
+void confirm_log(struct hub *h, const struct event *e)
+{
+    if (!wants_reply(e))
+        return;
+    if (h->log == NULL) {
+        reply_scratch(h, e);
+        return;
+    }
+    struct note *n = note_new(h, e);
+    if (h->log_notes == NULL)
+        h->log->note = n;
+    else
+        h->log_notes->next = n;
+    h->log_notes = n;
 }
 
 /* On the store's thread. */
@@ -252,95 +374,10 @@ void hub_stop(struct hub *h)
     channel_close(&h->inbox);
     if (h->thread != NULL) /* it never started */
         thread_join(h->thread);
+    flush_log(h);
     if (h->config.store != NULL)
         store_stop(h->config.store);
     rcu_read_lock();
     directory_each_room(h->directory, drop_room, h); /* the kept ones: the others are gone */
     rcu_read_unlock();
-}
-
-/* ---- at the start -------------------------------------------------------------------------------- */
-
-static void load_room(struct hub *h, const struct record *record)
-{
-    struct room *r = open_room(h, record->room);
-    struct room_info info = {.visibility = record->visibility,
-                             .max_users = record->max_users,
-                             .slow_mode = record->slow_mode};
-    text_copy(info.title, sizeof info.title, record->title, strlen(record->title));
-    text_copy(info.topic, sizeof info.topic, record->topic, strlen(record->topic));
-    text_copy(info.password, sizeof info.password, record->password, strlen(record->password));
-    room_set_info(r, &info);
-    room_set_kept(r, true);
-    h->nrooms++;
-    metric_add(METRIC_KEPT_ROOMS, 1);
-}
-
-static void load_entry(struct books *b, const struct record *record)
-{
-    const struct entry e = {
-        .action = record->action,
-        .by_rank = record->by_rank,
-        .ts = record->ts,
-        .until = record->until,
-        .undone = record->undone,
-        .user_id = record->user_id,
-        .username = record->username,
-        .by = record->by,
-        .by_id = record->by_id,
-        .reason = record->reason,
-    };
-    if (record->type == RECORD_SANCTION)
-        books_restore(b, &e, record->entry);
-    else
-        books_write(b, &e, record->entry);
-}
-
-static void load_invite(struct books *b, const struct record *record)
-{
-    struct invite i = {.until = record->until};
-    strcpy(i.code, record->code);
-    strcpy(i.user_id, record->user_id);
-    strcpy(i.by_id, record->by_id);
-    books_add_invite(b, &i);
-}
-
-static void load_record(void *arg, const struct record *record)
-{
-    struct hub *h = arg;
-    if (record->type == RECORD_ROOM) {
-        load_room(h, record);
-        return;
-    }
-    if (record->type == RECORD_ADDRESS) {
-        note_banned_address(h, record->user_id, record->address);
-        return;
-    }
-    struct room *r = record->room[0] == '\0' ? NULL : find_room(h, record->room);
-    if (r == NULL && record->room[0] != '\0')
-        return; /* of a room that is gone: harmless */
-    switch (record->type) {
-    case RECORD_RANK: room_set_rank(r, record->user_id, record->username, record->rank); break;
-    case RECORD_LEDGER:
-    case RECORD_SANCTION: load_entry(books_of(h, r), record); break;
-    case RECORD_INVITE: load_invite(books_of(h, r), record); break;
-    default: INSIST(!"a record that is not loaded");
-    }
-}
-
-static bool show_bars(void *arg, struct room *r)
-{
-    refresh_bars(arg, r);
-    return true;
-}
-
-int hub_load(struct hub *h)
-{
-    int err =
-        h->config.store == NULL ? 0 : store_load(h->config.store, LEDGER_KEPT, load_record, h);
-    rcu_read_lock();
-    directory_each_room(h->directory, show_bars, h);
-    rcu_read_unlock();
-    refresh_bars(h, NULL);
-    return err;
 }

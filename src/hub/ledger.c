@@ -31,6 +31,7 @@ struct entry *record_deed(struct hub *h, const struct event *e, struct room *r,
     const struct entry like = {
         .action = deed->action,
         .by_rank = rank_of_session(h, r, e->session),
+        .rank = deed->rank < 0 ? RANK_GUEST : (enum rank)deed->rank,
         .ts = clock_wall_ms(),
         .until = deed->until,
         .user_id = t->user_id,
@@ -77,6 +78,7 @@ static struct ledger_row row_of(const struct entry *e)
                                .by = e->by,
                                .by_id = e->by_id,
                                .reason = e->reason,
+                               .rank = e->rank,
                                .ts = e->ts,
                                .until = e->until,
                                .undone = e->undone};

@@ -95,7 +95,8 @@ void on_create(struct hub *h, struct event *e)
         return;
     }
     if (r == NULL) {
-        r = open_room(h, e->request.room);
+        r = open_room(h, e->request.room, NULL);
+        begin_log(h, r);
         h->nrooms++;
     }
     change_info(r, e->request.args);

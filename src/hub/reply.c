@@ -14,15 +14,17 @@ void send_scratch(struct hub *h, struct outbox *to)
     outbox_post(to, frame_new(FRAME_TEXT, h->scratch.data, h->scratch.len));
 }
 
+bool is_for_web(const struct event *e)
+{
+    return e->type == EVENT_CALL || e->type == EVENT_READ;
+}
+
 void reply_scratch(struct hub *h, const struct event *e)
 {
-    if (e->reply_to == NULL) {
+    if (is_for_web(e))
+        buf_add(&e->errand->text, h->scratch.data, h->scratch.len);
+    else
         send_scratch(h, e->session->outbox);
-        return;
-    }
-    rcu_read_lock(); /* who asked may be gone as soon as the answer is there */
-    outbox_post(e->reply_to, frame_from_bytes(h->scratch.data, h->scratch.len, 1));
-    rcu_read_unlock();
 }
 
 void send_scratch_to_user(struct hub *h, const struct user *u, unsigned mask)
@@ -35,7 +37,7 @@ void send_scratch_to_user(struct hub *h, const struct user *u, unsigned mask)
 void refuse_until(struct hub *h, const struct event *e, enum problem problem, const char *detail,
                   unsigned retry_after_s)
 {
-    if (e->reply_to != NULL)
+    if (is_for_web(e))
         encode_http_error(scratch(h), problem, detail);
     else
         encode_error(scratch(h), e->session->dialect, problem, detail, e->request.id,
@@ -50,7 +52,7 @@ void refuse(struct hub *h, const struct event *e, enum problem problem, const ch
 
 bool wants_reply(const struct event *e)
 {
-    return e->request.id[0] != '\0' || e->reply_to != NULL;
+    return e->request.id[0] != '\0' || is_for_web(e);
 }
 
 void confirm(struct hub *h, const struct event *e, const char *room)

@@ -2,6 +2,7 @@
 #include "hub/hub_private.h"
 
 #include <hubbub/clock.h>
+#include <hubbub/hash.h>
 #include <hubbub/metrics.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -23,25 +24,62 @@ static bool is_over(const struct room *r)
     return r->nmembers == 0 && !r->kept;
 }
 
+bool is_in_memory(struct hub *h, const char *name)
+{
+    return lookup(h, name) != NULL;
+}
+
 struct room *find_room(struct hub *h, const char *name)
 {
     struct room *r = lookup(h, name);
     return r == NULL || is_over(r) ? NULL : r;
 }
 
-struct room *open_room(struct hub *h, const char *name)
+/* In one run of the server a room's numbering has one name as long as no log was begun anew, however often the room
+ * goes out of memory and comes back. A log that was has another, and it never gets back the name of the one before. */
+static void name_numbering(struct hub *h, struct room *r, bool anew)
+{
+    if (anew) {
+        h->logs_begun++;
+        r->begun = clock_wall_ms();
+    }
+    snprintf(r->epoch, sizeof r->epoch, "%016llx",
+             (unsigned long long)hash_text(h->run + h->logs_begun, r->name));
+    r->epoch_noted = false;
+}
+
+struct room *open_room(struct hub *h, const char *name, const struct log_head *head)
 {
     struct room *r = lookup(h, name);
-    if (r != NULL) {
-        notice_forget(h, r);
-        room_reset(r);
-    } else {
+    if (r == NULL) {
         r = room_new(name);
         directory_add_room(h->directory, r);
         metric_add(METRIC_ROOMS, 1);
+        name_numbering(h, r, h->config.store == NULL);
+        if (head != NULL && head->exists) {
+            r->seq = head->last;
+            r->first = head->first;
+            r->epoch_noted = strcmp(r->epoch, head->epoch) == 0;
+        } else if (head != NULL) {
+            r->begun = clock_wall_ms();
+        }
+        return r;
     }
-    snprintf(r->epoch, sizeof r->epoch, "%016llx", (unsigned long long)h->next_epoch++);
+    notice_forget(h, r);
+    room_reset(r);
+    if (h->config.store == NULL) {
+        room_clear_log(r);
+        name_numbering(h, r, true);
+    }
     return r;
+}
+
+void begin_log(struct hub *h, struct room *r)
+{
+    room_clear_log(r);
+    name_numbering(h, r, true);
+    count_gone(h, r->name);
+    log_gone(h, r);
 }
 
 bool may_know(const struct hub *h, const struct session *s, const struct room *r)
@@ -106,6 +144,7 @@ struct room_look look_of(const struct room *r)
 static void part(struct hub *h, struct member *m)
 {
     struct room *r = m->room;
+    forget_pause(h, m);
     room_remove(m);
     if (is_over(r))
         h->nrooms--;
@@ -151,6 +190,7 @@ void close_room(struct hub *h, struct room *r)
     flush_room(h, r);
     notice_forget(h, r);
     bool was_empty = r->nmembers == 0;
+    begin_log(h, r);
     r->runner = NULL;
     room_set_kept(r, false);
     while (r->nmembers > 0)

@@ -1,9 +1,13 @@
-/* What members say: messages, typing, taking a message back; and why somebody may not. */
+/* What members say: messages and typing; and why somebody may not. */
 #include "hub/hub_private.h"
 
 #include <hubbub/clock.h>
+#include <hubbub/err.h>
+#include <hubbub/metrics.h>
 #include <hubbub/outbox.h>
 #include <string.h>
+
+static const int64_t TYPING_EVERY = 3 * NS_PER_S;
 
 /* ---- what keeps somebody from talking ------------------------------------------------------------ */
 
@@ -22,7 +26,7 @@ static int64_t slow_ns(const struct member *m)
     return m->rank >= RANK_MODERATOR ? 0 : room_info(m->room)->slow_mode * NS_PER_S;
 }
 
-static bool is_muted(struct hub *h, const struct event *e, const struct member *m)
+bool is_muted(struct hub *h, const struct event *e, const struct member *m)
 {
     const struct entry *mute = m->room->books == NULL ? NULL : mute_of(m);
     if (mute == NULL)
@@ -47,17 +51,72 @@ static bool is_too_soon(struct hub *h, const struct event *e, const struct membe
 
 /* ---- talking ------------------------------------------------------------------------------------- */
 
+/* The same user, room and id within five minutes: it is not said twice. True when that was so, and is answered. */
+static bool is_repeated(struct hub *h, const struct event *e, const struct member *m,
+                        const struct repeat *now)
+{
+    const struct repeat *before = repeats_find(&h->repeats, now->key, now->ts);
+    if (before == NULL || before->ts < m->room->begun) /* in a log that is gone */
+        return false;
+    if (before->body != 0 && before->body != now->body) {
+        refuse(h, e, PROBLEM_CONFLICT, NULL);
+        return true;
+    }
+    metric_add(METRIC_DUPLICATES, 1);
+    const struct slot *first = history_find(&m->room->history, before->seq);
+    if (first != NULL && first->change > written(h))
+        wait_for_log(h);
+    encode_ok_message(scratch(h), e->request.id, m->room->name, before->seq, before->ts,
+                      h->config.store != NULL, true);
+    confirm_log(h, e);
+    return true;
+}
+
+static struct repeat as_repeat(const struct hub *h, const struct event *e, const struct member *m,
+                               int64_t ts)
+{
+    const struct request *q = &e->request;
+    return (struct repeat){
+        .key = repeats_key(&h->repeats, e->session->user_id, m->room->name, q->id),
+        .body = repeats_body(&h->repeats, q->text, q->text_len, q->reply_to),
+        .ts = ts,
+    };
+}
+
 void on_message(struct hub *h, struct event *e)
 {
     struct member *m = meant_member(h, e);
-    if (m == NULL || is_muted(h, e, m) || is_too_soon(h, e, m))
+    if (m == NULL)
         return;
+    bool named = e->request.id[0] != '\0';
     int64_t ts = clock_wall_ms();
-    say_message(h, m, &e->request, ts);
-    if (e->request.id[0] != '\0') {
-        encode_ok_message(scratch(h), e->request.id, m->room->name, m->room->seq, ts);
-        send_scratch(h, e->session->outbox);
+    struct repeat now = named ? as_repeat(h, e, m, ts) : (struct repeat){0};
+    if ((named && is_repeated(h, e, m, &now)) || is_muted(h, e, m) || is_too_soon(h, e, m))
+        return;
+    if (e->request.reply_to > m->room->seq) {
+        refuse(h, e, PROBLEM_UNKNOWN_MESSAGE, "there is no such message to reply to");
+        return;
     }
+    m->typing = false;
+    say_message(h, m, &e->request, ts);
+    if (!named)
+        return;
+    now.seq = m->room->seq;
+    repeats_add(&h->repeats, &now);
+    encode_ok_message(scratch(h), e->request.id, m->room->name, now.seq, ts,
+                      h->config.store != NULL, false);
+    confirm_log(h, e);
+}
+
+/* That somebody types is told at most every three seconds, that it stopped only when that was told. */
+static bool is_news(struct member *m, bool typing)
+{
+    int64_t now = clock_now();
+    if (typing ? m->typing && now - m->typed_at < TYPING_EVERY : !m->typing)
+        return false;
+    m->typing = typing;
+    m->typed_at = now;
+    return true;
 }
 
 /* To the others, and only to those who can take it at once: it is worth nothing later. */
@@ -68,6 +127,10 @@ void on_typing(struct hub *h, struct event *e)
         return;
     struct room *r = from->room;
     const struct user *u = from->session->user;
+    if (!is_news(from, !e->request.typing_paused)) {
+        confirm(h, e, r->name);
+        return;
+    }
     flush_room(h, r); /* not ahead of what was said before it */
     encode_typing(scratch(h), r->name, u->id, u->username, e->request.typing_paused);
     struct frame *f = frame_new(FRAME_TEXT, h->scratch.data, h->scratch.len);
@@ -76,60 +139,11 @@ void on_typing(struct hub *h, struct event *e)
         if (to->user == u || to->dialect != DIALECT_FULL)
             continue;
         frame_ref(f, 1);
-        outbox_offer(to->outbox, f);
+        if (outbox_offer(to->outbox, f, OUTBOX_FOR_TYPING) == ERR_FULL)
+            metric_add(METRIC_TYPING_DROPPED, 1);
     }
     frame_unref(f, 1);
     confirm(h, e, r->name);
-}
-
-/* ---- taking back --------------------------------------------------------------------------------- */
-
-static void write_down(struct hub *h, const struct event *e, struct room *r,
-                       const struct user *author, struct change *c)
-{
-    const struct entry like = {
-        .action = ACTION_DELETE,
-        .by_rank = rank_of_session(h, r, e->session),
-        .ts = clock_wall_ms(),
-        .user_id = author->id,
-        .username = author->username,
-        .by = e->session->user->username,
-        .by_id = e->session->user_id,
-        .reason = e->request.args->reason,
-    };
-    keep_entry(c, r, books_write(room_books(r), &like, 0));
-}
-
-/* One's own message, or as a moderator that of a lower rank. */
-void on_delete(struct hub *h, struct event *e)
-{
-    struct room *r = meant_room(h, e);
-    if (r == NULL)
-        return;
-    uint64_t seq = e->request.args->seq;
-    const struct user *author = room_author(r, seq);
-    struct target t;
-    bool own = author != NULL && strcmp(author->id, e->session->user_id) == 0;
-    if (!own && !may(h, e, r))
-        return;
-    if (author == NULL) {
-        refuse(h, e, PROBLEM_UNKNOWN_MESSAGE, NULL);
-        return;
-    }
-    find_user(h, r, author->id, &t);
-    if (!own && !rights_over(rank_of_session(h, r, e->session), t.rank)) {
-        refuse(h, e, PROBLEM_FORBIDDEN, "nobody acts on an equal or higher rank");
-        return;
-    }
-    struct change *c = change_begin(h);
-    if (!own)
-        write_down(h, e, r, author, c);
-    room_forget_author(r, seq);
-    encode_delete(scratch(h), r->name, seq, e->session->user_id, e->session->user->username,
-                  e->request.args->reason);
-    say_scratch(h, r, TO_FULL);
-    encode_ok_seq(scratch(h), e->request.id, r->name, seq);
-    confirm_change(h, e, &c);
 }
 
 /* ---- why ----------------------------------------------------------------------------------------- */

@@ -28,11 +28,12 @@ void outbox_fini(struct outbox *o)
 }
 
 /* Full by messages or bytes, though one frame always fits into an empty outbox however many it holds. */
-static bool has_room(const struct outbox *o, const struct frame *f)
+static bool has_room(const struct outbox *o, const struct frame *f, unsigned tenths)
 {
     uint32_t messages = __atomic_load_n(&o->messages, __ATOMIC_RELAXED);
     size_t bytes = __atomic_load_n(&o->bytes, __ATOMIC_RELAXED);
-    return messages == 0 || (messages + f->messages <= o->limit && bytes + f->len <= OUTBOX_BYTES);
+    return messages == 0 || ((messages + f->messages) * 10 <= o->limit * tenths &&
+                             (bytes + f->len) * 10 <= (size_t)OUTBOX_BYTES * tenths);
 }
 
 static void count_out(struct outbox *o, uint32_t messages, size_t bytes)
@@ -42,11 +43,11 @@ static void count_out(struct outbox *o, uint32_t messages, size_t bytes)
 }
 
 /* ERR_FULL leaves the reference with the caller. */
-static int try_post(struct outbox *o, struct frame *f)
+static int try_post(struct outbox *o, struct frame *f, unsigned tenths)
 {
     if (outbox_close_code(o) != 0) /* though it may be full, it is not worth waiting for */
         return ERR_CLOSED;
-    if (!has_room(o, f))
+    if (!has_room(o, f, tenths))
         return ERR_FULL;
     /* Counted first: afterwards the frame may be taken, and gone, at any moment; and so may an outbox
      * without a relay, whose receiver waits for one answer. */
@@ -97,7 +98,7 @@ static int64_t let_others_run(struct outbox *o)
 }
 
 /* The outbox is full. Waits for room as long as the receiver deserves it; the result of the last try. */
-static int wait_for_room(struct outbox *o, struct frame *f)
+static int wait_for_room(struct outbox *o, struct frame *f, unsigned tenths)
 {
     int64_t until = clock_now() + o->patience;
     metric_add(METRIC_BACKPRESSURE, 1);
@@ -105,35 +106,55 @@ static int wait_for_room(struct outbox *o, struct frame *f)
     while (err == ERR_FULL) {
         int64_t now = clock_now();
         bool stuck = receiver_is_stuck(o);
-        if (stuck ? !has_grace(o, now) : now >= until) {
-            outbox_close(o, SLOW_PEER, "too slow");
-            metric_add(METRIC_SLOW_CLOSED, 1);
-            return ERR_CLOSED;
-        }
+        if (stuck ? !has_grace(o, now) : now >= until)
+            return ERR_FULL;
         int64_t waited = let_others_run(o);
         if (stuck)
             __atomic_fetch_sub(&grace.left, waited, __ATOMIC_RELAXED);
-        err = try_post(o, f);
+        err = try_post(o, f, tenths);
     }
     return err;
 }
 
 int outbox_post(struct outbox *o, struct frame *f)
 {
-    int err = try_post(o, f);
+    int err = try_post(o, f, OUTBOX_FOR_ALL);
     if (err == ERR_FULL)
-        err = wait_for_room(o, f);
+        err = wait_for_room(o, f, OUTBOX_FOR_ALL);
+    if (err == ERR_FULL) {
+        outbox_close(o, SLOW_PEER, "too slow");
+        metric_add(METRIC_SLOW_CLOSED, 1);
+        err = ERR_CLOSED;
+    }
     if (err != 0)
         frame_unref(f, 1);
     return err;
 }
 
-int outbox_offer(struct outbox *o, struct frame *f)
+int outbox_post_talk(struct outbox *o, struct frame *f)
 {
-    int err = try_post(o, f);
+    int err = try_post(o, f, OUTBOX_FOR_ROOMS);
+    if (err == ERR_FULL)
+        err = wait_for_room(o, f, OUTBOX_FOR_ROOMS);
     if (err != 0)
         frame_unref(f, 1);
     return err;
+}
+
+int outbox_offer(struct outbox *o, struct frame *f, unsigned tenths)
+{
+    int err = try_post(o, f, tenths);
+    if (err != 0)
+        frame_unref(f, 1);
+    return err;
+}
+
+bool outbox_is_free(const struct outbox *o, unsigned tenths)
+{
+    uint64_t messages = __atomic_load_n(&o->messages, __ATOMIC_RELAXED);
+    size_t bytes = __atomic_load_n(&o->bytes, __ATOMIC_RELAXED);
+    return outbox_close_code(o) != 0 || (messages * 10 <= (uint64_t)o->limit * (10 - tenths) &&
+                                         bytes * 10 <= (size_t)OUTBOX_BYTES * (10 - tenths));
 }
 
 void outbox_progress(struct outbox *o)

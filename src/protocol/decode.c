@@ -4,7 +4,6 @@
 #include "json.h"
 
 #include <hubbub/err.h>
-#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -21,7 +20,8 @@
     X("state", STATE, STRING)     \
     X("t", T, SCALAR)             \
     X("query", QUERY, STRING)     \
-    X("cursor", CURSOR, STRING)
+    X("cursor", CURSOR, STRING)   \
+    X("replyTo", REPLY_TO, SEQ)
 
 enum field {
 #define X(key, name, kind) FIELD_##name,
@@ -33,6 +33,7 @@ enum field {
 #define WANT_STRING "must be a string"
 #define WANT_BOOL "must be true or false"
 #define WANT_SCALAR "must be a number or a string"
+#define WANT_SEQ "must be the number of a message"
 
 static bool is_string(const cJSON *v)
 {
@@ -49,9 +50,15 @@ static bool is_scalar(const cJSON *v)
     return cJSON_IsString(v) || (cJSON_IsNumber(v) && isfinite(v->valuedouble));
 }
 
+static bool is_seq(const cJSON *v)
+{
+    return decode_is_whole(v, 1, SEQ_MAX);
+}
+
 #define IS_STRING is_string
 #define IS_BOOL is_bool
 #define IS_SCALAR is_scalar
+#define IS_SEQ is_seq
 
 static const struct {
     const char *key;
@@ -198,6 +205,8 @@ static void read_message(struct decoding *d, bool chat)
         protocol_quote(&text, said, strlen(said));
         take_text(d, &text);
     }
+    if (d->request.type == REQUEST_MESSAGE && d->field[FIELD_REPLY_TO])
+        d->request.reply_to = (uint64_t)d->field[FIELD_REPLY_TO]->valuedouble;
 }
 
 static void read_typing(struct decoding *d)
@@ -263,6 +272,7 @@ static void read_request(struct decoding *d)
     switch (d->request.type) {
     case REQUEST_JOIN: read_join(d); break;
     case REQUEST_MESSAGE:
+    case REQUEST_EDIT:
     case REQUEST_NOTICE: read_message(d, chat); break;
     case REQUEST_TYPING: read_typing(d); break;
     case REQUEST_ROOMS: read_rooms(d); break;

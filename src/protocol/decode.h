@@ -4,6 +4,17 @@
 
 #include <cjson/cJSON.h>
 #include <hubbub/protocol.h>
+#include <math.h>
+
+#define SEQ_MAX 9007199254740991.0 // 2^53 - 1: what every reader of JSON takes for itself
+
+/* A whole number from least to most. */
+static inline bool decode_is_whole(const cJSON *v, double least, double most)
+{
+    double n = cJSON_IsNumber(v) ? v->valuedouble : NAN;
+
+    return n >= least && n <= most && n == (double)(uint64_t)n;
+}
 
 /* Only the first problem counts. */
 static inline void decode_refuse(struct request_error *e, enum problem problem, const char *detail)

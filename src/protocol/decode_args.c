@@ -1,10 +1,9 @@
-/* Fields of the rarer requests: create and update, what moderators ask for, passwords, tokens.
- * Which request takes and needs which is a table, and so is how each is read. Runs where
+/* Fields of the rarer requests: create and update, what moderators ask for, passwords, tokens, what is
+ * asked of and done to messages that were said. Which request takes and needs which is a table, and so is how each is read. Runs where
  * decode.c does. */
 #include "decode.h"
 
 #include <hubbub/mem.h>
-#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -12,11 +11,11 @@ enum {
     TOKEN_MAX = 8192,
     LEDGER_MAX = 200, // lines of one reply
 };
-#define SEQ_MAX 9007199254740991.0 // 2^53 - 1: what every reader of JSON takes for itself
 
 /* One field on its way. */
 struct reading {
     cJSON *value;
+    enum request_type type;
     struct request_args *args;
     struct request_error *error;
 };
@@ -80,10 +79,8 @@ static char *secret_of(struct reading *r, size_t most, const char *detail)
 /* A whole number from least to most, or `least` with an error. */
 static uint64_t number_of(struct reading *r, double least, double most, const char *detail)
 {
-    double v = cJSON_IsNumber(r->value) ? r->value->valuedouble : NAN;
-
-    if (v >= least && v <= most && v == (double)(uint64_t)v)
-        return (uint64_t)v;
+    if (decode_is_whole(r->value, least, most))
+        return (uint64_t)r->value->valuedouble;
     refuse(r, detail);
     return (uint64_t)least;
 }
@@ -143,14 +140,80 @@ static void read_entry(struct reading *r)
     r->args->entry = number_of(r, 1, SEQ_MAX, "entry is the number of an entry of the ledger");
 }
 
+/* history: from where. After 0 is from the first message on. */
+static void read_place(struct reading *r, enum history_from from, double least, const char *detail)
+{
+    if (r->args->from != HISTORY_LATEST)
+        refuse(r, "history takes one of before, after and around");
+    r->args->from = from;
+    r->args->at = number_of(r, least, SEQ_MAX, detail);
+}
+
 static void read_before(struct reading *r)
 {
-    r->args->entry = number_of(r, 1, SEQ_MAX, "before is the number of an entry of the ledger");
+    if (r->type == REQUEST_HISTORY)
+        read_place(r, HISTORY_BEFORE, 1, "before is the number of a message");
+    else
+        r->args->entry = number_of(r, 1, SEQ_MAX, "before is the number of an entry of the ledger");
+}
+
+static void read_after(struct reading *r)
+{
+    read_place(r, HISTORY_AFTER, 0, "after is the number of a message");
+}
+
+static void read_around(struct reading *r)
+{
+    read_place(r, HISTORY_AROUND, 1, "around is the number of a message");
 }
 
 static void read_limit(struct reading *r)
 {
-    r->args->limit = (uint32_t)number_of(r, 1, LEDGER_MAX, "limit is a whole number from 1 to 200");
+    r->args->limit =
+        (uint32_t)(r->type == REQUEST_HISTORY
+                       ? number_of(r, 1, HISTORY_MAX, "limit is a whole number from 1 to 300")
+                       : number_of(r, 1, LEDGER_MAX, "limit is a whole number from 1 to 200"));
+}
+
+static void read_since(struct reading *r)
+{
+    r->args->since = number_of(r, 0, SEQ_MAX, "since is the number of a message, or 0");
+    r->args->since_given = true;
+}
+
+static void read_epoch(struct reading *r)
+{
+    static const char detail[] = "epoch is the one of an earlier reply";
+    const char *s = string_of(r, EPOCH_MAX, detail);
+
+    if (s && text_is_word(s, strlen(s)))
+        strcpy(r->args->epoch, s);
+    else
+        refuse(r, detail);
+}
+
+static void read_history(struct reading *r)
+{
+    r->args->history =
+        (uint32_t)number_of(r, 0, HISTORY_MAX, "history is a whole number from 0 to 300");
+}
+
+static void read_emoji(struct reading *r)
+{
+    static const char detail[] = "emoji is 1 to 32 bytes of visible text without white space";
+    const char *s = string_of(r, EMOJI_MAX, detail);
+
+    if (s && text_is_word(s, strlen(s)))
+        strcpy(r->args->emoji, s);
+    else
+        refuse(r, detail);
+}
+
+static void read_remove(struct reading *r)
+{
+    if (!cJSON_IsBool(r->value))
+        refuse(r, "remove must be true or false");
+    r->args->remove = cJSON_IsTrue(r->value);
 }
 
 static void read_token(struct reading *r)
@@ -227,7 +290,14 @@ static void read_slow_mode(struct reading *r)
     X("seq", SEQ, seq, false)                      \
     X("entry", ENTRY, entry, false)                \
     X("before", BEFORE, before, false)             \
+    X("after", AFTER, after, false)                \
+    X("around", AROUND, around, false)             \
     X("limit", LIMIT, limit, false)                \
+    X("since", SINCE, since, false)                \
+    X("epoch", EPOCH, epoch, true)                 \
+    X("history", HISTORY, history, false)          \
+    X("emoji", EMOJI, emoji, true)                 \
+    X("remove", REMOVE, remove, false)             \
     X("token", TOKEN, token, true)                 \
     X("invite", INVITE, invite, true)              \
     X("password", PASSWORD, password, false)       \
@@ -271,7 +341,11 @@ static const struct {
     unsigned needs, takes;
     bool args;
 } REQUESTS[REQUEST_COUNT] = {
-    [REQUEST_JOIN] = {ARG_ROOM, ARG_PASSWORD | ARG_INVITE, false},
+    [REQUEST_JOIN] = {ARG_ROOM, ARG_PASSWORD | ARG_INVITE | ARG_SINCE | ARG_EPOCH | ARG_HISTORY,
+                      false},
+    [REQUEST_EDIT] = {ARG_SEQ, 0, true},
+    [REQUEST_REACT] = {ARG_SEQ | ARG_EMOJI, ARG_REMOVE, true},
+    [REQUEST_HISTORY] = {0, ARG_BEFORE | ARG_AFTER | ARG_AROUND | ARG_LIMIT, true},
     [REQUEST_CREATE] = {ARG_ROOM, SETTINGS, true},
     [REQUEST_UPDATE] = {ARG_ROOM, SETTINGS, true},
     [REQUEST_DESTROY] = {ARG_ROOM, ARG_REASON, true},
@@ -297,6 +371,18 @@ static bool is_empty(const cJSON *v)
     return cJSON_IsString(v) && !*v->valuestring;
 }
 
+/* What is wrong with the fields of a request taken together. */
+static const char *clash_of(const struct request *r)
+{
+    const struct request_args *a = r->args;
+
+    if (r->type == REQUEST_UPDATE && !a->given)
+        return "there is nothing to change";
+    if (r->type == REQUEST_JOIN && a && a->since_given != (a->epoch[0] != '\0'))
+        return "since and epoch go together";
+    return NULL;
+}
+
 void decode_args(cJSON *json, struct request *r, struct request_error *e)
 {
     unsigned needs = REQUESTS[r->type].needs, takes = needs | REQUESTS[r->type].takes;
@@ -318,8 +404,9 @@ void decode_args(cJSON *json, struct request *r, struct request_error *e)
         }
         if (!r->args)
             r->args = xcalloc(1, sizeof(*r->args));
-        ARGS[i].read(&(struct reading){.value = v, .args = r->args, .error = e});
+        ARGS[i].read(&(struct reading){.value = v, .type = r->type, .args = r->args, .error = e});
     }
-    if (r->type == REQUEST_UPDATE && !r->args->given)
-        decode_refuse(e, PROBLEM_BAD_REQUEST, "there is nothing to change");
+    const char *clash = clash_of(r);
+    if (clash)
+        decode_refuse(e, PROBLEM_BAD_REQUEST, clash);
 }

@@ -1,4 +1,4 @@
-/* Events as JSON. Any thread, pure. encode_message_close() runs in the hub, once per message. */
+/* Events as JSON; those of messages are in said.c. Any thread, pure. */
 #include "wire.h"
 
 void encode_welcome(struct buf *to, const struct welcome *w)
@@ -18,22 +18,6 @@ void encode_welcome(struct buf *to, const struct welcome *w)
     INT_IF(to, ",\"tokenExpires\":", w->token_expires_ms);
     if (w->is_operator)
         LIT(to, ",\"operator\":true");
-    LIT(to, "}");
-}
-
-void encode_message_open(struct buf *to, const char *room, const char *username,
-                         const char *user_id)
-{
-    STR(to, "{\"type\":\"message\",\"room\":", room);
-    STR(to, ",\"username\":", username);
-    STR(to, ",\"userId\":", user_id);
-    LIT(to, ",\"content\":");
-}
-
-void encode_message_close(struct buf *to, uint64_t seq, int64_t ts_ms)
-{
-    INT(to, ",\"seq\":", seq);
-    INT(to, ",\"ts\":", ts_ms);
     LIT(to, "}");
 }
 

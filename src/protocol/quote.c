@@ -1,41 +1,39 @@
-/* Texts as JSON strings. Pure; any thread. */
+/* Texts as JSON strings. Pure, allocates nothing but the buffer; any thread. */
 #include "json.h"
 
-#include <cjson/cJSON.h>
-#include <hubbub/check.h>
-#include <hubbub/mem.h>
-#include <stdlib.h>
 #include <string.h>
 
-enum {
-    WORST_ESCAPE = 6, // \u001f
-    PRINT_SLACK = 8,  // quotes and a NUL, and what cJSON_PrintPreallocated() asks for besides
-};
-
-/* cJSON's printer, for what has to be escaped. */
-static void quote_escaped(struct buf *to, const char *s, size_t n)
+/* What stands for c, which does not stand for itself. Returns its length. */
+static size_t escape(char to[6], unsigned char c)
 {
-    size_t most = WORST_ESCAPE * n + PRINT_SLACK;
-    char *copy = memcpy(xmalloc(n + 1), s, n);
-    copy[n] = '\0';
+    static const char from[] = "\"\\\b\f\n\r\t", letters[] = "\"\\bfnrt",
+                      hex[] = "0123456789abcdef";
+    const char *known = c ? strchr(from, c) : NULL;
 
-    cJSON item = {.type = cJSON_String, .valuestring = copy};
-    buf_reserve(to, most);
-    INSIST(cJSON_PrintPreallocated(&item, to->data + to->len, (int)most, false));
-    to->len += strlen(to->data + to->len);
-    free(copy);
+    to[0] = '\\';
+    if (known) {
+        to[1] = letters[known - from];
+        return 2;
+    }
+    memcpy(to + 1, "u00", 3);
+    to[4] = hex[c >> 4];
+    to[5] = hex[c & 15];
+    return 6;
 }
 
 void protocol_quote(struct buf *to, const char *s, size_t n)
 {
-    REQUIRE(n < INT32_MAX / (2 * WORST_ESCAPE));
-    if (json_plain_bytes(s, n) < n) {
-        quote_escaped(to, s, n);
-        return;
-    }
-    // the printer would do just this
     buf_reserve(to, n + 2);
     buf_add_char(to, '"');
-    buf_add(to, s, n);
+    for (;;) {
+        size_t plain = json_plain_bytes(s, n);
+        buf_add(to, s, plain);
+        if (plain == n)
+            break;
+        char escaped[6];
+        buf_add(to, escaped, escape(escaped, (unsigned char)s[plain]));
+        s += plain + 1;
+        n -= plain + 1;
+    }
     buf_add_char(to, '"');
 }

@@ -7,15 +7,6 @@ void encode_ok(struct buf *to, const char *id, const char *room)
     LIT(to, "}");
 }
 
-void encode_ok_message(struct buf *to, const char *id, const char *room, uint64_t seq,
-                       int64_t ts_ms)
-{
-    wire_open_ok(to, id, room);
-    INT(to, ",\"seq\":", seq);
-    INT(to, ",\"ts\":", ts_ms);
-    LIT(to, ",\"durable\":false}");
-}
-
 void encode_ok_seq(struct buf *to, const char *id, const char *room, uint64_t seq)
 {
     wire_open_ok(to, id, room);

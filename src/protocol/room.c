@@ -28,6 +28,8 @@ void encode_ok_join(struct buf *to, const char *id, const struct room_look *look
     wire_open_ok(to, id, look->room);
     INT(to, ",\"seq\":", j->seq);
     STR(to, ",\"epoch\":", j->epoch);
+    if (j->recovered >= 0)
+        BOOL(to, ",\"recovered\":", j->recovered);
     INT(to, ",\"members\":", j->members);
     add_look(to, look, LOOK_ALL);
     STR(to, ",\"role\":", rank_name(j->rank));
@@ -36,21 +38,10 @@ void encode_ok_join(struct buf *to, const char *id, const struct room_look *look
     LIT(to, "}");
 }
 
-/* Begins what is a reply in one place and the body of an HTTP route in another; a key follows. */
-static void open_body(struct buf *to, bool reply, const char *id)
-{
-    if (reply) {
-        wire_open_ok(to, id, NULL);
-        LIT(to, ",");
-    } else {
-        LIT(to, "{");
-    }
-}
-
 void encode_members(struct buf *to, bool reply, const char *id, const char *room,
                     const struct member_row *rows, size_t n)
 {
-    open_body(to, reply, id);
+    wire_open_body(to, reply, id);
     STR(to, "\"room\":", room);
     LIT(to, ",\"members\":[");
     for (size_t i = 0; i < n; i++) {
@@ -67,7 +58,7 @@ void encode_members(struct buf *to, bool reply, const char *id, const char *room
 void encode_rooms(struct buf *to, bool reply, const char *id, const struct room_row *rows, size_t n,
                   const char *cursor)
 {
-    open_body(to, reply, id);
+    wire_open_body(to, reply, id);
     LIT(to, "\"rooms\":[");
     for (size_t i = 0; i < n; i++) {
         COMMA(to, i);
@@ -92,6 +83,8 @@ static void add_deed(struct buf *to, const struct ledger_row *row)
     STR(to, ",\"username\":", row->username);
     STR(to, ",\"by\":", row->by);
     STR_IF(to, ",\"byId\":", row->by_id);
+    if (row->rank > RANK_GUEST)
+        STR(to, ",\"role\":", rank_name(row->rank));
     STR_IF(to, ",\"reason\":", row->reason);
     INT(to, ",\"ts\":", row->ts);
     INT_IF(to, ",\"until\":", row->until);
@@ -170,17 +163,6 @@ void encode_moderation(struct buf *to, const struct moderation *m)
         STR(to, ",\"undone\":", action_name((enum action)m->undone));
     INT_IF(to, ",\"until\":", m->until);
     INT_IF(to, ",\"entry\":", m->entry);
-    LIT(to, "}");
-}
-
-void encode_delete(struct buf *to, const char *room, uint64_t seq, const char *user_id,
-                   const char *username, const char *reason)
-{
-    STR(to, "{\"type\":\"delete\",\"room\":", room);
-    INT(to, ",\"seq\":", seq);
-    STR(to, ",\"userId\":", user_id);
-    STR(to, ",\"username\":", username);
-    STR_IF(to, ",\"reason\":", reason);
     LIT(to, "}");
 }
 

@@ -38,4 +38,15 @@ static inline void wire_open_ok(struct buf *to, const char *id, const char *room
     STR_IF(to, ",\"room\":", room);
 }
 
+/* Begins what is a reply in one place and the body of an HTTP route in another; a key follows. */
+static inline void wire_open_body(struct buf *to, bool reply, const char *id)
+{
+    if (reply) {
+        wire_open_ok(to, id, NULL);
+        LIT(to, ",");
+    } else {
+        LIT(to, "{");
+    }
+}
+
 #endif

@@ -34,11 +34,6 @@ static void forget(struct room *r)
 {
     free(r->opened_by);
     r->opened_by = NULL;
-    for (uint32_t i = 0; i < r->nauthors; i++)
-        user_unref(r->authors[i]);
-    free(r->authors);
-    r->authors = NULL;
-    r->nauthors = 0;
     books_free(r->books);
     r->books = NULL;
     struct roster *roster = r->roster; /* out of sight first, then freed */
@@ -57,7 +52,14 @@ void room_reset(struct room *r)
 {
     REQUIRE(MAGIC_OK(r, ROOM_MAGIC) && r->nmembers == 0 && !r->kept);
     forget(r);
-    r->seq = 0;
+}
+
+void room_clear_log(struct room *r)
+{
+    history_fini(&r->history);
+    r->seq = r->first = 0;
+    r->epoch_noted = false;
+    r->amendments++;
 }
 
 void room_free_later(struct room *r)
@@ -68,6 +70,7 @@ void room_free_later(struct room *r)
     free(r->members);
     free(r->joined);
     free(r->left);
+    history_fini(&r->history);
     forget(r);
     rcu_defer(&r->rcu, free_room);
 }
@@ -189,52 +192,6 @@ struct books *room_books(struct room *r)
     if (r->books == NULL)
         r->books = books_new();
     return r->books;
-}
-
-/* ---- authors ------------------------------------------------------------------------------------- */
-
-/* Room for more, with everybody at the place of the new size. */
-static void grow_authors(struct room *r)
-{
-    uint32_t n = r->nauthors == 0 ? 16 : 2 * r->nauthors;
-    struct user **fresh = xcalloc(n, sizeof(struct user *));
-    for (uint64_t seq = r->seq; seq > 0 && r->seq - seq < r->nauthors; seq--)
-        fresh[seq % n] = r->authors[seq % r->nauthors];
-    free(r->authors);
-    r->authors = fresh;
-    r->nauthors = n;
-}
-
-void room_set_author(struct room *r, struct user *u)
-{
-    if (r->seq > r->nauthors && r->nauthors < AUTHORS_MAX) {
-        r->seq--; /* the latest has no author yet */
-        grow_authors(r);
-        r->seq++;
-    }
-    struct user **place = &r->authors[r->seq % r->nauthors];
-    if (*place == u)
-        return;
-    user_ref(u);
-    user_unref(*place);
-    *place = u;
-}
-
-static bool remembers(const struct room *r, uint64_t seq)
-{
-    return seq > 0 && seq <= r->seq && r->seq - seq < r->nauthors;
-}
-
-struct user *room_author(const struct room *r, uint64_t seq)
-{
-    return remembers(r, seq) ? r->authors[seq % r->nauthors] : NULL;
-}
-
-void room_forget_author(struct room *r, uint64_t seq)
-{
-    REQUIRE(remembers(r, seq));
-    user_unref(r->authors[seq % r->nauthors]);
-    r->authors[seq % r->nauthors] = NULL;
 }
 
 /* ---- merged notices ------------------------------------------------------------------------------ */

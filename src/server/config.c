@@ -24,7 +24,7 @@
 #include "server/config_together.h"
 #include "server/options.h"
 
-enum { MAX_OPTIONS = 64 };
+enum { MAX_OPTIONS = 96 };
 
 /* One load in progress. */
 struct loader {
@@ -280,12 +280,17 @@ static enum config_source source_of(const struct loader *l, const char *option)
 static void check_together(struct loader *l)
 {
     char why[512];
-    const struct config_sources from = {
+    struct config_sources from = {
         .port = source_of(l, "port"),
         .listen = source_of(l, "listen"),
-        .data = source_of(l, "data"),
         .store = source_of(l, "store"),
     };
+    for (const struct option_row *row = options; row->name != NULL; row++) {
+        if (row->for_disk && l->set[row - options] > from.disk) {
+            from.disk = l->set[row - options];
+            from.disk_option = row->name;
+        }
+    }
     const char *wrong = config_fits_together(l->c, &from, why, sizeof(why));
     if (wrong != NULL)
         fail(l, "%s", wrong);

@@ -23,7 +23,7 @@ static const char *unused_because(const struct option_row *row, const struct con
 {
     if (strcmp(row->name, "port") == 0 && c->listen.n > 0)
         return "there is listen";
-    if (strcmp(row->name, "data") == 0 && c->store == CONFIG_STORE_MEMORY)
+    if (row->for_disk && c->store == CONFIG_STORE_MEMORY)
         return "store is memory";
     return NULL;
 }
@@ -86,11 +86,16 @@ void config_help(FILE *out)
     fprintf(out,
             "hubbub %s: a multi-room WebSocket chat server\n\n"
             "Usage: hubbub [--name value | --name=value | --flag | --no-flag]...\n"
-            "       hubbub token --user ID ...   makes a token: hubbub token --help\n\n"
+            "       hubbub token --user ID ...    makes a token\n"
+            "       hubbub backup FILE ...        copies the data while the server runs\n"
+            "       hubbub export --room ROOM ... shows what was said in a room, as JSON lines\n"
+            "       hubbub erase --user ID ...    forgets somebody\n"
+            "       (each of these has a --help of its own)\n\n"
             "Every option can also be set in the environment (HUBBUB_MAX_PER_ROOM=100) or in a\n"
             "file (--config; lines such as max-per-room = 100). The command line is stronger than\n"
             "the environment, the environment than the file.\n"
-            "TIME is 500ms, 54s, 2m or 1h, a bare number means seconds. BYTES may end in K or M.\n"
+            "TIME is 500ms, 54s, 2m, 1h or 30d, a bare number means seconds. BYTES may end in K, "
+            "M, G.\n"
             "Defaults are in (brackets). Options with a * are read again on SIGHUP.\n",
             HUBBUB_VERSION);
     for (const struct option_row *row = options; row->name != NULL; row++) {

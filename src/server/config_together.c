@@ -3,6 +3,7 @@
 #include "server/config_together.h"
 
 #include <errno.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
 
@@ -13,14 +14,18 @@ static bool in_vain(enum config_source given, enum config_source overruled_by)
     return given != SOURCE_DEFAULT && given >= overruled_by;
 }
 
-static const char *contradiction(const struct config *c, const struct config_sources *from)
+static const char *contradiction(const struct config *c, const struct config_sources *from,
+                                 char *why, size_t space)
 {
     if (c->listen.n > 0 && in_vain(from->port, from->listen))
         return "--port is not used beside --listen: name the port there (--listen '*:8080'), or "
                "take it back (--listen '')";
-    if (c->store == CONFIG_STORE_MEMORY && in_vain(from->data, from->store))
-        return "--data is not used with --store memory, which keeps nothing: leave one of them out";
-    return NULL;
+    if (c->store != CONFIG_STORE_MEMORY || !in_vain(from->disk, from->store))
+        return NULL;
+    snprintf(why, space,
+             "--%s is not used with --store memory, which keeps nothing: leave one of them out",
+             from->disk_option);
+    return why;
 }
 
 /* Keys, and what they are for, come together or not at all. */
@@ -55,5 +60,5 @@ const char *config_fits_together(const struct config *c, const struct config_sou
     const char *wrong = no_web(c, why, space);
     if (wrong == NULL)
         wrong = half_an_identity(c);
-    return wrong != NULL ? wrong : contradiction(c, from);
+    return wrong != NULL ? wrong : contradiction(c, from, why, space);
 }

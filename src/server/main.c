@@ -1,4 +1,5 @@
 /* hubbub: the command. */
+#include "server/data_command.h"
 #include "server/token_command.h"
 
 #include <hubbub/config.h>
@@ -6,13 +7,24 @@
 #include <stdio.h>
 #include <string.h>
 
+static const struct {
+    const char *name;
+    int (*run)(int argc, char **argv);
+} COMMANDS[] = {
+    {"token", token_command},
+    {"backup", backup_command},
+    {"export", export_command},
+    {"erase", erase_command},
+};
+
 int main(int argc, char **argv)
 {
     struct config config;
     char err[512];
     int status = 0;
-    if (argc > 1 && strcmp(argv[1], "token") == 0)
-        return token_command(argc - 1, argv + 1);
+    for (size_t i = 0; argc > 1 && i < sizeof COMMANDS / sizeof COMMANDS[0]; i++)
+        if (strcmp(argv[1], COMMANDS[i].name) == 0)
+            return COMMANDS[i].run(argc - 1, argv + 1);
     switch (config_load(&config, argc, argv, err, sizeof err)) {
     case CONFIG_RUN:
         status = server_run(&config, argc, argv);

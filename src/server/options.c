@@ -16,8 +16,11 @@
 #define SEC (1000 * MS)
 #define MINUTE (60 * SEC)
 #define HOUR (60 * MINUTE)
+#define DAY (24 * HOUR)
+#define CENTURY (36500 * DAY)
 #define KIB INT64_C(1024)
 #define MIB (1024 * KIB)
+#define GIB (1024 * MIB)
 
 #define FIELD(f) .field = offsetof(struct config, f)
 #define COUNT(n, f, lo, hi) \
@@ -77,12 +80,32 @@ const struct option_row options[] = {
 #undef GROUP
 
 #define GROUP .group = "Rooms and data"
-    {TEXT("data", data, "DIR"), .initial = "./hubbub-data", GROUP,
-     .help = "where rooms that are kept, their people and the server's own key live"},
+    {TEXT("data", data, "DIR"), .initial = "./hubbub-data", .for_disk = true, GROUP,
+     .help = "where messages, rooms that are kept, their people and the server's own key live"},
     {CHOICE("store", store, "sqlite|memory"), .initial = "sqlite", GROUP,
      .help = "memory: nothing outlives the server, and no --data is made"},
+    {CHOICE("sync", sync, "full|normal"), .initial = "full", .for_disk = true, GROUP,
+     .help = "normal: faster on some disks, but a power cut may take back what was confirmed last; "
+             "the end of the process does not"},
     {FLAG("open-rooms", open_rooms), .initial = "yes", .reloadable = true, GROUP,
      .help = "joining a room that isn't there makes it"},
+#undef GROUP
+
+#define GROUP .group = "Messages"
+    {TIME("edit-window", edit_window_ns, 0, CENTURY), .initial = "3h", .reloadable = true, GROUP,
+     .help = "for so long people may edit what they said; 0 = not at all"},
+    {TIME("delete-window", delete_window_ns, 0, CENTURY), .initial = "10m", .reloadable = true,
+     GROUP, .help = "for so long people may delete what they said; moderators always may"},
+    {COUNT("history-memory", history_memory, 0, 65536), .initial = "256", GROUP,
+     .help = "latest messages of a room that are kept in memory, for those who join"},
+    {SIZE("history-memory-bytes", history_memory_bytes, 0, GIB), .initial = "256K", GROUP,
+     .help = "memory that those of one room may take"},
+    {TIME("retain", retain_ns, 0, CENTURY), .initial = "0", .reloadable = true, .for_disk = true,
+     GROUP, .help = "remove messages that are older; 0, here and below: none"},
+    {COUNT("retain-messages", retain_messages, 0, 1000000000), .initial = "0", .reloadable = true,
+     .for_disk = true, GROUP, .help = "remove the oldest of a room that has more"},
+    {SIZE("retain-bytes", retain_bytes, 0, 1048576 * GIB), .initial = "0", .reloadable = true,
+     .for_disk = true, GROUP, .help = "remove the oldest of all while they take more on the disk"},
 #undef GROUP
 
 #define GROUP .group = "Rates"
@@ -99,7 +122,7 @@ const struct option_row options[] = {
     {RATE("moderation-per-minute", moderation_per_minute), .initial = "60", GROUP,
      .help = "people moderated and settings changed"},
     {RATE("history-per-minute", history_per_minute), .initial = "120", GROUP,
-     .help = "looks into the ledgers of rooms"},
+     .help = "looks into the ledgers and histories of rooms"},
     {RATE("connections-per-address", connections_per_address), .initial = "100", GROUP,
      .help = "connections at once of one address; not counted for this machine's own"},
     {RATE("connections-per-user", connections_per_user), .initial = "20", GROUP,

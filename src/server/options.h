@@ -14,8 +14,8 @@
 
 enum option_type {
     OPTION_COUNT,  /* int */
-    OPTION_SIZE,   /* size_t, bytes: 4096, 16K, 1M */
-    OPTION_TIME,   /* int64_t, nanoseconds: 500ms, 54s, 2m, 1h; a bare number is seconds */
+    OPTION_SIZE,   /* size_t, bytes: 4096, 16K, 1M, 2G */
+    OPTION_TIME,   /* int64_t, nanoseconds: 500ms, 54s, 2m, 1h, 30d; a bare number is seconds */
     OPTION_FLAG,   /* bool: --x, --no-x, or yes and no */
     OPTION_CHOICE, /* int, index into `choices` */
     OPTION_TEXT,   /* char *, NULL when empty */
@@ -35,6 +35,7 @@ struct option_row {
     const char *choices; /* of CHOICE: "logfmt|json" */
     option_check *check; /* of TEXT and each item of LIST, or NULL */
     bool reloadable;
+    bool for_disk;     /* of no use with --store memory */
     const char *group; /* heading in --help; rows of a group are adjacent */
     const char *value; /* placeholder in --help: "SECONDS" */
     const char *help;

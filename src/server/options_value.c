@@ -21,14 +21,16 @@ struct unit {
 };
 
 /* Largest first: printing takes the first that divides the value. */
-static const struct unit time_units[] = {{"h", INT64_C(3600000000000)},
+static const struct unit time_units[] = {{"d", INT64_C(86400000000000)},
+                                         {"h", INT64_C(3600000000000)},
                                          {"m", INT64_C(60000000000)},
                                          {"s", 1000000000},
                                          {"ms", 1000000},
                                          {"us", 1000},
                                          {"ns", 1},
                                          {NULL, 0}};
-static const struct unit size_units[] = {{"M", 1048576}, {"K", 1024}, {"", 1}, {NULL, 0}};
+static const struct unit size_units[] = {
+    {"G", 1073741824}, {"M", 1048576}, {"K", 1024}, {"", 1}, {NULL, 0}};
 static const struct unit count_units[] = {{"", 1}, {NULL, 0}};
 
 static const struct unit *units_of(const struct option_row *row)
@@ -94,7 +96,7 @@ static const char *set_quantity(const struct option_row *row, struct config *c, 
             factor = u->factor;
     if (factor == 0) {
         snprintf(why, whylen, "'%s' is not %s", text,
-                 row->type == OPTION_TIME   ? "a time, as in 500ms, 54s, 2m or 1h"
+                 row->type == OPTION_TIME   ? "a time, as in 500ms, 54s, 2m, 1h or 30d"
                  : row->type == OPTION_SIZE ? "a size, as in 4096, 16K or 1M"
                                             : "a whole number");
         return why;

@@ -42,6 +42,13 @@ static struct relay *make_relay(const struct config *c, unsigned cores)
                                                   : RELAY_MAX_CARRIERS);
 }
 
+static void keep_as_told(struct store *s, const struct config *c)
+{
+    struct retention keep = retention_settings(c);
+    store_set_sync(s, c->sync == CONFIG_SYNC_FULL);
+    store_set_retention(s, &keep);
+}
+
 /* The store first: it is what a second server on the same directory fails at. */
 static bool open_data(struct parts *p, const struct config *c, char *why, size_t space)
 {
@@ -49,6 +56,8 @@ static bool open_data(struct parts *p, const struct config *c, char *why, size_t
     bool keep = c->store != CONFIG_STORE_MEMORY;
     if (keep && (p->store = store_open(c->data, why, space)) == NULL)
         return false;
+    if (keep)
+        keep_as_told(p->store, c);
     struct identity_config who = identity_settings(c);
     p->identities = identities_new(&who, why, space);
     if (p->identities == NULL)

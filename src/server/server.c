@@ -122,6 +122,9 @@ static bool use(struct server *s, const struct config *fresh, char *err, size_t 
     identities_use(s->parts.identities, &ring);
     struct limits_config limits = limits_settings(fresh);
     clients_reload_limits(s->parts.clients, &limits);
+    struct retention keep = retention_settings(fresh);
+    if (s->parts.store != NULL)
+        store_set_retention(s->parts.store, &keep);
     struct settings settings = hub_settings(fresh);
     struct event *e = event_new(EVENT_SETTINGS);
     e->settings = settings_copy(&settings);

@@ -1,6 +1,7 @@
 /* From options to what the parts of the server are told. */
 #include "server/settings.h"
 
+#include <hubbub/clock.h>
 #include <hubbub/log.h>
 
 struct settings hub_settings(const struct config *c)
@@ -11,6 +12,10 @@ struct settings hub_settings(const struct config *c)
         .max_rooms_per_client = (uint32_t)c->max_rooms_per_client,
         .notice_limit = (uint32_t)c->notice_limit,
         .open_rooms = c->open_rooms,
+        .history_memory = (uint32_t)c->history_memory,
+        .history_memory_bytes = c->history_memory_bytes,
+        .edit_window_ms = c->edit_window_ns / NS_PER_MS,
+        .delete_window_ms = c->delete_window_ns / NS_PER_MS,
         .operators = c->admin.item,
         .noperators = c->admin.n,
     };
@@ -35,6 +40,15 @@ struct limits_config limits_settings(const struct config *c)
         .history_per_minute = (uint32_t)c->history_per_minute,
         .connections_per_address = (uint32_t)c->connections_per_address,
         .connections_per_user = (uint32_t)c->connections_per_user,
+    };
+}
+
+struct retention retention_settings(const struct config *c)
+{
+    return (struct retention){
+        .age_ms = c->retain_ns / NS_PER_MS,
+        .per_room = (uint64_t)c->retain_messages,
+        .bytes = c->retain_bytes,
     };
 }
 

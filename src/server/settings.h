@@ -8,10 +8,12 @@
 #include <hubbub/hub.h>
 #include <hubbub/identity.h>
 #include <hubbub/limits.h>
+#include <hubbub/store.h>
 
 struct settings hub_settings(const struct config *c); /* not for settings_free() */
 struct http_settings http_settings(const struct config *c);
 struct limits_config limits_settings(const struct config *c);
+struct retention retention_settings(const struct config *c);
 struct identity_config identity_settings(const struct config *c);
 void configure_log(const struct config *c);
 

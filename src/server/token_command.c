@@ -4,6 +4,7 @@
  * Main thread of a process of its own; reads the configuration and the key, or makes the key. */
 #include "server/token_command.h"
 
+#include "server/command.h"
 #include "server/options.h"
 #include "server/settings.h"
 
@@ -40,7 +41,6 @@ static const char help[] =
 /* What was asked for. */
 struct order {
     const char *user, *name;
-    char *data, *config;
     int64_t expires_ns;
     struct grants *grants;
 };
@@ -52,16 +52,7 @@ static const struct option_row expires_row = {.name = "expires",
                                               .min = 0,
                                               .max = INT64_C(10) * 366 * 86400 * NS_PER_S};
 
-__attribute__((format(printf, 1, 2))) static bool refuse(const char *format, ...)
-{
-    va_list args;
-    va_start(args, format);
-    fputs("hubbub token: ", stderr);
-    vfprintf(stderr, format, args);
-    fputc('\n', stderr);
-    va_end(args);
-    return false;
-}
+#define refuse(...) command_refuse("token", __VA_ARGS__)
 
 /* ---- what was asked for -------------------------------------------------------------------------- */
 
@@ -112,8 +103,9 @@ static bool set_user(struct order *o, const char *text)
                    text));
 }
 
-static bool set(struct order *o, const char *option, char *value)
+static bool set(void *order, const char *option, const char *value)
 {
+    struct order *o = order;
     if (strcmp(option, "--user") == 0)
         return set_user(o, value);
     if (strcmp(option, "--name") == 0)
@@ -122,47 +114,10 @@ static bool set(struct order *o, const char *option, char *value)
         return add_room(o, value);
     if (strcmp(option, "--expires") == 0)
         return set_expires(o, value);
-    if (strcmp(option, "--data") == 0)
-        o->data = value;
-    else if (strcmp(option, "--config") == 0)
-        o->config = value;
-    else
-        return refuse("%s: no such option, see hubbub token --help", option);
-    return true;
-}
-
-/* One option with its value, as two words or as --name=value; *i moves past them. */
-static bool read_option(struct order *o, int argc, char **argv, int *i)
-{
-    char option[32];
-    char *word = argv[(*i)++], *equals = strchr(word, '=');
-    if (strncmp(word, "--", 2) != 0)
-        return refuse("%s: want --name value, see hubbub token --help", word);
-    if (equals == NULL && *i == argc)
-        return refuse("%s: wants a value, see hubbub token --help", word);
-    int n = equals != NULL ? (int)(equals - word) : (int)strlen(word);
-    snprintf(option, sizeof option, "%.*s", n, word);
-    return set(o, option, equals != NULL ? equals + 1 : argv[(*i)++]);
+    return command_no_such("token", option);
 }
 
 /* ---- the token ----------------------------------------------------------------------------------- */
-
-/* The server's configuration, as far as it says where the key is. */
-static bool load_config(const struct order *o, struct config *c)
-{
-    char program[] = "hubbub", config[] = "--config", data[] = "--data", err[512];
-    char *argv[6] = {program};
-    int argc = 1;
-    if (o->config != NULL) {
-        argv[argc++] = config;
-        argv[argc++] = o->config;
-    }
-    if (o->data != NULL) {
-        argv[argc++] = data;
-        argv[argc++] = o->data;
-    }
-    return config_load(c, argc, argv, err, sizeof err) == CONFIG_RUN || refuse("%s", err);
-}
 
 /* A key in the wrong place is a token that no server takes, so the place is said. */
 static void tell_key(const struct identities *i, const char *directory)
@@ -203,24 +158,17 @@ static bool print_token(const struct order *o, const struct config *c)
 int token_command(int argc, char **argv)
 {
     struct order o = {.expires_ns = 3600 * NS_PER_S};
+    struct command command = {.name = "token", .help = help, .set = set, .order = &o};
     struct config c;
-    for (int i = 1; i < argc; i++) {
-        if (strcmp(argv[i], "--help") == 0 || strcmp(argv[i], "-h") == 0) {
-            fputs(help, stdout);
-            return 0;
-        }
+    int status = command_read(&command, argc, argv);
+    if (status == COMMAND_RUN && o.user == NULL) {
+        refuse("--user must say who it is for, see hubbub token --help");
+        status = CONFIG_EXIT_USAGE;
     }
-    bool good = true;
-    for (int i = 1; good && i < argc;)
-        good = read_option(&o, argc, argv, &i);
-    if (good && o.user == NULL)
-        good = refuse("--user must say who it is for, see hubbub token --help");
-    if (!good || !load_config(&o, &c)) {
-        free(o.grants);
-        return CONFIG_EXIT_USAGE;
+    if (status == COMMAND_RUN && (status = command_config(&command, &c)) == COMMAND_RUN) {
+        status = print_token(&o, &c) ? 0 : 1;
+        config_free(&c);
     }
-    good = print_token(&o, &c);
-    config_free(&c);
     free(o.grants);
-    return good ? 0 : 1;
+    return status;
 }

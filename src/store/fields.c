@@ -61,6 +61,8 @@ static const struct field {
     {FIELD("undone", NUMBER, undone, NULL)},
     {FIELD("code", NAME, code, NULL)},
     {FIELD("address", NAME, address, NULL)},
+    {FIELD("epoch", NAME, epoch, NULL)},
+    {FIELD("seq", NUMBER, seq, NULL)},
 };
 
 enum { NFIELDS = sizeof FIELDS / sizeof FIELDS[0] };

@@ -3,17 +3,26 @@
 
 #include <hubbub/check.h>
 #include <hubbub/mem.h>
+#include <hubbub/message.h>
 #include <stdlib.h>
+#include <string.h>
 
 struct change *change_new(void)
 {
     return xcalloc(1, sizeof(struct change));
 }
 
+size_t record_size(enum record_type type)
+{
+    if (type == RECORD_MESSAGE)
+        return offsetof(struct record, user_id);
+    return type >= RECORD_EPOCH ? offsetof(struct record, username) : sizeof(struct record);
+}
+
 struct record *change_add(struct change *c, enum record_type type)
 {
     REQUIRE(type < RECORD_COUNT);
-    struct record *r = xcalloc(1, sizeof *r);
+    struct record *r = xcalloc(1, record_size(type));
     r->type = type;
     if (c->last != NULL)
         c->last->next = r;
@@ -23,12 +32,25 @@ struct record *change_add(struct change *c, enum record_type type)
     return r;
 }
 
+static bool is_whole(const struct record *r)
+{
+    return record_size(r->type) == sizeof *r;
+}
+
+static void free_owned(struct record *r)
+{
+    message_unref(r->message);
+    if (is_whole(r)) {
+        free(r->title);
+        free(r->topic);
+        free(r->password);
+        free(r->reason);
+    }
+}
+
 void record_clear(struct record *r)
 {
-    free(r->title);
-    free(r->topic);
-    free(r->password);
-    free(r->reason);
+    free_owned(r);
     *r = (struct record){.type = r->type};
 }
 
@@ -38,7 +60,7 @@ void change_free(struct change *c)
     while (c->first != NULL) {
         struct record *r = c->first;
         c->first = r->next;
-        record_clear(r);
+        free_owned(r);
         free(r);
     }
     free(c);
@@ -52,10 +74,16 @@ static char *copy_text(const char *s)
 struct change *change_copy(const struct change *c)
 {
     struct change *copy = change_new();
+    copy->number = c->number;
+    copy->bytes = c->bytes;
     for (const struct record *r = c->first; r != NULL; r = r->next) {
         struct record *to = change_add(copy, r->type);
-        *to = *r;
+        memcpy(to, r, record_size(r->type));
         to->next = NULL;
+        if (r->message != NULL)
+            message_ref(r->message);
+        if (!is_whole(r))
+            continue;
         to->title = copy_text(r->title);
         to->topic = copy_text(r->topic);
         to->password = copy_text(r->password);

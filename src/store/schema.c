@@ -37,6 +37,24 @@ static const char *const STEPS[] = {
     /* 2: bans by address */
     "CREATE TABLE addresses (user_id TEXT NOT NULL, address TEXT NOT NULL,"
     "  PRIMARY KEY (user_id, address)) STRICT, WITHOUT ROWID;",
+    /* 3: which role was given; what was said. A log belongs to a name, whether there is a room of that name or not; one without a
+     * name is gone, and its messages are being removed. The key of a message is its log and its seq, so that a
+     * log is one stretch of the table, without an index of its own; they are removed from the front, up to
+     * logs.removed. Epochs count up by n; reactions are in the order of their times, in us. */
+    "ALTER TABLE ledger ADD COLUMN rank TEXT NOT NULL DEFAULT 'guest';"
+    "CREATE TABLE logs (log INTEGER PRIMARY KEY CHECK (log BETWEEN 1 AND 8388607),"
+    "  room TEXT UNIQUE, removed INTEGER NOT NULL) STRICT;"
+    "CREATE TABLE epochs (log INTEGER NOT NULL REFERENCES logs (log) ON DELETE CASCADE,"
+    "  n INTEGER NOT NULL, epoch TEXT NOT NULL, seq INTEGER NOT NULL, PRIMARY KEY (log, n))"
+    "  STRICT, WITHOUT ROWID;"
+    "CREATE TABLE messages (id INTEGER PRIMARY KEY /* log << 40 | seq */, ts INTEGER NOT NULL,"
+    "  user_id TEXT NOT NULL, username TEXT NOT NULL, request_id TEXT NOT NULL,"
+    "  reply_to INTEGER NOT NULL, edited INTEGER NOT NULL, deleted INTEGER NOT NULL,"
+    "  content TEXT NOT NULL) STRICT;"
+    "CREATE INDEX messages_by_ts ON messages (ts);"
+    "CREATE TABLE reactions (message INTEGER NOT NULL, user_id TEXT NOT NULL,"
+    "  emoji TEXT NOT NULL, at INTEGER NOT NULL, PRIMARY KEY (message, user_id, emoji))"
+    "  STRICT, WITHOUT ROWID;",
 };
 
 int schema_latest(void)
@@ -63,6 +81,50 @@ static int run(sqlite3 *sql, const char *text)
     return sqlite3_exec(sql, text, NULL, NULL, NULL) == SQLITE_OK ? 0 : ERR_SYSTEM;
 }
 
+/* Whose database it is, and of which version. empty: nobody's yet. */
+static int look(sqlite3 *sql, int *version, bool *empty, char *why, size_t space)
+{
+    int application = 0, tables = 0, err;
+    if ((err = ask(sql, "PRAGMA application_id", &application)) != 0 ||
+        (err = ask(sql, "PRAGMA user_version", version)) != 0 ||
+        (err = ask(sql, "SELECT count(*) FROM sqlite_schema", &tables)) != 0) {
+        snprintf(why, space, "%s", sqlite3_errmsg(sql));
+        return err;
+    }
+    *empty = application == 0 && *version == 0 && tables == 0;
+    if (application != APPLICATION_ID && !*empty) {
+        snprintf(why, space,
+                 "it is the database of another program (choose another directory with --data)");
+        return ERR_INVALID;
+    }
+    return 0;
+}
+
+static int refuse_newer(int version, int known, char *why, size_t space)
+{
+    snprintf(why, space,
+             "its schema has version %d, and this program (" HUBBUB_VERSION
+             ") knows versions up to %d: a newer one has written it (use that, or a backup)",
+             version, known);
+    return ERR_INVALID;
+}
+
+int schema_check(sqlite3 *sql, int least, char *why, size_t space)
+{
+    int version = 0;
+    bool empty;
+    int err = look(sql, &version, &empty, why, space);
+    if (err != 0 || (version >= least && version <= schema_latest()))
+        return err;
+    if (version > schema_latest())
+        return refuse_newer(version, schema_latest(), why, space);
+    snprintf(why, space,
+             "its schema has version %d, and this program (" HUBBUB_VERSION
+             ") wants version %d: start a server of this version once, which brings it up to date",
+             version, schema_latest());
+    return ERR_INVALID;
+}
+
 static int take_step(sqlite3 *sql, int version)
 {
     char mark[96];
@@ -76,31 +138,18 @@ static int take_step(sqlite3 *sql, int version)
 
 int schema_migrate(sqlite3 *sql, int to, char *why, size_t space)
 {
-    int application = 0, version = 0, tables = 0, err;
+    int version = 0;
+    bool empty;
     REQUIRE(to >= 0 && to <= schema_latest());
-    if ((err = ask(sql, "PRAGMA application_id", &application)) != 0 ||
-        (err = ask(sql, "PRAGMA user_version", &version)) != 0 ||
-        (err = ask(sql, "SELECT count(*) FROM sqlite_schema", &tables)) != 0)
-        goto failed;
-    bool empty = application == 0 && version == 0 && tables == 0;
-    if (application != APPLICATION_ID && !empty) {
-        snprintf(why, space,
-                 "it is the database of another program (choose another directory with --data)");
-        return ERR_INVALID;
-    }
-    if (version > to) {
-        snprintf(why, space,
-                 "its schema has version %d, and this program (" HUBBUB_VERSION
-                 ") knows versions up to %d: a newer one has written it (use that, or a backup)",
-                 version, to);
-        return ERR_INVALID;
-    }
-    while (version < to)
-        if ((err = take_step(sql, ++version)) != 0)
-            goto failed;
-    return 0;
-
-failed:
+    int err = look(sql, &version, &empty, why, space);
+    if (err == 0 && version > to)
+        err = refuse_newer(version, to, why, space);
+    if (err != 0)
+        return err;
+    while (err == 0 && version < to)
+        err = take_step(sql, ++version);
+    if (err == 0)
+        return 0;
     snprintf(why, space, "%s", sqlite3_errmsg(sql));
     if (!sqlite3_get_autocommit(sql))
         run(sql, "ROLLBACK");

@@ -1,29 +1,20 @@
-/* The database: one connection, its prepared statements, and which record is which row. Used by the main
- * thread until the store's thread starts, then by that one; blocks for as long as the disk does.
+/* The database: the connection that writes, its prepared statements, and which record is which row. Used by the
+ * main thread until the store's thread starts, then by that one; blocks for as long as the disk does.
  *
  * WAL and synchronous=FULL: a commit is one write and one fsync of the log, and lasts through a power cut. */
-#include "store/store_private.h"
+#include "store/db.h"
 
 #include <errno.h>
 #include <fcntl.h>
 #include <hubbub/check.h>
 #include <hubbub/err.h>
-#include <hubbub/log.h>
 #include <hubbub/mem.h>
-#include <sqlite3.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
-enum {
-    BUSY_MS = 2000, /* somebody looks at it with sqlite3(1), or takes a backup */
-    MAX_COLUMNS = 16,
-    RANK_GONE = RECORD_COUNT, /* RECORD_RANK with RANK_GUEST */
-    NWRITES,
-};
-
-/* What a record does. An INSERT OR REPLACE of a room would take along what belongs to it. */
+/* What a record does; what is said is in logs.c. An INSERT OR REPLACE of a room would take along what belongs to it. */
 static const char *const WRITES[NWRITES] = {
     [RECORD_ROOM] =
         "INSERT INTO rooms (room, title, topic, password, visibility, max_users, slow_mode)"
@@ -46,52 +37,12 @@ static const char *const WRITES[NWRITES] = {
     [RECORD_ADDRESS_GONE] = "DELETE FROM addresses WHERE user_id = :user_id",
     [RECORD_LEDGER] =
         "INSERT OR REPLACE INTO ledger (room, entry, action, user_id, username, by_name, by_id,"
-        " by_rank, reason, ts, until, undone)"
+        " by_rank, rank, reason, ts, until, undone)"
         " VALUES (:room, :entry, :action, :user_id, :username, :by_name, :by_id,"
-        " :by_rank, :reason, :ts, :until, :undone)",
+        " :by_rank, :rank, :reason, :ts, :until, :undone)",
     [RECORD_INVITE] = "INSERT OR REPLACE INTO invites (room, code, user_id, by_id, until)"
                       " VALUES (:room, :code, :user_id, :by_id, :until)",
     [RECORD_INVITE_GONE] = "DELETE FROM invites WHERE room = :room AND code = :code",
-};
-
-#define RUNS "(until = 0 OR until > :now)"
-#define BANNED "(SELECT user_id FROM sanctions WHERE room = '' AND action = 'ban' AND " RUNS ")"
-
-/* What is loaded, in this order. */
-static const struct {
-    enum record_type type;
-    const char *query;
-} READS[] = {
-    {RECORD_ROOM, "SELECT * FROM rooms WHERE room <> '' ORDER BY room"},
-    {RECORD_RANK, "SELECT * FROM ranks ORDER BY room, user_id"},
-    {RECORD_SANCTION, "SELECT * FROM sanctions WHERE " RUNS " ORDER BY room, user_id, action"},
-    {RECORD_ADDRESS,
-     "SELECT * FROM addresses WHERE user_id IN " BANNED " ORDER BY user_id, address"},
-    {RECORD_LEDGER, "WITH oldest (room, entry) AS MATERIALIZED"
-                    " (SELECT room, (SELECT min(entry) FROM (SELECT entry FROM ledger l"
-                    "  WHERE l.room = r.room ORDER BY entry DESC LIMIT :ledger)) FROM rooms r)"
-                    "SELECT l.* FROM oldest o JOIN ledger l"
-                    " ON l.room = o.room AND l.entry >= o.entry ORDER BY l.room, l.entry"},
-    {RECORD_INVITE, "SELECT * FROM invites WHERE " RUNS " ORDER BY room, code"},
-};
-
-/* What is not loaded, and goes. */
-static const char *const SWEEPS[] = {
-    "DELETE FROM sanctions WHERE NOT " RUNS,
-    "DELETE FROM addresses WHERE user_id NOT IN " BANNED,
-    "DELETE FROM invites WHERE NOT " RUNS,
-};
-
-struct statement {
-    sqlite3_stmt *st;
-    int nparams;
-    int field[MAX_COLUMNS]; /* of each parameter */
-};
-
-struct db {
-    sqlite3 *sql;
-    struct statement writes[NWRITES];
-    char error[256];
 };
 
 const char *db_error(const struct db *db)
@@ -112,9 +63,8 @@ static int system_errno(struct db *db)
     return code;
 }
 
-/* Keeps SQLite's words and, where it says no more than "disk I/O error", the system's. To be called before
- * anything else is done. Returns ERR_SYSTEM. */
-static int failed(struct db *db)
+/* SQLite's words and, where it says no more than "disk I/O error", the system's. */
+int db_failed(struct db *db)
 {
     char reason[64];
     int code = (sqlite3_errcode(db->sql) & 0xff) == SQLITE_IOERR ? system_errno(db) : 0;
@@ -128,9 +78,9 @@ int db_exec(struct db *db, const char *sql)
     return sqlite3_exec(db->sql, sql, NULL, NULL, NULL);
 }
 
-static int run(struct db *db, const char *sql)
+int db_run(struct db *db, const char *sql)
 {
-    return db_exec(db, sql) == SQLITE_OK ? 0 : failed(db);
+    return db_exec(db, sql) == SQLITE_OK ? 0 : db_failed(db);
 }
 
 /* ---- opening ------------------------------------------------------------------------------------- */
@@ -138,7 +88,7 @@ static int run(struct db *db, const char *sql)
 static int prepare(struct db *db, struct statement *s, const char *text)
 {
     if (sqlite3_prepare_v3(db->sql, text, -1, SQLITE_PREPARE_PERSISTENT, &s->st, NULL) != SQLITE_OK)
-        return failed(db);
+        return db_failed(db);
     s->nparams = sqlite3_bind_parameter_count(s->st);
     INSIST(s->nparams <= MAX_COLUMNS);
     for (int i = 0; i < s->nparams; i++) {
@@ -152,8 +102,9 @@ static int prepare_all(struct db *db)
 {
     int err = 0;
     for (int i = 0; i < NWRITES && err == 0; i++)
-        err = prepare(db, &db->writes[i], WRITES[i]);
-    return err;
+        if (WRITES[i] != NULL)
+            err = prepare(db, &db->writes[i], WRITES[i]);
+    return err != 0 ? err : logs_open(db);
 }
 
 /* SQLite would make it readable by all; its log and its index get the same mode as the file. */
@@ -170,7 +121,7 @@ static int connect_file(struct db *db, const char *path)
 {
     if (sqlite3_open_v2(path, &db->sql, SQLITE_OPEN_READWRITE | SQLITE_OPEN_FULLMUTEX, NULL) !=
         SQLITE_OK)
-        return failed(db);
+        return db_failed(db);
     sqlite3_extended_result_codes(db->sql, 1);
     sqlite3_busy_timeout(db->sql, BUSY_MS);
     if (sqlite3_db_readonly(db->sql, "main") == 1) {
@@ -185,10 +136,18 @@ static int connect_file(struct db *db, const char *path)
 static int set_up(struct db *db)
 {
     int err = schema_migrate(db->sql, schema_latest(), db->error, sizeof db->error);
+    db->full_sync = true;
     if (err == 0)
-        err = run(db, "PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL;"
-                      "PRAGMA journal_size_limit = 4194304; PRAGMA foreign_keys = ON;");
+        err = db_run(db, "PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL;"
+                         "PRAGMA wal_autocheckpoint = 4000; PRAGMA journal_size_limit = 16777216;"
+                         "PRAGMA foreign_keys = ON;");
     return err != 0 ? err : prepare_all(db);
+}
+
+int db_set_sync(struct db *db, bool full)
+{
+    db->full_sync = full;
+    return db_run(db, full ? "PRAGMA synchronous = FULL" : "PRAGMA synchronous = NORMAL");
 }
 
 /* What may be done about a file that SQLite cannot read. */
@@ -218,6 +177,7 @@ void db_close(struct db *db)
 {
     for (int i = 0; i < NWRITES; i++)
         sqlite3_finalize(db->writes[i].st);
+    logs_close(db);
     INSIST(sqlite3_close(db->sql) == SQLITE_OK);
     free(db);
 }
@@ -232,27 +192,40 @@ static void bind(sqlite3_stmt *st, int at, struct field_value v)
     INSIST(code == SQLITE_OK);
 }
 
-/* Is it the record that is wrong, and not the disk? */
-static bool blames_record(int code)
+bool db_blames_record(int code)
 {
     int primary = code & 0xff;
     return primary == SQLITE_CONSTRAINT || primary == SQLITE_MISMATCH || primary == SQLITE_TOOBIG;
 }
 
-static int write_record(struct db *db, const struct record *r)
+int db_step(struct db *db, sqlite3_stmt *st)
+{
+    int code = sqlite3_step(st), err = 0;
+    if (code != SQLITE_DONE) {
+        db_failed(db);
+        err = db_blames_record(code) ? ERR_INVALID : ERR_SYSTEM;
+    }
+    sqlite3_reset(st);
+    return err;
+}
+
+static int write_row(struct db *db, const struct record *r)
 {
     bool no_rank = r->type == RECORD_RANK && r->rank == RANK_GUEST;
     const struct statement *s = &db->writes[no_rank ? RANK_GONE : (int)r->type];
     for (int i = 0; i < s->nparams; i++)
         bind(s->st, i + 1, field_get(r, s->field[i]));
-    int code = sqlite3_step(s->st), err = 0;
-    if (code != SQLITE_DONE) {
-        failed(db);
-        err = blames_record(code) ? ERR_INVALID : ERR_SYSTEM;
-    }
-    sqlite3_reset(s->st);
+    int err = db_step(db, s->st);
     sqlite3_clear_bindings(s->st);
     return err;
+}
+
+static int write_record(struct db *db, const struct record *r)
+{
+    if (r->type >= RECORD_EPOCH)
+        return logs_write(db, r);
+    int err = write_row(db, r);
+    return err == 0 && r->type == RECORD_ROOM_GONE ? logs_forget(db, r->room) : err;
 }
 
 static int write_all(struct db *db, struct change *const *changes, size_t n, size_t *at)
@@ -268,103 +241,21 @@ static int write_all(struct db *db, struct change *const *changes, size_t n, siz
     return 0;
 }
 
-/* Some failures have ended the transaction already. */
-static void roll_back(struct db *db)
+void db_roll_back(struct db *db)
 {
     if (!sqlite3_get_autocommit(db->sql))
         db_exec(db, "ROLLBACK");
+    logs_doubt(db, NULL);
 }
 
 int db_write(struct db *db, struct change *const *changes, size_t n, size_t *at)
 {
-    int err = run(db, "BEGIN IMMEDIATE");
+    int err = db_run(db, "BEGIN IMMEDIATE");
     if (err == 0)
         err = write_all(db, changes, n, at);
     if (err == 0)
-        err = run(db, "COMMIT");
+        err = db_run(db, "COMMIT");
     if (err != 0)
-        roll_back(db);
-    return err;
-}
-
-/* ---- loading ------------------------------------------------------------------------------------- */
-
-static void bind_named(sqlite3_stmt *st, const char *name, int64_t number)
-{
-    int at = sqlite3_bind_parameter_index(st, name);
-    if (at > 0)
-        sqlite3_bind_int64(st, at, number);
-}
-
-static const char *const TYPES[] = {
-#define X(name) #name,
-    RECORD_TABLE(X)
-#undef X
-};
-
-static int set_column(struct db *db, struct record *r, sqlite3_stmt *st, int i)
-{
-    const char *column = sqlite3_column_name(st, i);
-    int field = field_find(column);
-    INSIST(field >= 0);
-    int64_t number = sqlite3_column_int64(st, i); /* before the text, which may convert it */
-    const char *text = (const char *)sqlite3_column_text(st, i);
-    if (text != NULL && field_set(r, field, text, number))
-        return 0;
-    snprintf(db->error, sizeof db->error, "the %s of a %s is '%.64s'", column, TYPES[r->type],
-             text != NULL ? text : "");
-    return ERR_SYSTEM;
-}
-
-static int load_row(struct db *db, enum record_type type, sqlite3_stmt *st, store_load_fn *fn,
-                    void *arg)
-{
-    struct record r = {.type = type};
-    int err = 0;
-    for (int i = 0; i < sqlite3_column_count(st) && err == 0; i++)
-        err = set_column(db, &r, st, i);
-    if (err == 0)
-        fn(arg, &r);
-    record_clear(&r);
-    return err;
-}
-
-static int load_table(struct db *db, size_t i, uint32_t ledger, int64_t now, store_load_fn *fn,
-                      void *arg)
-{
-    sqlite3_stmt *st;
-    if (sqlite3_prepare_v2(db->sql, READS[i].query, -1, &st, NULL) != SQLITE_OK)
-        return failed(db);
-    bind_named(st, ":now", now);
-    bind_named(st, ":ledger", ledger);
-    int err = 0, code = SQLITE_DONE;
-    while (err == 0 && (code = sqlite3_step(st)) == SQLITE_ROW)
-        err = load_row(db, READS[i].type, st, fn, arg);
-    if (err == 0 && code != SQLITE_DONE)
-        err = failed(db);
-    sqlite3_finalize(st);
-    return err;
-}
-
-static int sweep(struct db *db, const char *text, int64_t now)
-{
-    sqlite3_stmt *st;
-    if (sqlite3_prepare_v2(db->sql, text, -1, &st, NULL) != SQLITE_OK)
-        return failed(db);
-    bind_named(st, ":now", now);
-    int err = sqlite3_step(st) == SQLITE_DONE ? 0 : failed(db);
-    sqlite3_finalize(st);
-    return err;
-}
-
-int db_load(struct db *db, uint32_t ledger, int64_t now, store_load_fn *fn, void *arg)
-{
-    int err = 0;
-    for (size_t i = 0; i < sizeof READS / sizeof READS[0] && err == 0; i++)
-        err = load_table(db, i, ledger, now, fn, arg);
-    /* On a full disk it is only left out. */
-    for (size_t i = 0; i < sizeof SWEEPS / sizeof SWEEPS[0] && err == 0; i++)
-        if (sweep(db, SWEEPS[i], now) != 0)
-            log_warn("store: what has ended is not deleted", LOG_STR("error", db->error));
+        db_roll_back(db);
     return err;
 }

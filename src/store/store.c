@@ -1,7 +1,8 @@
 /* The store's thread: takes what waits in its inbox, writes it in one transaction, tells whoever posted it. It
  * blocks on the disk and on nothing else; nobody waits for it.
  *
- * What cannot be written stays in `waiting`, in order and in front of what comes, until it can. */
+ * What cannot be written stays in `waiting`, in order and in front of what comes, until it can. When nothing
+ * waits, or it is time, it removes what should not be kept any more (retention.c). */
 #include "store/store_private.h"
 
 #include <hubbub/buf.h>
@@ -21,29 +22,43 @@
 enum {
     STORE_STACK = 256 * 1024,
     STUCK_S = 10, /* a disk that takes longer for one commit is not well */
+    /* Between two looks at what should not be kept any more, and between two steps of removing it. */
+    LOOK_MS = 1000,
+    STEP_MS = 2,
 };
 
 struct store {
     struct channel inbox;
+    size_t bytes;       /* atomic: what they take */
     uint32_t backlog;   /* atomic: changes posted and neither written nor refused */
     int64_t busy_since; /* atomic: when the present commit began; 0: none */
+    uint64_t written;   /* atomic: see store_written() */
 
     pthread_mutex_t mu;
     /* under mu */
     bool unwell;
     char why[256];
+    struct retention retention;
+    bool new_retention;
 
     /* set before the thread starts */
     int lock;
     struct thread *thread;
     store_done_fn *done;
     void *arg;
+    struct readers *readers;
+    struct log_filter *filter;
+
+    uint64_t posted; /* of the thread that posts: the number of the latest change */
 
     /* the thread's */
     struct db *db;
-    int64_t retry_at;
-    size_t n;    /* in waiting */
-    size_t told; /* the first of them: copies of what was handed back as failed */
+    int64_t retry_at, remove_at;
+    struct retention keep;
+    bool cannot_remove; /* that was logged */
+    uint64_t latest;    /* number of the latest change that was received */
+    size_t n;           /* in waiting */
+    size_t told;        /* the first of them: copies of what was handed back as failed */
     struct change *waiting[STORE_BACKLOG + 1]; /* never full: there is always room to receive */
 };
 
@@ -55,14 +70,26 @@ struct store *store_open(const char *directory, char *why, size_t space)
     struct buf path = BUF_INIT;
     buf_printf(&path, "%s/hubbub.db", directory);
     struct db *db = db_open(path.data, why, space);
-    buf_fini(&path);
-    if (db == NULL) {
+    struct readers *readers = db != NULL ? readers_open(path.data, why, space) : NULL;
+    struct log_filter *filter = filter_new();
+    if (readers == NULL || db_list_logs(db, filter) != 0) {
+        if (readers != NULL) {
+            snprintf(why, space, "cannot read %s: %s", path.data, db_error(db));
+            readers_close(readers);
+        }
+        if (db != NULL)
+            db_close(db);
+        filter_free(filter);
+        buf_fini(&path);
         close(lock);
         return NULL;
     }
+    buf_fini(&path);
     struct store *s = xcalloc(1, sizeof *s);
     s->lock = lock;
     s->db = db;
+    s->readers = readers;
+    s->filter = filter;
     pthread_mutex_init(&s->mu, NULL);
     channel_init(&s->inbox, STORE_BACKLOG);
     return s;
@@ -73,7 +100,9 @@ void store_free(struct store *s)
     REQUIRE(s->n == 0);
     channel_fini(&s->inbox);
     pthread_mutex_destroy(&s->mu);
+    readers_close(s->readers);
     db_close(s->db);
+    filter_free(s->filter);
     close(s->lock); /* last: now another server may have the directory */
     free(s);
 }
@@ -87,6 +116,13 @@ int store_load(struct store *s, uint32_t ledger, store_load_fn *fn, void *arg)
     return err;
 }
 
+void store_set_sync(struct store *s, bool full)
+{
+    REQUIRE(s->thread == NULL);
+    if (db_set_sync(s->db, full) != 0)
+        log_error("store: stays in step with the disk", LOG_STR("error", db_error(s->db)));
+}
+
 int store_exec(struct store *s, const char *sql)
 {
     return db_exec(s->db, sql);
@@ -94,29 +130,80 @@ int store_exec(struct store *s, const char *sql)
 
 /* ---- other threads ------------------------------------------------------------------------------- */
 
-static void count_backlog(struct store *s, int n)
+static void enter_backlog(struct store *s, struct change *c)
 {
-    __atomic_fetch_add(&s->backlog, (uint32_t)n, __ATOMIC_RELAXED);
-    metric_add(METRIC_STORE_BACKLOG, n);
+    c->bytes = sizeof *c;
+    for (const struct record *r = c->first; r != NULL; r = r->next) {
+        c->bytes += record_size(r->type) + (r->message != NULL ? message_size(r->message) : 0);
+        if (r->type == RECORD_EPOCH)
+            filter_add(s->filter, r->room);
+    }
+    __atomic_fetch_add(&s->backlog, 1, __ATOMIC_RELAXED);
+    __atomic_fetch_add(&s->bytes, c->bytes, __ATOMIC_RELAXED);
+    metric_add(METRIC_STORE_BACKLOG, 1);
+}
+
+static void leave_backlog(struct store *s, const struct change *c)
+{
+    __atomic_fetch_sub(&s->backlog, 1, __ATOMIC_RELAXED);
+    __atomic_fetch_sub(&s->bytes, c->bytes, __ATOMIC_RELAXED);
+    metric_add(METRIC_STORE_BACKLOG, -1);
 }
 
 bool store_full(const struct store *s)
 {
-    return __atomic_load_n(&s->backlog, __ATOMIC_RELAXED) >= STORE_BACKLOG;
+    return __atomic_load_n(&s->backlog, __ATOMIC_RELAXED) > STORE_BACKLOG - STORE_SPARE ||
+           __atomic_load_n(&s->bytes, __ATOMIC_RELAXED) >= STORE_BACKLOG_BYTES;
 }
 
 int store_post(struct store *s, struct change **c)
 {
     REQUIRE(s->done != NULL);
-    if (store_full(s))
+    if (__atomic_load_n(&s->backlog, __ATOMIC_RELAXED) >= STORE_BACKLOG)
         return ERR_FULL;
-    count_backlog(s, 1); /* first: it may be written before channel_send() returns */
+    enter_backlog(s, *c); /* first: it may be written before channel_send() returns */
+    (*c)->number = s->posted + 1;
     int err = channel_send(&s->inbox, *c, DEADLINE_NOW);
-    if (err == 0)
+    if (err == 0) {
+        s->posted++;
         *c = NULL;
-    else
-        count_backlog(s, -1);
+    } else {
+        leave_backlog(s, *c);
+    }
     return err;
+}
+
+uint64_t store_written(const struct store *s)
+{
+    return __atomic_load_n(&s->written, __ATOMIC_ACQUIRE);
+}
+
+int store_head(struct store *s, const char *room, struct log_head *out)
+{
+    if (filter_may_have(s->filter, room))
+        return readers_head(s->readers, room, out);
+    *out = (struct log_head){.exists = false};
+    return 0;
+}
+
+int store_knows_position(struct store *s, const char *room, const char *epoch, uint64_t seq,
+                         bool *out)
+{
+    return readers_know_position(s->readers, room, epoch, seq, out);
+}
+
+int store_read(struct store *s, const char *room, uint64_t from, uint64_t to,
+               struct history_page *out)
+{
+    return readers_read(s->readers, room, from, to, out);
+}
+
+void store_set_retention(struct store *s, const struct retention *r)
+{
+    pthread_mutex_lock(&s->mu);
+    s->retention = *r;
+    s->new_retention = true;
+    pthread_mutex_unlock(&s->mu);
 }
 
 bool store_healthy(struct store *s, char *why, size_t space)
@@ -166,8 +253,10 @@ static void on_written(struct store *s)
     size_t n = s->n, told = s->told;
     set_well(s);
     s->n = s->told = 0;
+    __atomic_store_n(&s->written, s->latest, __ATOMIC_RELEASE); /* whoever is told next may look */
     metric_add(METRIC_STORE_CHANGES, (int64_t)n);
-    count_backlog(s, -(int)n);
+    for (size_t i = 0; i < n; i++)
+        leave_backlog(s, s->waiting[i]);
     for (size_t i = 0; i < told; i++)
         change_free(s->waiting[i]);
     for (size_t i = told; i < n; i++)
@@ -194,7 +283,7 @@ static void on_refused(struct store *s, size_t at)
     log_error("store: a change makes no sense and is left out", LOG_STR("error", db_error(s->db)),
               LOG_STR("room", c->first->room));
     metric_add(METRIC_STORE_FAILURES, 1);
-    count_backlog(s, -1);
+    leave_backlog(s, c);
     memmove(&s->waiting[at], &s->waiting[at + 1], (s->n - at - 1) * sizeof s->waiting[0]);
     s->n--;
     if (told) {
@@ -219,15 +308,49 @@ static void write_waiting(struct store *s)
         on_failed(s);
 }
 
+/* ---- what should not be kept any more ------------------------------------------------------------ */
+
+static void look_at_retention(struct store *s)
+{
+    pthread_mutex_lock(&s->mu);
+    bool is_new = s->new_retention;
+    s->new_retention = false;
+    s->keep = s->retention;
+    pthread_mutex_unlock(&s->mu);
+    if (is_new)
+        db_set_retention(s->db, &s->keep);
+}
+
+/* A step, when it is time for one. A disk that is not well has other worries. */
+static void remove_some(struct store *s)
+{
+    bool more = false;
+    int64_t now = clock_now();
+    if (s->n > 0 || now < s->remove_at)
+        return;
+    look_at_retention(s);
+    int err = 0;
+    if (db_may_remove(s->db, &s->keep))
+        err = db_remove(s->db, &s->keep, clock_wall_ms(), &more);
+    if (err != 0 && !s->cannot_remove)
+        log_warn("store: what is too old or too much is not removed",
+                 LOG_STR("error", db_error(s->db)));
+    s->cannot_remove = err != 0;
+    s->remove_at = now + (err == 0 && more ? STEP_MS : LOOK_MS) * NS_PER_MS;
+}
+
+/* ---- the thread itself --------------------------------------------------------------------------- */
+
 /* At the end. All that is left has been handed back. */
 static void give_up(struct store *s)
 {
     if (s->n > 0)
         log_error("store: changes are lost", LOG_INT("changes", s->n),
                   LOG_STR("error", db_error(s->db)));
-    count_backlog(s, -(int)s->n);
-    while (s->n > 0)
-        change_free(s->waiting[--s->n]);
+    while (s->n > 0) {
+        leave_backlog(s, s->waiting[--s->n]);
+        change_free(s->waiting[s->n]);
+    }
     s->told = 0;
 }
 
@@ -238,11 +361,14 @@ static void store_main(void *arg)
     do {
         got = channel_recv(&s->inbox, (void **)&s->waiting[s->n],
                            (uint32_t)(STORE_BACKLOG + 1 - s->n),
-                           s->n > 0 ? s->retry_at : DEADLINE_NEVER);
-        if (got > 0)
+                           s->n > 0 ? s->retry_at : s->remove_at);
+        if (got > 0) {
             s->n += (size_t)got;
+            s->latest = s->waiting[s->n - 1]->number;
+        }
         if (s->n > 0)
             write_waiting(s);
+        remove_some(s);
     } while (got != ERR_CLOSED);
     give_up(s);
 }

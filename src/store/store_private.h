@@ -18,7 +18,9 @@ int place_lock(const char *directory, char *why, size_t space);
 
 /* A change with the same records and no note. */
 struct change *change_copy(const struct change *c);
-/* Frees what the record owns, and empties it. */
+/* Bytes of one that change_add() makes. */
+size_t record_size(enum record_type type);
+/* Frees what a record that is all there owns, and empties it. */
 void record_clear(struct record *r);
 
 /* ---- fields.c: the members of a record by the names of their columns ----------------------------- */
@@ -46,7 +48,20 @@ int schema_latest(void);
  * no database of this program, and one that is newer. 0, or ERR_INVALID, ERR_SYSTEM with `why`. */
 int schema_migrate(struct sqlite3 *sql, int to, char *why, size_t space);
 
-/* ---- sqlite.c ------------------------------------------------------------------------------------ */
+/* Is it a database of this program, of version `least` or later, but none that it doesn't know? Nothing is touched.
+ * 0, or ERR_INVALID, ERR_SYSTEM with `why`. */
+int schema_check(struct sqlite3 *sql, int least, char *why, size_t space);
+
+/* ---- filter.c ------------------------------------------------------------------------------------ */
+
+struct log_filter;
+
+struct log_filter *filter_new(void);
+void filter_free(struct log_filter *f);
+void filter_add(struct log_filter *f, const char *room);
+bool filter_may_have(const struct log_filter *f, const char *room); /* false: certainly not */
+
+/* ---- sqlite.c, load.c, retention.c --------------------------------------------------------------- */
 
 struct db;
 
@@ -61,8 +76,37 @@ int db_write(struct db *db, struct change *const *changes, size_t n, size_t *at)
 /* See store_load(). Sanctions and invitations that ended before `now` do not count. */
 int db_load(struct db *db, uint32_t ledger, int64_t now, store_load_fn *fn, void *arg);
 
+/* Adds all rooms that have a log. 0 or ERR_SYSTEM. */
+int db_list_logs(struct db *db, struct log_filter *to);
+
+/* False: a commit may be lost in a power cut. 0 or ERR_SYSTEM. */
+int db_set_sync(struct db *db, bool full);
+
+/* Whether db_remove() is worth calling. */
+bool db_may_remove(const struct db *db, const struct retention *r);
+/* Removes a few hundred messages of those that should not be there any more, or of logs that are gone; more:
+ * there may be others. r is what db_set_retention() was told. 0 or ERR_SYSTEM. */
+int db_remove(struct db *db, const struct retention *r, int64_t now, bool *more);
+void db_set_retention(struct db *db, const struct retention *r);
+
 /* What went wrong last. */
 const char *db_error(const struct db *db);
+
+/* ---- reading.c ----------------------------------------------------------------------------------- */
+
+struct readers;
+
+/* A few connections to the same file that only read. NULL with `why`. */
+struct readers *readers_open(const char *path, char *why, size_t space);
+/* Nobody reads any more. Before db_close(), which tidies up after the last connection. */
+void readers_close(struct readers *r);
+
+/* See store.h. */
+int readers_head(struct readers *r, const char *room, struct log_head *out);
+int readers_know_position(struct readers *r, const char *room, const char *epoch, uint64_t seq,
+                          bool *out);
+int readers_read(struct readers *r, const char *room, uint64_t from, uint64_t to,
+                 struct history_page *out);
 
 /* ---- store.c, for tests -------------------------------------------------------------------------- */
 

@@ -117,7 +117,8 @@ static void post_all(void *arg)
     for (uint32_t k = 1; k <= FRAMES; k++) {
         snprintf(text, sizeof(text), "%u %05u", p->id, k);
         struct frame *f = frame_new(FRAME_TEXT, text, strlen(text));
-        int err = p->offers ? outbox_offer(&p->to->outbox, f) : outbox_post(&p->to->outbox, f);
+        int err = p->offers ? outbox_offer(&p->to->outbox, f, OUTBOX_FOR_ALL)
+                            : outbox_post(&p->to->outbox, f);
         if (relay != NULL && k % 3 == 0)
             relay_kick(relay);
         switch (err) {

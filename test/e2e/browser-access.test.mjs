@@ -5,33 +5,17 @@
 import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
 import { readFileSync, readdirSync } from 'node:fs';
-import { createRequire } from 'node:module';
 import { test } from 'node:test';
 import { fileURLToPath } from 'node:url';
 import vm from 'node:vm';
 import {
-    choose, closed, composer, createRoom, dialog, enters, focusIs, inRoom, log, message, noComplaints, openTab, peopleAre, person,
-    roleIs, roomMenu, roomTab, said, says, settingsOf, startBrowser, stateIs,
+    assertAccessible, choose, closed, composer, createRoom, dialog, enters, focusIs, inRoom, log, message, noComplaints,
+    noSidewaysScrolling, openTab, peopleAre, person, roleIs, roomMenu, roomTab, said, says, settingsOf, startBrowser, stateIs,
 } from './support/page.mjs';
 import { folder, runToEnd, startServer } from './support/server.mjs';
 import { until } from './support/wait.mjs';
 
 const pageFolder = fileURLToPath(new URL('../../web/static/', import.meta.url));
-const axe = readFileSync(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8');
-
-/* What axe-core finds that keeps people out. */
-async function assertAccessible(tab, state) {
-    await tab.evaluate(() => Promise.allSettled(document.getAnimations() // what fades in has other colours meanwhile
-        .filter((one) => one.effect.getComputedTiming().endTime < Infinity).map((one) => one.finished)));
-    await tab.evaluate(axe);
-    const { violations, passes } = await tab.evaluate(() => window.axe.run(document, { resultTypes: ['violations'] }));
-    const grave = violations.filter(({ impact }) => impact === 'serious' || impact === 'critical')
-        .map(({ id, help, nodes }) => `${id}: ${help}: ${nodes.map((node) => `${node.html} ${node.failureSummary}`).join(' | ')}`);
-    assert.deepEqual(grave, [], state);
-    assert.ok(passes.length > 10, 'it has looked');
-}
-
-const noSidewaysScrolling = async (tab) => assert.ok(await tab.evaluate(() => document.scrollingElement.scrollWidth <= innerWidth), 'no sideways scrolling');
 
 for (const colorScheme of ['light', 'dark']) {
     test(`axe-core finds nothing grave (${colorScheme})`, async (t) => {

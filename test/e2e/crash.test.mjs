@@ -11,22 +11,13 @@ import path from 'node:path';
 import { test } from 'node:test';
 import { isDeepStrictEqual } from 'node:util';
 import { connect, connectAgain } from './support/client.mjs';
+import { dice } from './support/dice.mjs';
 import { folder, startAgain, startServer } from './support/server.mjs';
 import { until } from './support/wait.mjs';
 
 const CRASHES = Number(process.env.HUBBUB_CRASHES || 50);
 const SEED = Number(process.env.HUBBUB_SEED || Math.floor(Math.random() * 2 ** 31));
 const OWNERS = 4, UNDER_WAY = 16, ROOMS = 3, LONGEST_LEDGER = 150;
-
-/* mulberry32: numbers from 0 to n-1, the same for the same seed. */
-function dice(seed) {
-    return (n) => {
-        seed = (seed + 0x6d2b79f5) | 0;
-        let x = Math.imul(seed ^ (seed >>> 15), 1 | seed);
-        x = (x + Math.imul(x ^ (x >>> 7), 61 | x)) ^ x;
-        return Math.floor(((x ^ (x >>> 14)) >>> 0) / 2 ** 32 * n);
-    };
-}
 
 /* ---- what a request does ------------------------------------------------------------------------- */
 

@@ -34,7 +34,7 @@ test('the ledger tells who, whom, what, when, why and until, newest first', asyn
     assert.deepEqual([mute.by, mute.byId, mute.reason, mute.until - mute.ts], ['bob', 'bob', 'a pause', 600_000]);
 
     const role = ledger.find((row) => row.action === 'role');
-    assert.deepEqual([role.username, role.by], ['bob', 'alice']);
+    assert.deepEqual([role.username, role.by, role.role], ['bob', 'alice', 'moderator']);
 
     // In pages.
     const paged = [];

@@ -55,26 +55,6 @@ test('in Node it is imported and required as the manual has it, in packages of e
     }
 });
 
-test('the reply is lost, but the room was heard repeating it: confirmed', async (t) => {
-    const script = await scripted(t, {
-        act: (frame, socket, nth) => {
-            if (frame.type === 'join') return { seq: nth === 1 ? 6 : 7, epoch: 'e', members: 1 };
-            if (frame.type !== 'message') return undefined;
-            socket.tell({ type: 'message', room: 'lobby', userId: 'u1', username: 'alice', content: frame.content, seq: 7, ts: 9 });
-            socket.close(1012);
-            return undefined;
-        },
-    });
-    const alice = await onlineHub(t, script.url, 'alice', 'lobby');
-    const heard = said(alice, 'hello');
-    const message = alice.say('lobby', 'hello');
-    await within(message, 'confirmed by what the room heard');
-    assert.deepEqual([message.state, message.seq, message.ts], ['confirmed', 7, 9]);
-    assert.equal((await heard).outgoing, message);
-    await event(alice, 'joined');
-    assert.equal(script.requests.filter((frame) => frame.type === 'message').length, 1);
-});
-
 test('a page is back at once when the network or the tab is, but not before the server wants it', async (t) => {
     const script = await scripted(t, {
         greet: (socket, nth) => {
@@ -259,7 +239,7 @@ test('slow mode and rates: what is refused for now is sent later, in order', asy
     assert.equal(new Set(sent.slice(0, 3).map((frame) => frame.id)).size, 1, 'the same id each time');
 });
 
-test('a message without an answer: the line is taken for dead, and the room tells', async (t) => {
+test('a message without an answer: the line is taken for dead, and it is sent again', async (t) => {
     const script = await scripted(t, {
         act: (frame, socket, nth) => {
             if (frame.type === 'join') return { seq: 3, epoch: 'e', members: 1 };
@@ -382,6 +362,12 @@ test('methods make the requests of the protocol', async (t) => {
         [hub.unmute('r', 'bob'), { type: 'unmute', room: 'r', user: 'bob' }],
         [hub.role('r', 'bob', 'admin'), { type: 'role', room: 'r', user: 'bob', role: 'admin' }],
         [hub.deleteMessage('r', 7), { type: 'delete', room: 'r', seq: 7 }],
+        [hub.edit('r', 7, 'better'), { type: 'edit', room: 'r', seq: 7, content: 'better' }],
+        [hub.react('r', 7, '🍵'), { type: 'react', room: 'r', seq: 7, emoji: '🍵' }],
+        [hub.react('r', 7, '🍵', { remove: true }), { type: 'react', room: 'r', seq: 7, emoji: '🍵', remove: true }],
+        [hub.history('r'), { type: 'history', room: 'r' }],
+        [hub.history('r', { around: 7, limit: 9 }), { type: 'history', room: 'r', around: 7, limit: 9 }],
+        [hub.say('r', 'so it is', { replyTo: 7 }), { type: 'message', room: 'r', content: 'so it is', replyTo: 7 }],
         [hub.ledger('r', { limit: 9 }), { type: 'ledger', room: 'r', limit: 9 }],
         [hub.undo('r', 4), { type: 'undo', room: 'r', entry: 4 }],
         [hub.why('r'), { type: 'why', room: 'r' }],

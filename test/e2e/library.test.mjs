@@ -175,7 +175,7 @@ test('the line breaks before a message has left: it is sent again, once', async 
     assert.equal(line.opened, 2);
 });
 
-test('the reply is lost, and others spoke: the message is unsure, those behind it go on', async (t) => {
+test('the reply is lost: the message is sent again, and was said once', async (t) => {
     const server = await startServer(t);
     const bob = await onlineHub(t, server, 'bob', 'lobby');
     const line = brittle();
@@ -187,17 +187,15 @@ test('the reply is lost, and others spoke: the message is unsure, those behind i
     id = message.id;
     const next = alice.say('lobby', 'next');
     await within(next, 'the next one');
-    assert.equal(message.state, 'unsure');
-    assert.deepEqual(alice.outbox, [message]);
-    await until(() => texts(bob).includes('next'), 'bob hears the next');
-    assert.deepEqual(texts(bob), ['heard', 'next'], 'not said twice');
-    const joined = alice.heard.filter((one) => one.type === 'joined').pop();
-    assert.equal(joined.missed, 1);
-
-    assert.equal(message.resend(), true, 'only people can decide');
-    await within(message, 'said again');
+    assert.equal((await message).dup, true);
+    assert.deepEqual([message.seq, message.state, next.seq], [1, 'confirmed', 2]);
+    for (const one of [alice, bob]) {
+        await until(() => texts(one).includes('next'), 'the next is heard');
+        assert.deepEqual(texts(one), ['heard', 'next'], 'not said twice');
+    }
+    assert.equal(alice.heard.find((one) => one.content === 'heard').outgoing, message);
+    assert.equal(alice.heard.filter((one) => one.type === 'joined').pop().missed, 1);
     assert.equal(message.resend(), false);
-    await until(() => texts(bob).length === 3, 'bob hears it again');
     assert.deepEqual(alice.outbox, []);
 });
 
@@ -474,4 +472,104 @@ test('led into a room and out of it by HTTP', async (t) => {
     const parted = event(alice, 'parted');
     await assert.rejects(alice.say('lobby', 'hello'), code('not_in_room'));
     assert.equal((await parted).why, 'left');
+});
+
+/* What was missed */
+
+test('a server with a log starts again: what was said goes on, nothing is missing and nothing comes twice', async (t) => {
+    let server = await startServer(t, ['--data', folder()]);
+    const alice = await onlineHub(t, server, 'alice', 'lobby');
+    const bob = await onlineHub(t, server, 'bob');
+    await bob.join('lobby', { history: 50 });
+    const lines = Array.from({ length: 30 }, (_, i) => `line ${i}`);
+    for (const [i, text] of lines.entries()) {
+        const message = alice.say('lobby', text);
+        if (i % 10 === 5) { // in the midst of it
+            if (i === 15) await server.kill();
+            server = await startAgain(t, server);
+        }
+        const { seq } = await within(message, text);
+        assert.equal(seq, i + 1);
+    }
+    for (const hub of [alice, bob]) {
+        await until(() => texts(hub).length === 30, `${hub.username} hears all`);
+        assert.deepEqual(texts(hub), lines);
+        assert.deepEqual(hub.heard.filter((one) => one.type === 'gap' || one.type === 'reset'), []);
+        assert.ok(hub.heard.filter((one) => one.type === 'joined' && one.again).every((one) => one.recovered));
+    }
+});
+
+test('lines that break all the time: everybody hears everything, once and in order', async (t) => {
+    const server = await startServer(t, ['--data', folder(), '--history-memory', '20']);
+    const lines = ['alice', 'bob', 'carol'].map(() => brittle());
+    const hubs = await Promise.all(['alice', 'bob', 'carol'].map((name, i) => onlineHub(t, server, name, 'lobby', { WebSocket: lines[i].WebSocket })));
+    const each = 60;
+    await Promise.all(hubs.map(async (hub, i) => {
+        for (let n = 0; n < each; n++) {
+            const breaks = (n + i) % 4, message = hub.say('lobby', `${hub.username} ${n}`);
+            if (breaks === 0) lines[i].lose = (frame) => frame.type === 'message';
+            if (breaks === 1) lines[i].deafen = (frame) => frame.type === 'ok' && frame.seq !== undefined;
+            if (breaks === 2) lines[i].deafen = (frame) => frame.type === 'message';
+            await within(message, message.text);
+        }
+        Object.assign(lines[i], { lose: null, deafen: null });
+    }));
+    assert.ok(lines.every((line) => line.opened > each / 2), 'they did break');
+    for (const hub of hubs) await until(() => texts(hub).length >= 3 * each, () => `${hub.username} hears all, not ${texts(hub).length}`);
+    for (const hub of hubs) {
+        const heard = hub.heard.filter((one) => one.type === 'message');
+        assert.deepEqual(heard.map((one) => one.seq), Array.from({ length: 3 * each }, (_, i) => i + 1));
+        assert.deepEqual(texts(hub), texts(hubs[0]));
+        const own = heard.filter((one) => one.userId === hub.userId);
+        assert.deepEqual(own.map((one) => one.content), Array.from({ length: each }, (_, n) => `${hub.username} ${n}`));
+        assert.deepEqual(hub.heard.filter((one) => one.type === 'gap' || one.type === 'reset'), []);
+    }
+});
+
+test('more than fits is a gap that history() fills; another log is a reset', async (t) => {
+    const server = await startServer(t, ['--data', folder()]);
+    const alice = await onlineHub(t, server, 'alice', 'lobby');
+    const line = brittle();
+    const bob = await onlineHub(t, server, 'bob', undefined, { WebSocket: line.WebSocket, backoff: { min: 1e8, max: 1e9 } });
+    await bob.join('lobby', { history: 10 });
+    await alice.say('lobby', 'first');
+    await until(() => texts(bob).length === 1, 'bob hears it');
+    const away = async (act) => {
+        const waiting = state(bob, 'waiting');
+        line.lose = () => true;
+        bob.request('ping').catch(() => {});
+        await waiting;
+        await act();
+        const again = event(bob, 'joined');
+        bob.retry();
+        return again;
+    };
+    const gap = event(bob, 'gap');
+    const joined = await away(() => Promise.all(Array.from({ length: 400 }, (_, i) => alice.request('message', { room: 'lobby', content: `line ${i}` }))));
+    assert.deepEqual([joined.missed, joined.recovered], [400, true]);
+    const { from, to, kept } = await gap;
+    assert.deepEqual([from, to, kept], [2, 101, true]);
+    await until(() => bob.rooms.get('lobby').seq === 401, 'bob is up to date');
+    const { messages } = await bob.history('lobby', { after: from - 1, limit: to - from + 1 });
+    assert.deepEqual(messages.map((one) => one.seq), Array.from({ length: 100 }, (_, i) => i + 2));
+
+    bob.heard.length = 0;
+    const other = await away(async () => {
+        await alice.leave('lobby');
+        await alice.create('lobby');
+        await alice.join('lobby');
+        await alice.say('lobby', 'a new beginning');
+    });
+    assert.deepEqual([other.missed, other.recovered, other.seq], [undefined, false, 1]);
+    await until(() => texts(bob).length === 1, 'bob hears the new one');
+    assert.deepEqual(bob.heard.map((one) => one.type).filter((type) => ['reset', 'joined', 'message'].includes(type)), ['reset', 'joined', 'message']);
+
+    const reply = await alice.say('lobby', 'indeed', { replyTo: 1 });
+    const edited = event(bob, 'edit'), reaction = event(bob, 'reaction');
+    await alice.edit('lobby', reply.seq, 'so it is');
+    assert.equal((await alice.react('lobby', 1, '☕')).count, 1);
+    assert.deepEqual([(await edited).content, (await reaction).emoji], ['so it is', '☕']);
+    assert.equal((await alice.react('lobby', 1, '☕', { remove: true })).count, 0);
+    const last = (await alice.history('lobby')).messages.at(-1);
+    assert.deepEqual([last.content, last.replyTo], ['so it is', 1]);
 });

@@ -5,26 +5,12 @@
 import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
 import { readFileSync, readdirSync, writeFileSync } from 'node:fs';
-import path from 'node:path';
 import { test } from 'node:test';
 import { connect, connectAgain, people, turnedAway } from './support/client.mjs';
+import { back, data, database } from './support/log.mjs';
 import { folder, runToEnd, startAgain, startServer } from './support/server.mjs';
 import { Issuer } from './support/tokens.mjs';
 import { until } from './support/wait.mjs';
-
-const data = (...args) => ['--data', path.join(folder(), 'data'), ...args];
-const database = (server) => {
-    const where = server.args[server.args.indexOf('--data') + 1];
-    const found = readdirSync(where).filter((name) => readFileSync(path.join(where, name)).subarray(0, 15).toString() === 'SQLite format 3');
-    assert.equal(found.length, 1, `one database in ${readdirSync(where)}`);
-    return path.join(where, found[0]);
-};
-
-/* The same people in the next life. */
-async function back(t, server, ...before) {
-    const all = await Promise.all(before.map((one) => connectAgain(t, server, one)));
-    return Object.fromEntries(all.map((one) => [one.name, one]));
-}
 
 for (const end of ['stopped', 'killed']) {
     test(`a private room is found as it was, after a server that was ${end}`, async (t) => {
@@ -274,11 +260,12 @@ test('a full disk: chat goes on, it is said, and heals by itself', async (t) => 
     assert.ok(await first.metric('hubbub_store_backlog') >= 1);
     assert.equal((await first.request('/healthz')).status, 200);
     await bob.refused('banned', 'join', { room: 'hall' }); // what was decided counts all the same
-    await alice.ok('message', { room: 'hall', content: 'chat goes on' });
+    await alice.refused('unavailable', 'message', { room: 'hall', content: 'chat goes on' }); // and is not saved yet
     await alice.next({ type: 'message', content: 'chat goes on' });
     const carol = await connect(t, first, { username: 'carol' });
     await carol.join('hall');
-    await carol.ok('message', { room: 'hall', content: 'for newcomers, too' });
+    carol.send({ type: 'message', room: 'hall', content: 'for newcomers, too' });
+    await alice.next({ type: 'message', content: 'for newcomers, too' });
 
     limitFiles(first, 'unlimited');
     await until(async () => (await first.request('/readyz')).status === 200, 'it to heal');
@@ -289,4 +276,6 @@ test('a full disk: chat goes on, it is said, and heals by itself', async (t) => 
     const again = await back(t, server, alice, bob, carol);
     await again.bob.refused('banned', 'join', { room: 'hall' });
     assert.equal((await again.carol.join('hall')).mutedUntil, 0);
+    const { messages } = await again.carol.ok('history', { room: 'hall' });
+    assert.deepEqual(messages.map((m) => m.content), ['chat goes on', 'for newcomers, too']);
 });

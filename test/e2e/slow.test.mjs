@@ -123,3 +123,31 @@ test('a slow peer in one room does not hold up another room', async (t) => {
     }
     await poured;
 });
+
+test('who falls behind stays, is told what it missed, and can ask for it', async (t) => {
+    const server = await startServer(t, ['--socket-buffer', '64K', '--write-wait', '60s', '--history-memory', '4000',
+        '--history-memory-bytes', '64M']);
+    const sender = await connect(t, server, { username: 'sender', room: 'lobby' });
+    const slow = await connect(t, server, { username: 'slow', room: 'lobby' });
+    slow.socket.pause();
+    const total = 3000;
+    await pour(sender, total, 'x'.repeat(4000));
+    await server.metricUntil('hubbub_pauses_total', (n) => n === 1, 'it to fall behind');
+    slow.socket.resume();
+    const gap = await slow.next({ type: 'gap', room: 'lobby' });
+    await slow.next({ type: 'presence', room: 'lobby', count: 2 });
+    const heard = slow.take({ type: 'message' }).map((m) => m.seq);
+    assert.deepEqual(heard, Array.from({ length: gap.from - 1 }, (_, i) => i + 1), 'all before the gap');
+    assert.equal(gap.kept, true);
+
+    let next = gap.from;
+    while (next <= gap.to) {
+        const { messages } = await slow.ok('history', { room: 'lobby', after: next - 1, limit: 300 });
+        for (const one of messages) if (one.seq <= gap.to) assert.equal(one.seq, next++);
+    }
+    await slow.ok('message', { room: 'lobby', content: 'here again' });
+    const rest = (await slow.next({ type: 'message', content: 'here again' })).seq;
+    assert.deepEqual(slow.take({ type: 'message' }).map((m) => m.seq),
+        Array.from({ length: rest - 1 - gap.to }, (_, i) => gap.to + 1 + i), 'and all after it');
+    assert.equal(await server.metric('hubbub_slow_clients_closed_total'), 0);
+});

@@ -59,7 +59,14 @@ static void check_args(enum request_type type, const struct request_args *a)
     INSIST(!a->user[0] || text_is_name(a->user, strlen(a->user)));
     INSIST(a->seconds >= 0 && a->seconds <= SECONDS_MAX);
     INSIST(a->role < RANK_OPERATOR && a->visibility < VISIBILITY_COUNT);
-    INSIST(a->seq >> 53 == 0 && a->entry >> 53 == 0 && a->limit <= 200);
+    INSIST(a->seq >> 53 == 0 && a->entry >> 53 == 0 && a->at >> 53 == 0);
+    INSIST(a->limit <= (type == REQUEST_HISTORY ? (uint32_t)HISTORY_MAX : 200));
+    INSIST(!a->emoji[0] || text_is_word(a->emoji, strnlen(a->emoji, sizeof(a->emoji))));
+    INSIST(!a->epoch[0] || text_is_word(a->epoch, strnlen(a->epoch, sizeof(a->epoch))));
+    INSIST(a->since >> 53 == 0 && a->since_given == (a->epoch[0] != '\0'));
+    INSIST(!a->since_given || type == REQUEST_JOIN);
+    INSIST(a->history <= HISTORY_MAX && a->from <= HISTORY_AROUND);
+    INSIST(a->from != HISTORY_LATEST || a->at == 0);
     INSIST(a->max_users <= MAX_USERS_MAX && a->slow_mode <= SLOW_MODE_MAX);
     INSIST(strlen(a->invite) == strspn(a->invite, "0123456789_-abcdefghijklmnopqrstuvwxyz"
                                                   "ABCDEFGHIJKLMNOPQRSTUVWXYZ"));
@@ -75,7 +82,8 @@ static void check_args(enum request_type type, const struct request_args *a)
     INSIST(!a->given || type == REQUEST_CREATE || type == REQUEST_UPDATE || type == REQUEST_JOIN);
 
     INSIST(type != REQUEST_AUTH || a->token[0]);
-    INSIST(type != REQUEST_DELETE || a->seq > 0);
+    INSIST((type != REQUEST_DELETE && type != REQUEST_EDIT && type != REQUEST_REACT) || a->seq > 0);
+    INSIST(type != REQUEST_REACT || a->emoji[0]);
     INSIST(type != REQUEST_UNDO || a->entry > 0);
     INSIST(type != REQUEST_ROLE || a->role > RANK_GUEST);
     INSIST(type != REQUEST_UPDATE || a->given);
@@ -91,6 +99,7 @@ static void check_request(const struct request *r)
     INSIST(r->type != REQUEST_JOIN || r->room[0]);
     INSIST(!r->text ? r->text_len == 0 : strlen(r->text) == r->text_len);
     INSIST(!r->text || text_is_utf8(r->text, r->text_len));
+    INSIST(r->reply_to >> 53 == 0 && (r->reply_to == 0 || r->type == REQUEST_MESSAGE));
     INSIST(r->args || !has_args(r->type));
     INSIST(!r->args || has_args(r->type) || r->type == REQUEST_JOIN);
     if (r->args)
@@ -107,6 +116,10 @@ static void check_again(const struct request *r)
 
     buf_add_str(&b, message ? "{\"type\":\"message\",\"content\":" : "{\"type\":\"ping\",\"t\":");
     buf_add(&b, r->text, r->text_len);
+    if (r->reply_to) {
+        buf_add_str(&b, ",\"replyTo\":");
+        buf_add_int(&b, (int64_t)r->reply_to);
+    }
     buf_add_str(&b, ",\"id\":");
     protocol_quote(&b, r->id, strlen(r->id));
     buf_add_str(&b, ",\"room\":");
@@ -114,7 +127,7 @@ static void check_again(const struct request *r)
     buf_add_str(&b, "}");
 
     INSIST(protocol_decode(b.data, b.len, &again, &e) == 0);
-    INSIST(again.type == r->type);
+    INSIST(again.type == r->type && again.reply_to == r->reply_to);
     INSIST(again.text_len == r->text_len && memcmp(again.text, r->text, r->text_len) == 0);
     INSIST(strcmp(again.id, r->id) == 0 && strcmp(again.room, r->room) == 0);
     request_fini(&again);
@@ -130,7 +143,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     int rc = protocol_decode((const char *)data, size, &r, &e);
     if (rc == 0) {
         check_request(&r);
-        INSIST((r.type != REQUEST_MESSAGE && r.type != REQUEST_NOTICE) || r.text_len > 2);
+        INSIST((r.type != REQUEST_MESSAGE && r.type != REQUEST_EDIT && r.type != REQUEST_NOTICE) ||
+               r.text_len > 2);
         if (r.type == REQUEST_MESSAGE || (r.type == REQUEST_PING && r.text))
             check_again(&r);
         request_fini(&r);

@@ -26,6 +26,7 @@ const FLOORS = [
 const OWNERS = {
     check: 'base', clock: 'base', err: 'base', log: 'base', metrics: 'base', rcu: 'base', thread: 'base',
     event: 'message', frame: 'message', outbox: 'message',
+    history: 'room',
     rank: 'message',
     settings: 'message',
     request: 'message', // decoded by protocol, carried in an event

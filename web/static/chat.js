@@ -14,7 +14,7 @@
     Chat.addRoom = function (name) {
         if (!Chat.rooms.has(name)) {
             const room = new Chat.Room(name);
-            room.draft = drafts()[name] || '';
+            room.draft = keptOf('drafts')[name] || '';
             Chat.rooms.set(name, room);
         }
         return Chat.rooms.get(name);
@@ -29,7 +29,7 @@
         for (const id of ['conversation', 'composer', 'people']) $(id).hidden = !room;
         $('nowhere').hidden = Boolean(room);
         if (room) {
-            room.seen();
+            Chat.seen(room);
             Chat.showComposer(room);
         } else {
             $('composer-error').hidden = $('hindrance').hidden = true;
@@ -113,18 +113,44 @@
         Chat.refreshRooms();
     };
 
-    /* ---- drafts, kept for this browser ---- */
+    /* ---- of each room, kept for this browser: the draft, and how far one has read ---- */
 
-    function drafts() {
-        try { return JSON.parse(Chat.kept.get('drafts')) || {}; } catch (odd) { return {}; }
+    function keptOf(what) {
+        try { return JSON.parse(Chat.kept.get(what)) || {}; } catch (odd) { return {}; }
+    }
+
+    function keep(what, room, value) {
+        const all = keptOf(what);
+        if (value) all[room.name] = value;
+        else delete all[room.name];
+        Chat.kept.set(what, JSON.stringify(all));
     }
 
     Chat.drafts = function (room, gone) {
-        const all = drafts();
-        if ((all[room.name] || '') === room.draft && !gone) return;
-        if (room.draft && !gone) all[room.name] = room.draft;
-        else delete all[room.name];
-        Chat.kept.set('drafts', JSON.stringify(all));
+        if ((keptOf('drafts')[room.name] || '') !== room.draft || gone) keep('drafts', room, gone ? '' : room.draft);
+        if (gone) keep('seen', room);
+    };
+
+    /* All that there is in the room so far was seen. */
+    let seenTimer = 0;
+    Chat.seen = function (room) {
+        room.unread = room.mentions = 0;
+        if (!room.epoch) return;
+        room.seenTo = [room.epoch, room.last];
+        seenTimer = seenTimer || setTimeout(keepSeen, 500);
+    };
+
+    function keepSeen() {
+        clearTimeout(seenTimer);
+        seenTimer = 0;
+        for (const room of Chat.rooms.values()) if (room.seenTo) keep('seen', room, room.seenTo);
+    }
+
+    /* Into a room, where one left it: now, or on an earlier visit. */
+    Chat.join = function (name, options) {
+        const room = Chat.rooms.get(name);
+        const [epoch, since] = room && room.epoch ? [room.epoch, room.last] : keptOf('seen')[name] || [];
+        return Chat.hub.join(name, { history: 50, since, epoch, ...options });
     };
 
     /* ---- columns: all three where there is room, on a phone one at a time ---- */
@@ -218,7 +244,7 @@
     /* ---- keys ---- */
 
     const KEYS = [['Enter', 'k send'], ['Shift Enter', 'k break'], ['Tab', 'k complete'], ['Alt ↑ ↓', 'k rooms'], ['Alt Shift ↓', 'k unread'],
-        ['Ctrl K', 'k find'], ['F6', 'k panes'], ['↑ ↓', 'k rows'], ['Enter', 'k actions'], ['End', 'k newest'], ['?', 'k help'], ['Ctrl /', 'k help']];
+        ['Ctrl K', 'k find'], ['F6', 'k panes'], ['↑ ↓', 'k rows'], ['Enter', 'k actions'], ['← →', 'k parts'], ['End', 'k newest'], ['↑', 'k edit'], ['?', 'k help'], ['Ctrl /', 'k help']];
     const FORMATS = [['**x**', 'f bold'], ['*x*', 'f italic'], ['`x`', 'f code'], ['```', 'f block'], ['[x](https://…)', 'f link'], ['> x', 'f quote']];
 
     Chat.help = function () {
@@ -273,9 +299,11 @@
         });
         $('banner-retry').addEventListener('click', () => Chat.hub.retry());
         document.addEventListener('keydown', onKey);
+        window.addEventListener('pagehide', keepSeen);
         document.addEventListener('visibilitychange', () => {
             if (document.visibilityState !== 'visible' || !Chat.active) return;
-            Chat.active.seen();
+            Chat.seen(Chat.active);
+            Chat.timeline.toNew();
             Chat.drawRooms();
             Chat.refreshRooms();
         });

@@ -54,18 +54,20 @@
         }
         if (room.out) return;
         clear();
-        say(room, text.replace(/^\/\//, '/'));
+        say(room, text.replace(/^\/\//, '/'), room.answer && room.answer.seq);
+        room.answer = null;
+        Chat.showAnswer(room);
     }
 
-    function say(room, text) {
-        room.pending.push(Chat.hub.say(room.name, text));
+    function say(room, text, replyTo) {
+        room.pending.push(Chat.hub.say(room.name, text, replyTo ? { replyTo } : {}));
         if (room === Chat.active) Chat.timeline.toEnd();
     }
 
     Chat.sayAgain = function (room, message) {
         if (message.state === 'unsure' && message.resend()) return;
         Chat.discard(room, message);
-        say(room, message.text);
+        say(room, message.text, message.replyTo);
     };
 
     Chat.discard = function (room, message) {
@@ -90,7 +92,7 @@
         return most ? frameBytes(room, text) - most : 0;
     }
 
-    const frameBytes = (room, text) => Chat.bytes(JSON.stringify({ room: room.name, content: text, type: 'message', id: 'x'.repeat(16) }));
+    const frameBytes = (room, text) => Chat.bytes(JSON.stringify({ room: room.name, content: text, replyTo: room.answer ? room.answer.seq : undefined, type: 'message', id: 'x'.repeat(16) }));
 
     /* ---- commands ---- */
 
@@ -226,9 +228,11 @@
                 return;
             }
         }
-        if (event.key !== 'Enter' || event.shiftKey) return;
+        if (event.key === 'Escape' && Chat.active.answer) Chat.answer(Chat.active, null);
+        else if (event.key === 'ArrowUp' && !box.value && !event.altKey && !event.shiftKey) Chat.editLast(Chat.active);
+        else if (event.key === 'Enter' && !event.shiftKey) $('composer').requestSubmit();
+        else return;
         event.preventDefault();
-        $('composer').requestSubmit();
     }
 
     /* A command that is written out already and needs nothing more is done at once. */
@@ -283,6 +287,7 @@
         box.placeholder = t('message to', { room: '#' + Chat.plain(room.label) });
         changed();
         Chat.showHindrance(room);
+        Chat.showAnswer(room);
     };
 
     /* ---- typing ---- */

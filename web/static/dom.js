@@ -67,7 +67,9 @@
         mute: 'M4 4l16 16M9 9v3a3 3 0 0 0 5 2.2M15 10V6a3 3 0 0 0-5.7-1.3M6 11v1a6 6 0 0 0 10 4.5M12 18v3',
         people: 'M12.5 8a3.5 3.5 0 1 1-7 0 3.5 3.5 0 0 1 7 0zM2.5 20a6.5 6.5 0 0 1 13 0M15.5 4.8a3.5 3.5 0 0 1 0 6.4M18 14.2a6.5 6.5 0 0 1 3.5 5.8',
         plus: 'M12 5v14M5 12h14',
+        pen: 'M4 20l1-5L16 4l4 4L9 19zM14 6l4 4',
         rank: 'M12 3l2.6 5.6 6.1.7-4.5 4.2 1.2 6L12 16.5 6.6 19.5l1.2-6L3.3 9.3l6.1-.7z',
+        reply: 'M9 6L4 11l5 5M4 11h10a6 6 0 0 1 6 7',
         send: 'M4 12l16-8-5 16-3.5-6.5zM11.5 13.5L20 4',
         trash: 'M4 7h16M9 7V4h6v3M6.5 7l1 13h9l1-13',
         undo: 'M4 9h10a5 5 0 0 1 0 10H8M8 5L4 9l4 4',
@@ -170,7 +172,7 @@
         node.hidden = !text;
     };
 
-    /* ---- menus: [{label, icon?, run, danger?, checked?}, or null for a line] ------------------------- */
+    /* ---- menus: [{label, icon?, run, danger?, className?, checked?}, or null for a line] ------------------------- */
 
     let openMenu = null;
 
@@ -189,7 +191,7 @@
         if (again || items.length === 0) return;
         const node = el('div', { class: 'menu', role: 'menu', onkeydown: onMenuKey },
             items.map((item) => (item === null ? el('div', { class: 'menu-line', role: 'separator' }) : el('button', {
-                type: 'button', tabindex: '-1', class: item.danger ? 'danger' : '',
+                type: 'button', tabindex: '-1', class: item.className || (item.danger ? 'danger' : ''),
                 role: item.checked === undefined ? 'menuitem' : 'menuitemradio',
                 'aria-checked': item.checked === undefined ? null : String(item.checked),
                 onclick: () => {
@@ -217,7 +219,7 @@
     function onMenuKey(event) {
         const buttons = Array.from(event.currentTarget.querySelectorAll('button'));
         const at = buttons.indexOf(document.activeElement);
-        const steps = { ArrowDown: at + 1, ArrowUp: at - 1 + buttons.length, Home: 0, End: buttons.length - 1 };
+        const steps = { ArrowDown: at + 1, ArrowRight: at + 1, ArrowUp: at - 1 + buttons.length, ArrowLeft: at - 1 + buttons.length, Home: 0, End: buttons.length - 1 };
         if (event.key === 'Escape' || event.key === 'Tab') Chat.closeMenu(true);
         else if (event.key in steps) buttons[steps[event.key] % buttons.length].focus();
         else return;

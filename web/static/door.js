@@ -89,7 +89,7 @@
     function becomeSomebodyNew() {
         const { url } = new window.Hubbub({ url: serverAddress() });
         try { localStorage.removeItem('hubbub.token ' + url); } catch (forbidden) { /* there is none */ }
-        for (const key of ['name', 'rooms', 'room']) Chat.kept.set(key, '');
+        for (const key of ['name', 'rooms', 'room', 'seen']) Chat.kept.set(key, '');
         $('door-name').value = '';
         showIdentity();
         $('door-name').focus();
@@ -136,7 +136,7 @@
         await Chat.enter(first, invitationTo(first));
         for (const name of before) {
             if (hub !== Chat.hub || Chat.rooms.has(name)) continue;
-            await hub.join(name).catch((error) => Chat.stayOut(name, error));
+            await Chat.join(name).catch((error) => Chat.stayOut(name, error));
         }
         Chat.remember();
         Chat.refreshRooms();

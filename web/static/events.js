@@ -25,6 +25,11 @@
         state: onState,
         welcome: onWelcome,
         'auth-needed': (event) => Chat.goOut(needed(event.code)),
+        reset: inRoom((room) => {
+            room.reset();
+            room.notice(() => [t('room anew')]);
+            if (room === Chat.active) Chat.timeline.show(room);
+        }),
         joined: onJoined,
         parted: inRoom(onParted),
         outbox: inRoom(onOutbox),
@@ -51,9 +56,11 @@
             room.remove(event);
             Chat.announce(t('message gone', { by: event.username })); // nor is its text read out any more
         }),
+        edit: inRoom((room, event) => room.edit(event)),
+        reaction: inRoom((room, event) => room.react(event)),
         moderation: inRoom(onModeration),
         room: inRoom(onRoom),
-        gap: inRoom((room) => room.notice(() => [t('gap here')])),
+        gap: inRoom(onGap),
         invite: onInvite,
         notice: onNotice,
         goaway: () => Chat.toast(t('server stops')),
@@ -116,15 +123,21 @@
 
     function onJoined(event) {
         const room = Chat.addRoom(event.room);
-        const fresh = room.epoch !== undefined && room.epoch !== event.epoch;
-        if (fresh) room.bySeq.clear(); // seq began anew
+        const { missed, seq } = event; // missed: undefined where there is nothing to go on from
         room.epoch = event.epoch;
+        room.old = missed === undefined ? seq : 0;
+        room.until = seq;
+        room.marked = false;
+        if (!event.again && seq - missed > room.last) room.missing(seq - missed + 1);
+        if (!event.again) Chat.seen(room);
+        for (const item of room.items) if (item.error) Chat.timeline.tryAgain(room, item);
         room.info = Chat.hub.rooms.get(event.room);
         room.out = null;
         room.count = event.members;
-        if (event.again && fresh) room.notice(() => [t('room anew')]);
-        else if (event.again && event.missed > 0) room.notice(() => [t('missed', { n: event.missed })]);
-        else if (event.again) room.notice(() => [t('back again')]);
+        if (event.again && missed > 0) {
+            room.notice(() => [t('missed', { n: missed })]);
+            if (room === Chat.active) Chat.announce(t('missed', { n: missed }));
+        } else if (event.again && missed === 0) room.notice(() => [t('back again')]);
         askMembers(room);
         roomChanged(room);
         Chat.remember();
@@ -193,20 +206,42 @@
 
     function onMessage(room, event) {
         const mine = event.userId === Chat.hub.userId;
+        const { old, until } = room;
         room.setTyping(event.username, false);
         // Ours, on its way back: it takes the place of what waited.
         if (event.outgoing) room.pending = room.pending.filter((message) => message !== event.outgoing);
         const item = room.message(event);
         if (!item) return;
+        if (event.outgoing) own(item, event.outgoing);
+        const news = event.seq > old;
         const attended = room === Chat.active && document.visibilityState === 'visible';
-        if (!attended && !mine) {
-            if (room.unread === 0) markNew(room, item);
+        if (attended) Chat.seen(room);
+        if (news && !mine) {
+            if (attended ? event.seq <= until && !room.marked : room.unread === 0) markNew(room, item);
+            if (event.seq <= until) room.marked = true;
+            else if (room === Chat.active) Chat.announce(Chat.plain(event.username) + ': ' + event.content.slice(0, 500));
+        }
+        if (news && !mine && !attended) {
             room.unread++;
             if (item.mention) room.mentions++;
             Chat.drawRooms();
+            if (item.mention) Chat.notify(room, event);
         }
-        if (room === Chat.active && !mine) Chat.announce(Chat.plain(event.username) + ': ' + event.content.slice(0, 500));
-        if (item.mention && !attended) Chat.notify(room, event);
+        if (event.seq === until && room === Chat.active) Chat.timeline.toNew();
+    }
+
+    /* How far it came is shown with it. */
+    function own(item, message) {
+        item.handle = message;
+        message.item = item;
+    }
+
+    function onGap(room, { from, to, kept }) {
+        const n = to - from + 1;
+        if (kept) room.missing(to + 1, n);
+        else room.notice(() => [t('gap here', { n })]);
+        room.last = Math.max(room.last, to);
+        if (room !== Chat.active) room.unread += n;
     }
 
     function markNew(room, item) {
@@ -226,13 +261,13 @@
     function onOutbox(room, { message }) {
         if (message.state === 'confirmed') {
             room.pending = room.pending.filter((one) => one !== message);
-            if (!room.bySeq.has(message.seq)) {
-                room.message({ userId: Chat.hub.userId, username: Chat.hub.username, content: message.text, seq: message.seq, ts: message.ts });
-            }
+            const { text: content, seq, ts, replyTo } = message;
+            own(room.message({ userId: Chat.hub.userId, username: Chat.hub.username, content, seq, ts, replyTo }) || room.bySeq.get(seq) || {}, message);
         } else if (message.state === 'failed' && message.error.code === 'cancelled') {
             room.pending = room.pending.filter((one) => one !== message);
         }
-        Chat.timeline.touched(room);
+        if (message.item) Chat.timeline.redraw(room, message.item);
+        else Chat.timeline.touched(room);
     }
 
     /* ---- moderation ---- */

@@ -7,9 +7,9 @@
  *   await hub.join('lobby');
  *   await hub.say('lobby', 'hello');
  *
- * It keeps a connection (comes back by itself, as the same user, into the same rooms), matches replies
- * to requests, keeps what was said until the server has it, and knows the rooms it is in. It touches
- * nothing of the page. web/README.md is the reference.
+ * It keeps a connection (comes back by itself, as the same user, into the same rooms, where it left off),
+ * matches replies to requests, keeps what was said until the server has it, and knows the rooms it is in.
+ * It touches nothing of the page. web/README.md is the reference.
  */
 (function (global) {
     'use strict';
@@ -21,8 +21,10 @@
         timeout: 15000, // for a reply, and for the welcome
         ping: 25000, // after so long a silence the line is tested
         pingTimeout: 10000,
+        backlog: 1000, // messages that may wait
     };
     const STABLE = 10000; // a connection that lived this long (ms) starts the backoff afresh
+    const REPEAT = 4.5 * 60000; // so long (ms) the server surely knows the ids it has heard: it says 5 minutes
     const REJOIN = { rate_limited: 1, unavailable: 5, timeout: 1 }; // seconds, unless the server names them
 
     // Close codes that mean more than "come back by the usual backoff". `least`: seconds to wait, unless
@@ -55,7 +57,10 @@
         unban: 'room user reason',
         mute: 'room user reason seconds',
         unmute: 'room user reason',
+        edit: 'room seq content',
         deleteMessage: 'room seq reason',
+        react: 'room seq emoji',
+        history: 'room',
         ledger: 'room limit before',
         undo: 'room entry',
         why: 'room',
@@ -64,13 +69,14 @@
     const TYPES = { list: 'rooms', deleteMessage: 'delete' }; // those that cannot go by their type
 
     // What the reply to a join says of the room, or else is so; the event `room` brings changes, and more.
+    // `seq` and `epoch` are how far we have got in it.
     const ROOM = {
         title: '', topic: '', visibility: 'public', slowMode: 0, kept: false,
         role: 'guest', mutedUntil: undefined, seq: 0, epoch: undefined,
     };
     const SETTINGS = ['title', 'topic', 'visibility', 'maxUsers', 'slowMode', 'hasPassword', 'kept'];
 
-    /* `code` is one of the protocol's, or offline, timeout, cancelled, invalid_url. `sent` tells of the
+    /* `code` is one of the protocol's, or offline, timeout, cancelled, backlog, invalid_url. `sent` tells of the
      * first two whether the server may have heard the request. */
     class HubbubError extends Error {
         constructor(code, message, more) {
@@ -84,15 +90,15 @@
     /* Something said. Await it for the reply; a failure that nobody awaits is not an uncaught one.
      *   queued     waits for the connection, the room, its turn, or for `retryAt`
      *   sent       the server has not answered yet
-     *   unsure     the line broke before the answer: it is found out, or resend() or cancel() it
-     *   confirmed  has `seq` and `ts`
+     *   unsure     the line broke before the answer: it is sent again; after minutes resend() or cancel() it
+     *   confirmed  has `seq`, `ts` and `durable`
      *   failed     has `error`; also what was cancelled */
     class Outgoing {
         #done;
         #control;
 
-        constructor(id, room, text, control) {
-            Object.assign(this, { id, room, text, state: 'queued', since: Date.now() });
+        constructor(id, room, text, replyTo, control) {
+            Object.assign(this, { id, room, text, replyTo, state: 'queued', since: Date.now() });
             this.#control = control;
             this.#done = new Promise((resolve, reject) => Object.assign(control, { resolve, reject }));
             this.#done.catch(() => {});
@@ -404,9 +410,10 @@
                 this.#sides.set(name, {
                     joining: null, // promise of the reply
                     password: undefined, // for entering it again
+                    history: undefined,
                     queue: [], // said, in order; the first may be under way
                     hold: 0, // timer: nothing is sent until it ends
-                    echo: null, // the first of the queue as the room heard it, before the reply came
+                    echo: null, // the message that the room was heard repeating, before the reply came
                     last: null, // the last that was confirmed
                     thrown: null, // the moderation event that puts us out
                 });
@@ -414,13 +421,16 @@
             return this.#sides.get(name);
         }
 
-        /* Enters a room, and again after every reconnect until it is left. */
-        join(name, { password, invite } = {}) {
+        /* Enters a room, and again after every reconnect until it is left: then where we left off. */
+        join(name, { password, invite, history, since, epoch } = {}) {
             const side = this.#side(name);
+            const room = this.rooms.get(name);
             if (side.joining) return side.joining;
+            if (since === undefined && room && !room.joined && room.epoch) ({ seq: since, epoch } = room);
+            const fields = { room: name, stay: true, password, invite, history, since, epoch };
             let answered = false;
             const promise = new Promise((resolve, reject) => {
-                this.#ask('join', { room: name, stay: true, password, invite }, {}, (error, reply) => {
+                this.#ask('join', fields, {}, (error, reply) => {
                     answered = true;
                     side.joining = null;
                     if (error) {
@@ -428,8 +438,8 @@
                         this.#flush(name); // what was said meanwhile gets its own refusal
                         return;
                     }
-                    side.password = password;
-                    this.#entered(name, reply);
+                    Object.assign(side, { password, history });
+                    this.#entered(name, reply, fields);
                     resolve(reply);
                 });
             });
@@ -447,25 +457,29 @@
             return reply;
         }
 
-        #entered(name, reply) {
+        #entered(name, reply, { since, history = 0 }) {
             const side = this.#side(name);
             const room = this.rooms.get(name) || { name };
             const again = this.rooms.has(name);
-            const missed = again && room.epoch === reply.epoch ? reply.seq - room.seq : undefined;
+            const missed = reply.recovered ? reply.seq - since : undefined;
+            // What the server sends after its reply is still to come: the line may break before it is here.
+            const seq = room.joined ? room.seq : reply.recovered ? since : Math.max(0, reply.seq - history);
             for (const key in ROOM) room[key] = key in reply ? reply[key] : ROOM[key];
-            Object.assign(room, { count: reply.members, joined: true });
-            if (missed === undefined) side.last = null;
+            if (missed === undefined && !room.joined) side.last = null;
+            Object.assign(room, { count: reply.members, joined: true, seq });
             side.thrown = null;
             this.rooms.set(name, room);
-            this.#settle(name, missed === 0);
+            if (reply.recovered === false) this.#emit('reset', { room: name, seq: reply.seq, epoch: reply.epoch });
+            this.#settle(name, true);
             this.#emit('joined', Object.assign({}, reply, { room: name, again, missed }));
             this.#flush(name);
         }
 
         async #reenter(name) {
             const socket = this.#socket;
+            const { password, history } = this.#side(name);
             try {
-                await this.join(name, { password: this.#side(name).password });
+                await this.join(name, { password, history });
             } catch (error) {
                 if (error.code === 'offline' || !this.rooms.has(name)) return; // the next connection tries again
                 if (!(error.code in REJOIN)) {
@@ -497,14 +511,16 @@
 
         get outbox() { return Array.from(this.#outbox.keys()); }
 
-        say(room, text) {
+        say(room, text, { replyTo } = {}) {
             const control = {
                 cancel: (message) => this.#cancel(message),
                 resend: (message) => this.#resend(message),
             };
-            const message = new Outgoing(this.#newId(), room, text, control);
+            const message = new Outgoing(this.#newId(), room, text, replyTo, control);
+            const full = this.#outbox.size >= this.#options.backlog;
             this.#outbox.set(message, control);
-            this.#enqueue(message);
+            if (full) this.#fail(message, new HubbubError('backlog', 'Too much waits to be sent.', { room }));
+            else this.#enqueue(message);
             return message;
         }
 
@@ -528,13 +544,11 @@
 
         #confirm(message, reply) {
             const side = this.#side(message.room);
-            const room = this.rooms.get(message.room);
             const { resolve } = this.#outbox.get(message);
             this.#dequeue(message);
             this.#outbox.delete(message);
             side.last = message;
-            if (room && reply.seq === room.seq + 1) room.seq = reply.seq;
-            this.#mark(message, 'confirmed', { seq: reply.seq, ts: reply.ts });
+            this.#mark(message, 'confirmed', { seq: reply.seq, ts: reply.ts, durable: reply.durable });
             resolve(reply);
         }
 
@@ -557,6 +571,7 @@
         #resend(message) {
             if (message.state !== 'unsure') return false;
             this.#dequeue(message);
+            this.#outbox.get(message).sentAt = 0;
             this.#enqueue(message);
             return true;
         }
@@ -575,18 +590,22 @@
         }
 
         #transmit(message, side) {
-            side.echo = null;
+            const { id, room, text: content, replyTo } = message;
+            const control = this.#outbox.get(message);
+            control.sentAt = control.sentAt || Date.now();
             this.#mark(message, 'sent');
-            this.#ask('message', { room: message.room, content: message.text }, { id: message.id }, (error, reply) => {
+            this.#ask('message', { room, content, replyTo }, { id }, (error, reply) => {
                 if (!this.#outbox.has(message)) return; // closed meanwhile
                 if (!error) {
                     this.#confirm(message, reply);
                 } else if (error.sent) {
-                    if (side.echo) this.#confirm(message, side.echo);
-                    else this.#mark(message, 'unsure'); // see #settle()
+                    this.#mark(message, 'unsure'); // see #settle()
                     if (error.code === 'timeout') this.#lost(this.#socket, 4008, 'no answer');
                 } else if (error.code === 'offline') {
                     this.#mark(message, 'queued');
+                } else if (error.code === 'unavailable' && Date.now() - control.sentAt < REPEAT) {
+                    // Perhaps it was said, and is not on the disk yet: under its id that can be asked again.
+                    this.#pause(message, side, (error.retryAfter || REJOIN.unavailable) * 1000);
                 } else if (error.retryAfter && (error.code === 'rate_limited' || error.code === 'slow_mode')) {
                     this.#pause(message, error.code === 'slow_mode' ? side : null, error.retryAfter * 1000);
                 } else {
@@ -597,7 +616,7 @@
             });
         }
 
-        /* Slow mode is about one room, the rate about all. */
+        /* The rate is about all rooms (no `side`), the rest about one. */
         #pause(message, side, wait) {
             const timer = setTimeout(() => {
                 if (side) side.hold = 0;
@@ -610,14 +629,14 @@
             this.#mark(message, 'queued', { retryAt: Date.now() + wait });
         }
 
-        /* A line broke over a message, and now we know where its room is. When we have seen every message
-         * up to the room's last and ours was not among them, it cannot have arrived: it is sent again,
-         * under its id. Otherwise it stays unsure, and out of the others' way. */
-        #settle(name, unheard) {
+        /* A line broke over a message. Sent again under its id it is said once, as long as the server knows the
+         * ids of then, and if we are let in. Otherwise it stays unsure, and out of the others' way. */
+        #settle(name, here) {
             const [message] = this.#side(name).queue;
             if (!message || message.state !== 'unsure') return;
-            if (!unheard) this.#dequeue(message);
-            this.#mark(message, unheard ? 'queued' : 'unsure');
+            const again = here && Date.now() - this.#outbox.get(message).sentAt < REPEAT;
+            if (!again) this.#dequeue(message);
+            this.#mark(message, again ? 'queued' : 'unsure');
         }
 
         /* Frames */
@@ -640,6 +659,7 @@
                 this.#online(frame);
             } else if (type !== 'pong' && type !== 'ok') {
                 const after = this.#follow(frame, this.rooms.get(frame.room), frame.userId === this.userId);
+                if (after === false) return;
                 this.#emit(type, frame);
                 if (after) after();
             }
@@ -671,14 +691,18 @@
         }
 
         /* Keeps the rooms current, before the handlers see the event. What is returned is to be done after
-         * they saw it. `mine`: it is about this user. */
+         * they saw it; false: they saw it before. `mine`: it is about this user. */
         #follow(frame, room, mine) {
             const name = frame.room;
             switch (frame.type) {
             case 'message':
                 if (!room) break;
+                if (frame.seq <= room.seq) return false;
+                room.seq = frame.seq;
                 if (mine) this.#heard(name, frame);
-                room.seq = Math.max(room.seq, frame.seq);
+                break;
+            case 'gap':
+                if (room) room.seq = Math.max(room.seq, frame.to);
                 break;
             case 'join':
                 if (room) room.count = frame.count;
@@ -711,15 +735,14 @@
             if (this.rooms.has(name)) this.#part(name, { why: action, by, reason, until }, 'not_in_room');
         }
 
-        /* Is this what was said here? Then a page need not show it twice. When it comes before the reply
-         * and the line breaks between them, it leaves no doubt. */
+        /* Is this what was said here? Then a page need not show it twice. */
         #heard(name, frame) {
             const side = this.#side(name);
             const [message] = side.queue;
             if (side.last && frame.seq <= side.last.seq) {
                 if (frame.seq === side.last.seq) frame.outgoing = side.last;
-            } else if (message && message.state === 'sent' && message.text === frame.content && !side.echo) {
-                side.echo = frame;
+            } else if (message && message.state === 'sent' && message.text === frame.content && side.echo !== message) {
+                side.echo = message;
                 frame.outgoing = message;
             }
         }

@@ -44,8 +44,10 @@
         try now = Try now = Jetzt versuchen
         back again = Connected again. = Wieder verbunden.
         missed = {n} message was said while you were away.|{n} messages were said while you were away. = In deiner Abwesenheit wurde {n} Nachricht geschrieben.|In deiner Abwesenheit wurden {n} Nachrichten geschrieben.
-        room anew = The room was empty in between and began anew. = Der Raum war zwischendurch leer und hat neu begonnen.
-        gap here = Some messages were missed here. = Hier fehlen einige Nachrichten.
+        room anew = This room began anew. What was said before is gone. = Dieser Raum hat neu begonnen. Was vorher gesagt wurde, ist weg.
+        gap here = {n} message is missing here and not kept.|{n} messages are missing here and not kept. = Hier fehlt {n} Nachricht, die nicht aufbewahrt ist.|Hier fehlen {n} Nachrichten, die nicht aufbewahrt sind.
+        you missed = You missed {n} message.|You missed {n} messages. = Du hast {n} Nachricht verpasst.|Du hast {n} Nachrichten verpasst.
+        load = Show = Zeigen
         server stops = The server is about to restart. You will be back by yourself. = Der Server startet gleich neu. Du kommst von selbst zurück.
         sign-in ends = Your sign-in ends in {n} s. What you say after that is not sent. = Deine Anmeldung endet in {n} s. Danach wird nichts mehr gesendet.
 
@@ -93,6 +95,18 @@
         remove = Remove = Entfernen
         message gone = Message removed by {by} = Nachricht entfernt von {by}
         message gone own = Message taken back = Nachricht zurückgenommen
+        message gone once = Message removed = Nachricht entfernt
+        react = React… = Reagieren …
+        emoji = Any emoji or short text = Ein Emoji oder kurzer Text
+        react do = React = Reagieren
+        reply = Reply = Antworten
+        reply to = Reply to = Antwort auf
+        earlier message = an earlier message = eine frühere Nachricht
+        edit = Edit = Bearbeiten
+        edited = (edited) = (bearbeitet)
+        sent = Sent = Gesendet
+        stored = Sent and stored = Gesendet und gespeichert
+        not stored = Sent, but the server could not store it = Gesendet, aber der Server konnte es nicht speichern
         show all = Show all of it = Ganz zeigen
         not confirmed = on its way… = unterwegs …
         goes out in = goes out in {n} s = wird in {n} s gesendet
@@ -289,6 +303,8 @@
         k panes = rooms, messages, composer, people = Räume, Nachrichten, Eingabe, Leute
         k rows = walk through messages = durch Nachrichten gehen
         k actions = actions for a message = Aktionen zur Nachricht
+        k parts = links and reactions of a message = Links und Reaktionen einer Nachricht
+        k edit = edit your last message = die letzte eigene Nachricht bearbeiten
         k newest = jump to the newest message = zur neuesten Nachricht
         k help = this help = diese Hilfe
         f bold = bold = fett
@@ -328,7 +344,7 @@
         e forbidden = This is not allowed ({why}). = Das ist nicht erlaubt ({why}).
         e unknown_user = There is nobody of this name. Check the spelling. = Niemand heißt so. Prüf die Schreibweise.
         e unknown_message = It is gone already. = Das gibt es nicht mehr.
-        e too_late = Too late: this can be taken back for 10 minutes only. = Zu spät: Das geht nur in den ersten 10 Minuten.
+        e too_late = Too late: the time in which this can be changed is over. = Zu spät: Die Zeit, in der das geht, ist vorbei.
         e too_large = This is too long to be sent. Shorten it. = Das ist zu lang zum Senden. Kürze es.
         e unavailable = The server is full or about to stop. Try again in a moment. = Der Server ist voll oder hält gleich an. Versuch es gleich noch einmal.
         e internal = The server made a mistake. Try again. = Der Server hat einen Fehler gemacht. Versuch es noch einmal.

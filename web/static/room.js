@@ -3,11 +3,14 @@
  * unread, what is being written. Touches no document.
  *
  * items: in the order they are shown.
- *   {kind: 'message', userId, username, content, seq, ts, head, mention, gone?: {by, reason}}
+ *   {kind: 'message', userId, username, content, seq, ts, replyTo?, editedTs?, head, day, mention,
+ *    gone?: {by, reason}, reactions: [{emoji, count, mine?}], names: {emoji: [username]} as far as known,
+ *    handle?: the Outgoing of the library it was said with}
+ *   {kind: 'hole', after, before}     what was said between these two is on the server. `missed`: loaded when
+ *                                     asked for, the others when one comes near
  *   {kind: 'traffic', joined, left}   who came and went meanwhile
  *   {kind: 'notice', build}           build() returns its nodes, in the language of the moment
- *   {kind: 'day', ts}
- * `head`: shows who says it; the next ones of the same person soon after do not.
+ * `head`: shows who says it; the next ones of the same person soon after do not. `day`: begins another day.
  */
 (function () {
     'use strict';
@@ -27,19 +30,16 @@
         constructor(name) {
             this.name = name;
             this.info = { name, title: '', topic: '', visibility: 'public', role: 'guest' };
-            this.items = [];
-            this.bySeq = new Map();
+            this.reset();
+            this.old = 0; // what comes up to this seq is no news: it was said before we came
+            this.until = 0; // and what comes up to this one was said while we were away
             this.pending = []; // what was said and is not confirmed: Outgoing of the library
             this.members = new Map(); // userId, or '@name' where the id is not known -> row
             this.rows = new Map(); // of people.js: userId or name -> what shows them
             this.count = 0;
-            this.unread = 0;
-            this.mentions = 0;
             this.draft = '';
             this.out = null; // {text}: why the server does not have us in it
             this.typing = new Map(); // username -> timer
-            this.view = { from: 0, to: 0, follow: true, fresh: 0, anchor: null };
-            this.lastDay = '';
         }
 
         get label() { return this.info.title || this.name; }
@@ -52,39 +52,105 @@
         /* ---- what happens ---- */
 
         add(item) {
-            const when = item.ts || Date.now();
-            const day = new Date(when).toDateString();
-            if (item.kind !== 'traffic' && day !== this.lastDay) {
-                if (this.lastDay) this.items.push({ kind: 'day', ts: when });
-                this.lastDay = day;
-            }
             this.items.push(item);
+            if (item.kind === 'message') this.tie(this.items.length - 1);
             if (!this.view.follow && item.kind === 'message') this.view.fresh++;
-            if (this.items.length > MOST) this.forgetOldest();
+            if (this.items.length > MOST && (this.view.follow || this.view.from > MOST / 4)) this.forgetOldest();
             Chat.timeline.touched(this);
             return item;
         }
 
         forgetOldest() {
-            const gone = Math.floor(MOST / 4);
-            for (const item of this.items.splice(0, gone)) this.bySeq.delete(item.seq);
-            this.view.from = Math.max(0, this.view.from - gone);
-            this.view.to = Math.max(0, this.view.to - gone);
+            const gone = MOST / 4;
+            for (const item of this.items.slice(0, gone)) this.bySeq.delete(item.seq);
+            const next = this.items.find((item, i) => i >= gone && item.seq);
+            this.replace(0, gone, next ? [this.hole(0, next.seq)] : []);
         }
 
+        /* The window of the timeline stays over the same items. */
+        replace(at, count, list) {
+            const { view } = this;
+            const more = list.length - count;
+            this.items.splice(at, count, ...list);
+            if (at < view.from) view.from = Math.max(0, view.from + more);
+            if (at < view.to) view.to = Math.max(0, view.to + more);
+        }
+
+        hole(after, before, missed) {
+            return { kind: 'hole', after, before, missed };
+        }
+
+        holeAt(seq) {
+            return this.items.find((item) => item.kind === 'hole' && item.after < seq && seq < item.before);
+        }
+
+        /* What the server says now, again, or in a page of what was said before. */
         message(m) {
             if (this.bySeq.has(m.seq)) return null;
-            const last = this.items[this.items.length - 1];
-            const follows = last && last.kind === 'message' && !last.gone && last.userId === m.userId &&
-                last.username === m.username && m.ts - last.ts < GROUP &&
-                new Date(m.ts).toDateString() === new Date(last.ts).toDateString();
-            const item = this.add({
-                kind: 'message', userId: m.userId, username: m.username, content: m.content, seq: m.seq,
-                ts: m.ts || Date.now(), head: !follows,
-                mention: m.userId !== Chat.hub.userId && Chat.mentions(m.content, Chat.hub.username || ''),
-            });
+            if (m.seq <= this.last) {
+                const hole = this.holeAt(m.seq);
+                if (hole) this.fill(hole, { messages: [m], first: m.seq, last: m.seq, hasMoreBefore: true, hasMoreAfter: true });
+                return this.bySeq.get(m.seq);
+            }
+            if (m.seq > this.last + 1) this.missing(m.seq);
+            this.last = m.seq;
+            return this.add(this.made(m));
+        }
+
+        /* Something is left out before this seq. At the very beginning that is before all there is. */
+        missing(before, missed) {
+            this.replace(this.last ? this.items.length : 0, 0, [this.hole(this.last, before, missed)]);
+            this.last = before - 1;
+            Chat.timeline.touched(this);
+        }
+
+        made(m) {
+            const item = {
+                kind: 'message', userId: m.userId, username: m.username, content: m.content, seq: m.seq, ts: m.ts || Date.now(),
+                replyTo: m.replyTo, editedTs: m.editedTs, gone: m.deleted ? {} : undefined, reactions: m.reactions || [], names: {},
+            };
+            this.look(item);
             this.bySeq.set(m.seq, item);
             return item;
+        }
+
+        look(item) {
+            item.mention = item.userId !== Chat.hub.userId && Chat.mentions(item.content, Chat.hub.username || '');
+        }
+
+        /* A page takes the place of a hole. `side`: where it was asked for, before the hole's end or after its
+         * beginning; else what is left of the hole is on both sides. */
+        fill(hole, page, side) {
+            const at = this.items.indexOf(hole);
+            if (at < 0) return;
+            const list = page.messages.filter(({ seq }) => hole.after < seq && seq < hole.before && !this.bySeq.has(seq)).map((m) => this.made(m));
+            const { length } = list;
+            if (length && side !== 'after' && page.hasMoreBefore && page.first > hole.after + 1) list.unshift(this.hole(hole.after, page.first));
+            if (length && side !== 'before' && page.hasMoreAfter && page.last < hole.before - 1) list.push(this.hole(page.last, hole.before));
+            this.replace(at, 1, list);
+            this.tie(at, at + list.length);
+            Chat.timeline.touched(this);
+        }
+
+        /* Says anew who shows a heading and where a day begins, from here to the first message that is not before `to`. */
+        tie(from, to = from) {
+            const { items } = this;
+            const date = (ts) => new Date(ts).toDateString();
+            for (let i = from; i < items.length; i++) {
+                const item = items[i];
+                if (item.kind !== 'message') continue;
+                let before = i - 1;
+                while (before >= 0 && !items[before].seq && items[before].kind !== 'hole') before--;
+                const last = items[before] || item;
+                const day = date(item.ts) !== date(last.seq && last !== item ? last.ts : Date.now());
+                const head = before < i - 1 || last === item || last.kind === 'hole' || Boolean(last.gone || day || item.replyTo) ||
+                    last.userId !== item.userId || last.username !== item.username || item.ts - last.ts >= GROUP;
+                if (item.head !== head || item.day !== day) {
+                    Object.assign(item, { head, day });
+                    Chat.timeline.redraw(this, item);
+                }
+                if (i >= to) return;
+            }
         }
 
         /* The text is forgotten here, too; a tombstone stays. */
@@ -92,14 +158,40 @@
             const item = this.bySeq.get(event.seq);
             if (!item || item.gone) return;
             item.gone = { by: event.username, own: event.userId === item.userId, reason: event.reason };
-            item.content = '';
-            item.mention = false;
+            Object.assign(item, { content: '', mention: false, reactions: [], editor: null });
             Chat.timeline.redraw(this, item);
-            const next = this.items[this.items.indexOf(item) + 1];
-            if (next && next.kind === 'message' && !next.head) {
-                next.head = true;
-                Chat.timeline.redraw(this, next);
-            }
+            this.tie(this.items.indexOf(item) + 1);
+        }
+
+        edit(event) {
+            const item = this.bySeq.get(event.seq);
+            if (!item) return;
+            Object.assign(item, { content: event.content, editedTs: event.editedTs });
+            this.look(item);
+            Chat.timeline.redraw(this, item);
+        }
+
+        react({ seq, emoji, count, userId, username, removed }) {
+            const item = this.bySeq.get(seq);
+            if (!item || item.gone) return;
+            let row = item.reactions.find((one) => one.emoji === emoji);
+            if (!row) item.reactions.push(row = { emoji });
+            row.count = count;
+            if (userId === Chat.hub.userId) row.mine = !removed;
+            item.reactions = item.reactions.filter((one) => one.count);
+            item.names[emoji] = (item.names[emoji] || []).filter((name) => name !== username).concat(removed ? [] : username);
+            Chat.timeline.redraw(this, item);
+        }
+
+        /* It is another one now, of the same name. */
+        reset() {
+            this.items = [];
+            this.bySeq = new Map();
+            this.last = 0; // the seq up to which what was said is here, or in a hole
+            this.unread = this.mentions = 0;
+            this.firstNew = null;
+            this.answer = null; // the message that is being answered
+            this.view = { from: 0, to: 0, follow: true, fresh: 0, anchor: null };
         }
 
         notice(build, tone) {
@@ -180,12 +272,6 @@
             this.typing.delete(username);
             if (active) this.typing.set(username, setTimeout(() => this.setTyping(username, false), TYPING_FADES));
             if (this === Chat.active) Chat.showTyping(this);
-        }
-
-        /* ---- what is unread ---- */
-
-        seen() {
-            this.unread = this.mentions = 0;
         }
 
         close() {

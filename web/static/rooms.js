@@ -138,7 +138,7 @@
         const known = Chat.rooms.get(name);
         if (known && !known.out) return Chat.show(known);
         try {
-            await Chat.hub.join(name, options);
+            await Chat.join(name, options);
             Chat.show(Chat.rooms.get(name));
         } catch (error) {
             refused(name, error, options);
@@ -160,7 +160,7 @@
             content: [el('p', {}, t(key === 'password' ? 'asks password' : 'asks invite')), Chat.field(t(key === 'password' ? 'password' : 'invite code'), input)],
             buttons: [Chat.cancelButton(), el('button', { class: 'primary' }, t('enter'))],
             onsubmit: () => Chat.attempt(dialog, async () => {
-                await Chat.hub.join(name, { [key]: input.value.trim() });
+                await Chat.join(name, { [key]: input.value.trim() });
                 Chat.show(Chat.rooms.get(name));
             }),
         });
@@ -205,7 +205,7 @@
     /* The owner of a room needs no password, and of an open room that is kept now, no entering. */
     Chat.createAndEnter = async function (name, settings) {
         await Chat.hub.create(name, settings);
-        await Chat.hub.join(name, {});
+        await Chat.join(name);
         Chat.show(Chat.rooms.get(name));
         Chat.refreshRooms();
     };

@@ -1,7 +1,8 @@
 /*
  * timeline.js: the conversation in view. Of a room's items only a window around what is looked at is in
  * the document: it moves when one scrolls near its ends, so ten thousand messages cost what two
- * hundred do. Changes are drawn once a frame, however many there were.
+ * hundred do. Changes are drawn once a frame, however many there were. Holes in what is known are filled
+ * from the server when one comes near them.
  *
  * room.view: {from, to} the window, `follow` whether the newest is in view and stays there, `fresh`
  * messages since it is not, `anchor` {item, top} where to be when the room is shown again.
@@ -10,13 +11,12 @@
     'use strict';
 
     const { Chat } = window;
-    const { $, el, t, tn, bdi } = Chat;
+    const { $, t } = Chat;
     const SPAN = 120; // rows of a fresh window, MOST at most
     const MOST = 240;
     const STEP = 60;
     const MARGIN = 800; // pixels from an end at which the window moves on
-    const LONG = 2500; // characters, or LINES lines: shown in part
-    const LINES = 30;
+    const PAGE = 100; // messages asked for at once
 
     const timeline = Chat.timeline = { room: null, due: false };
     let log, list;
@@ -49,11 +49,10 @@
         list.replaceChildren();
         log.setAttribute('aria-label', room ? t('messages', { room: Chat.plain(room.label) }) : t('rooms'));
         if (!room) return;
-        for (const item of room.items) item.node = null;
+        for (const item of room.items) item.node = item.dayNode = null;
         const { view } = room;
-        draw();
-        if (!view.follow) restore(view.anchor);
-        showJump();
+        draw(view.anchor);
+        timeline.toNew();
     };
 
     timeline.touched = function (room) {
@@ -65,9 +64,12 @@
         });
     };
 
-    /* An item that is shown already looks different now. */
+    /* An item that is shown already looks different now, and so do its quotes. */
     timeline.redraw = function (room, item) {
         item.node = null;
+        if (room === timeline.room) {
+            for (const { item: other } of list.children) if (other && other.replyTo && other.replyTo === item.seq) other.node = null;
+        }
         timeline.touched(room);
     };
 
@@ -79,48 +81,159 @@
         draw();
     };
 
-    function toStart() {
-        const { view, items } = timeline.room;
-        Object.assign(view, { follow: false, from: 0, to: Math.min(items.length, SPAN), anchor: null });
-        draw();
+    async function toStart() {
+        const { room } = timeline;
+        for (let first; (first = room.items[0]) && first.kind === 'hole' && !first.error;) await load(first, 'after');
+        if (room !== timeline.room) return;
+        Object.assign(room.view, { follow: false, from: 0, to: Math.min(room.items.length, SPAN), anchor: null });
+        draw(null);
         log.scrollTop = 0;
     }
 
+    /* To a message that is here, so far below the upper edge. */
+    function goTo(item, top) {
+        const { view, items } = timeline.room;
+        const at = items.indexOf(item);
+        Object.assign(view, { follow: false, from: Math.max(0, at - SPAN / 2), to: Math.min(items.length, at + SPAN / 2), anchor: { item, top } });
+        draw(view.anchor);
+    }
+
+    /* Where one left off, when that is further up than what is in view. */
+    timeline.toNew = function () {
+        const { room } = timeline;
+        const item = room && room.firstNew;
+        if (!item || !room.view.follow) return;
+        draw();
+        if (item.node && item.node.offsetTop >= log.scrollTop) return;
+        room.view.fresh = room.items.slice(room.items.indexOf(item)).filter((one) => one.seq).length;
+        goTo(item, 40);
+    };
+
+    /* Into view, where it is in the document or comes into it. */
+    timeline.reveal = function (room, item) {
+        if (room !== timeline.room) return;
+        const { from, to } = room.view;
+        const at = room.items.indexOf(item);
+        item.node = null;
+        if (at < from || at >= to) goTo(item, log.clientHeight / 3);
+        else draw();
+        item.node.scrollIntoView({ block: 'nearest' });
+    };
+
+    /* To what is quoted, which may have to be asked for. */
+    timeline.jump = async function (seq) {
+        const { room } = timeline;
+        const hole = room.holeAt(seq);
+        try {
+            if (hole) room.fill(hole, await Chat.hub.history(room.name, { around: seq, limit: PAGE }));
+        } catch (error) {
+            Chat.toast(Chat.errorText(error));
+            return;
+        }
+        const item = room.bySeq.get(seq);
+        if (room !== timeline.room) return;
+        if (!item) {
+            Chat.toast(t('e unknown_message'));
+            return;
+        }
+        item.node = null;
+        goTo(item, log.clientHeight / 3);
+        item.node.classList.add('found');
+        item.node.focus({ preventScroll: true });
+    };
+
     /* ---- drawing ---- */
 
-    function draw() {
+    /* `keep`: what has to stay where it is, else what is at the upper edge now. */
+    function draw(keep = anchorNow()) {
         const { room } = timeline;
         const { items, view } = room;
-        if (view.follow) {
-            view.to = items.length;
-            if (view.to - view.from > MOST) view.from = view.to - SPAN;
+        if (view.follow) view.to = items.length;
+        if (view.to - view.from > MOST) { // what is in view is at the end, or around what has to stay
+            const at = view.follow || !keep ? items.length : items.indexOf(keep.item);
+            view.from = Math.max(view.from, at - SPAN);
+            view.to = Math.min(view.to, at + SPAN);
         }
-        const keep = view.follow ? null : anchorNow();
-        const wanted = view.from === 0 ? [hello(room)] : [];
-        for (let i = view.from; i < view.to; i++) wanted.push(rowOf(items[i]));
-        if (view.to === items.length) room.pending.forEach((message, i) => wanted.push(pendingRow(message, i === 0)));
+        const wanted = view.from === 0 && !(items[0] && items[0].kind === 'hole') ? [Chat.hello(room)] : [];
+        for (let i = view.from; i < view.to; i++) {
+            if (items[i].day) wanted.push(Chat.dayRow(items[i]));
+            wanted.push(Chat.rowOf(items[i]));
+        }
+        if (view.to === items.length) room.pending.forEach((message, i) => wanted.push(Chat.pendingRow(room, message, i === 0)));
         put(wanted);
         if (view.follow) log.scrollTop = log.scrollHeight;
         else restore(keep);
         if (extend()) timeline.touched(room);
+        seek();
         showJump();
     }
 
+    /* A row that is made anew keeps the focus, where it was in it. */
     function put(wanted) {
-        const hadFocus = list.contains(document.activeElement);
-        Chat.arrange(list, wanted, (row) => {
-            if (row.item && row.item.node === row) row.item.node = null;
+        const { activeElement: focus } = document;
+        const row = list.contains(focus) && focus.closest('.row');
+        Chat.arrange(list, wanted, (gone) => {
+            if (gone.item && gone.item.node === gone) gone.item.node = null;
         });
-        if (hadFocus && !list.contains(document.activeElement)) log.focus({ preventScroll: true });
+        if (!row || list.contains(document.activeElement)) return;
+        const again = row.item && row.item.node;
+        const same = again && Array.from(again.querySelectorAll('[data-key]')).find((node) => node.dataset.key === focus.dataset.key);
+        (same || again || log).focus({ preventScroll: true });
     }
 
-    /* The topmost row in view and where it is. */
+    /* The topmost row in view and where it is. Holes are filled, so what is around them stays. */
     function anchorNow() {
         const edge = log.scrollTop;
         for (const row of list.children) {
-            if (row.item && row.offsetTop + row.offsetHeight > edge) return { item: row.item, top: row.offsetTop - edge };
+            if (row.item && row.item.kind !== 'hole' && row.offsetTop + row.offsetHeight > edge) return { item: row.item, top: row.offsetTop - edge };
         }
         return timeline.room.view.anchor;
+    }
+
+    /* Holes that one comes near: who is below one reads upwards. */
+    function seek() {
+        const { room } = timeline;
+        if (room.last < room.until) return; // what is on its way here needs not be asked for
+        const edge = log.scrollTop;
+        const anchor = anchorNow();
+        const reading = anchor && anchor.item.node ? anchor.item.node.offsetTop : Infinity;
+        for (const { item, offsetTop: top } of list.children) {
+            if (!item || item.kind !== 'hole' || item.missed || item.error) continue;
+            if (top > edge - MARGIN && top < edge + log.clientHeight + MARGIN) load(item, top < reading ? 'before' : 'after');
+        }
+    }
+
+    /* Fills a hole from one of its ends. */
+    function load(hole, side) {
+        hole.busy = hole.busy || ask(timeline.room, hole, side);
+        return hole.busy;
+    }
+
+    async function ask(room, hole, side) {
+        try {
+            room.fill(hole, await Chat.hub.history(room.name, { [side]: hole[side], limit: PAGE }), side);
+        } catch (error) {
+            hole.error = Chat.errorText(error);
+            if (error.retryAfter) setTimeout(() => timeline.tryAgain(room, hole), error.retryAfter * 1000);
+        }
+        hole.busy = null;
+        timeline.redraw(room, hole);
+    }
+
+    timeline.tryAgain = function (room, hole) {
+        hole.error = '';
+        timeline.redraw(room, hole);
+    };
+
+    /* What was missed is read from its beginning. */
+    async function loadMissed(row) {
+        const { room } = timeline;
+        const top = row.offsetTop - log.scrollTop;
+        const at = room.items.indexOf(row.item);
+        await load(row.item, 'after');
+        if (room !== timeline.room || row.item === room.items[at]) return;
+        goTo(room.items[at], top);
+        room.items[at].node.focus({ preventScroll: true });
     }
 
     function restore(anchor) {
@@ -137,6 +250,7 @@
         if (view.follow) view.fresh = 0;
         else view.anchor = anchorNow();
         if (!timeline.due && extend()) draw();
+        else seek();
         showJump();
     }
 
@@ -163,118 +277,6 @@
         $('to-newest-text').textContent = view.fresh ? t('n new', { n: view.fresh }) : t('to newest');
     }
 
-    /* ---- rows ---- */
-
-    function rowOf(item) {
-        if (item.node) return item.node;
-        const row = ROWS[item.kind](item);
-        if (item.firstNew) row.prepend(el('p', { class: 'new-line' }, t('new here')));
-        row.item = item;
-        item.node = row;
-        return row;
-    }
-
-    const ROWS = {
-        message(item) {
-            return said(item, item.head, item.gone ? tombstone(item) : text(item),
-                item.gone ? null : el('button', {
-                    type: 'button', class: 'plain row-menu', tabindex: '-1', 'aria-haspopup': 'menu', 'aria-expanded': 'false',
-                    'aria-label': t('message actions'),
-                }, Chat.icon('more')));
-        },
-        notice(item) {
-            return el('p', { class: 'row notice' + (item.tone ? ' ' + item.tone : '') }, item.build());
-        },
-        traffic(item) {
-            const parts = [];
-            if (item.joined.length) parts.push(...tn('x joined', { who: nameList(item.joined) }));
-            if (item.joined.length && item.left.length) parts.push(' · ');
-            if (item.left.length) parts.push(...tn('x left', { who: nameList(item.left) }));
-            return el('p', { class: 'row notice traffic', hidden: parts.length === 0 }, parts);
-        },
-        day(item) {
-            return el('p', { class: 'row day' }, el('time', { datetime: new Date(item.ts).toISOString().slice(0, 10) }, Chat.day(item.ts)));
-        },
-    };
-
-    function said(item, head, content, menu) {
-        const when = el('time', { datetime: new Date(item.ts).toISOString(), title: Chat.moment(item.ts) }, Chat.clock(item.ts));
-        const mine = item.userId === Chat.hub.userId;
-        const row = el('article', {
-            class: 'row said' + (head ? ' head' : '') + (item.mention ? ' mention-row' : ''), tabindex: '-1', 'data-seq': item.seq,
-            'aria-label': Chat.plain(item.username) + ', ' + Chat.clock(item.ts),
-        }, head ? Chat.avatar(item.username) : el('span', { class: 'gutter', 'aria-hidden': 'true' }, when),
-        el('div', { class: 'body' }, head ? el('p', { class: 'heading' }, whoButton(item), badge(item, mine), when) : null, content), menu);
-        return row;
-    }
-
-    function whoButton(item) {
-        const who = el('button', {
-            type: 'button', class: 'plain who', tabindex: '-1', 'aria-haspopup': 'menu', 'aria-expanded': 'false',
-        }, bdi(item.username));
-        who.style.setProperty('--hue', Chat.hue(item.username));
-        return who;
-    }
-
-    function badge(item, mine) {
-        const row = timeline.room && timeline.room.members.get(item.userId);
-        if (row && Chat.rank(row.role) >= Chat.rank('moderator')) return el('span', { class: 'badge-role' }, t(row.role));
-        return mine ? el('span', { class: 'badge-role' }, t('you')) : null;
-    }
-
-    function text(item) {
-        const { room } = timeline;
-        const lines = item.content.split('\n', LINES + 1);
-        const long = !item.open && (item.content.length > LONG || lines.length > LINES);
-        const shown = long ? lines.slice(0, LINES).join('\n').slice(0, LONG) : item.content;
-        const made = el('div', { class: 'text' }, Chat.markdown(shown, {
-            known: (name) => Boolean(room.called(name)) || name.toLowerCase() === Chat.hub.username.toLowerCase(),
-            mine: (name) => name.toLowerCase() === Chat.hub.username.toLowerCase(),
-        }));
-        if (!long) return made;
-        made.classList.add('long');
-        return [made, el('button', { type: 'button', class: 'quiet open-text' }, t('show all'))];
-    }
-
-    function tombstone(item) {
-        const { by, own, reason } = item.gone;
-        return el('p', { class: 'gone' }, own ? t('message gone own') : tn('message gone', { by: bdi(by || '?') }),
-            reason ? [' – ', bdi(reason)] : null);
-    }
-
-    /* What is said and not confirmed: rebuilt each time, there are few. */
-    function pendingRow(message, first) {
-        const last = timeline.room.items[timeline.room.items.length - 1];
-        const item = { userId: Chat.hub.userId, username: Chat.hub.username, content: message.text, ts: message.since };
-        const head = first && !(last && last.kind === 'message' && last.userId === item.userId && !last.gone);
-        const row = said(item, head, [text(item), el('p', { class: 'fate' }, fate(message))]);
-        row.classList.add('pending', message.state);
-        row.message = message;
-        return row;
-    }
-
-    function fate(message) {
-        const button = (key, className) => el('button', { type: 'button', class: 'quiet ' + className }, t(key));
-        if (message.state === 'failed') return [t('not sent', { why: Chat.errorText(message.error) }), button('send again', 'resend'), button('discard', 'discard')];
-        if (message.state === 'unsure') return [t('unsure'), button('send again', 'resend'), button('discard', 'discard')];
-        if (message.retryAt) return t('goes out in', { n: Math.max(1, Math.ceil((message.retryAt - Date.now()) / 1000)) });
-        return Chat.hub.state === 'online' ? t('not confirmed') : t('waits for line');
-    }
-
-    function nameList(names) {
-        if (names.length === 1) return bdi(names[0]);
-        const rest = names.length === 2 ? tn('list and', { a: bdi(names[0]), b: bdi(names[1]) })
-            : tn('list more', { a: bdi(names[0]), n: names.length - 1 });
-        return el('span', {}, rest);
-    }
-
-    function hello(room) {
-        if (!room.hello) room.hello = el('div', { class: 'row hello' });
-        room.hello.replaceChildren(el('p', {}, tn('begins here', { room: el('strong', {}, '#', bdi(room.name)) })),
-            room.info.topic ? el('p', { class: 'hint', dir: 'auto' }, room.info.topic) : '');
-        return room.hello;
-    }
-
     /* ---- mouse and keys ---- */
 
     function onClick(event) {
@@ -283,6 +285,10 @@
         if (!row) return;
         if (hit('.row-menu')) Chat.messageMenu(timeline.room, row.item, hit('.row-menu'));
         else if (hit('.who') && row.item) Chat.personMenu(timeline.room, row.item, hit('.who'));
+        else if (hit('.quote')) timeline.jump((row.item || row.message).replyTo);
+        else if (hit('.reaction')) Chat.reactFrom(timeline.room, row.item, hit('.reaction').dataset.key);
+        else if (hit('.load') && row.item.error) timeline.tryAgain(timeline.room, row.item);
+        else if (hit('.load')) loadMissed(row);
         else if (hit('.open-text')) {
             row.item.open = true;
             timeline.redraw(timeline.room, row.item);
@@ -291,8 +297,9 @@
     }
 
     function onKey(event) {
-        if (event.ctrlKey || event.altKey || event.metaKey || !timeline.room) return;
+        if (event.ctrlKey || event.altKey || event.metaKey || !timeline.room || event.target.closest('textarea')) return;
         const row = event.target.closest('.said');
+        const aside = row && { ArrowRight: 1, ArrowLeft: -1 }[event.key];
         const go = { ArrowUp: 'previousElementSibling', ArrowDown: 'nextElementSibling' }[event.key];
         if (go && (event.target === log || event.target === row)) {
             let next = row ? row[go] : event.key === 'ArrowUp' ? list.lastElementChild : null;
@@ -300,7 +307,10 @@
             if (next) next.focus();
             else if (row && event.key === 'ArrowDown') Chat.focusComposer();
             else if (!row) return;
-        } else if (event.key === 'Home' && event.target.closest('input,textarea') === null) toStart();
+        } else if (aside) {
+            const all = [row, ...row.querySelectorAll('button, a')];
+            (all[all.indexOf(event.target) + aside] || event.target).focus();
+        } else if (event.key === 'Home') toStart();
         else if (event.key === 'End') timeline.toEnd();
         else if (event.key === 'Escape') Chat.focusComposer();
         else if (row && event.target === row && ['Enter', ' ', 'Delete'].includes(event.key)) {

@@ -8,6 +8,7 @@ import WebSocket from 'ws';
 import { deferred, within } from './wait.mjs';
 
 let names = 0;
+let ids = 0; // over all clients: an id means a message of its user, whatever the connection
 
 /* Does the frame have all these fields with these values? A function may look at the whole. */
 function fits(frame, wanted) {
@@ -20,7 +21,6 @@ export class Client {
         this.socket = socket;
         this.inbox = []; // frames nobody asked for yet
         this.waiting = [];
-        this.ids = 0;
         this.opened = deferred();
         this.ended = deferred();
         socket.on('message', (data, binary) => this.#receive(binary ? { binary: data } : JSON.parse(data)));
@@ -73,7 +73,7 @@ export class Client {
 
     /* Sends with an id and returns the reply to it, whatever it is. */
     request(type, fields = {}) {
-        const id = `r${++this.ids}`;
+        const id = `r${++ids}`;
         this.send({ type, id, ...fields });
         return this.next({ id });
     }

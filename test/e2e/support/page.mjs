@@ -1,7 +1,11 @@
 /* The page in Chromium: tabs with a storage of their own, and what people do in them. */
 import assert from 'node:assert/strict';
+import { readFileSync } from 'node:fs';
+import { createRequire } from 'node:module';
 import { chromium } from 'playwright-core';
 import { DEADLINE, until } from './wait.mjs';
+
+const axe = readFileSync(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8');
 
 export async function startBrowser(t) {
     const browser = await chromium.launch({
@@ -123,3 +127,17 @@ export const focusIs = (tab, id) => until(() => tab.evaluate((want) => document.
 export function noComplaints(...tabs) {
     for (const tab of tabs) assert.deepEqual(tab.complaints, []);
 }
+
+/* What axe-core finds that keeps people out. */
+export async function assertAccessible(tab, state) {
+    await tab.evaluate(() => Promise.allSettled(document.getAnimations() // what fades in has other colours meanwhile
+        .filter((one) => one.effect.getComputedTiming().endTime < Infinity).map((one) => one.finished)));
+    await tab.evaluate(axe);
+    const { violations, passes } = await tab.evaluate(() => window.axe.run(document, { resultTypes: ['violations'] }));
+    const grave = violations.filter(({ impact }) => impact === 'serious' || impact === 'critical')
+        .map(({ id, help, nodes }) => `${id}: ${help}: ${nodes.map((node) => `${node.html} ${node.failureSummary}`).join(' | ')}`);
+    assert.deepEqual(grave, [], state);
+    assert.ok(passes.length > 10, 'it has looked');
+}
+
+export const noSidewaysScrolling = async (tab) => assert.ok(await tab.evaluate(() => document.scrollingElement.scrollWidth <= innerWidth), 'no sideways scrolling');

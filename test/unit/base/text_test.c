@@ -173,8 +173,12 @@ static void names(void **state)
         memcpy(exact, NAMES[i].name, n);
         if (text_is_name(exact, n) != NAMES[i].valid)
             fail_msg("row %zu: \"%s\"", i, NAMES[i].name);
+        bool spaced = strchr(NAMES[i].name, ' ') || strstr(NAMES[i].name, "\u3000");
+        if (text_is_word(exact, n) != (NAMES[i].valid && !spaced))
+            fail_msg("row %zu as a word: \"%s\"", i, NAMES[i].name);
         free(exact);
     }
+    assert_false(text_is_word("a\0b", 3));
     assert_false(text_is_name("a\0b", 3));
     assert_false(text_is_name("\0", 1));
 }

@@ -62,6 +62,8 @@ static inline int open_house(void **state)
                                                    .max_rooms = 3,
                                                    .max_rooms_per_client = 2,
                                                    .notice_limit = 10,
+                                                   .history_memory = 64,
+                                                   .history_memory_bytes = 65536,
                                                    .open_rooms = true},
                                       .node = "test",
                                       .version = "0",
@@ -107,7 +109,7 @@ static inline int close_house(void **state)
 struct ask {
     enum http_method method;
     const char *path, *arg, *arg2, *accept_encoding, *if_none_match, *body;
-    const char *authorization, *cookie;
+    const char *authorization, *cookie, *address;
     bool too_large, malformed;
 };
 
@@ -126,6 +128,7 @@ static inline int ask(struct ask a)
                              .if_none_match = copy(a.if_none_match),
                              .authorization = copy(a.authorization),
                              .cookie = copy(a.cookie),
+                             .address = a.address,
                              .body_too_large = a.too_large,
                              .malformed = a.malformed};
     if (a.body != NULL)

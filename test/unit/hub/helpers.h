@@ -19,6 +19,10 @@ static const struct settings usual = {.max_rooms = 1000,
                                       .max_rooms_per_client = 100,
                                       .notice_limit = 1000,
                                       .open_rooms = true,
+                                      .history_memory = 256,
+                                      .history_memory_bytes = 1 << 18,
+                                      .edit_window_ms = INT64_MAX,
+                                      .delete_window_ms = INT64_MAX,
                                       .operators = operators,
                                       .noperators = 1};
 

@@ -39,10 +39,10 @@ static void an_event_frees_its_settings(void **state)
 static void an_event_only_borrows_the_rest(void **state)
 {
     (void)state;
-    int session = 0, outbox = 0;
+    int session = 0, errand = 0;
     struct event *e = event_new(EVENT_CALL);
     e->session = (struct session *)(void *)&session;
-    e->reply_to = (struct outbox *)(void *)&outbox;
+    e->errand = (struct errand *)(void *)&errand;
     event_free(e); // free() of either would abort
 }
 

@@ -69,7 +69,7 @@ static void frames_come_as_they_were_posted(void **state)
     struct frame *a = text("a"), *b = text("b"), *got[4];
     plain_init(&o, 4);
     assert_int_equal(outbox_post(&o, a), 0);
-    assert_int_equal(outbox_offer(&o, b), 0);
+    assert_int_equal(outbox_offer(&o, b, OUTBOX_FOR_ALL), 0);
     assert_int_equal(outbox_take(&o, got, 4, DEADLINE_NOW), 2);
     assert_ptr_equal(got[0], a);
     assert_ptr_equal(got[1], b);
@@ -86,16 +86,16 @@ static void the_limit_counts_messages_not_frames(void **state)
     struct outbox o;
     struct frame *got[4];
     plain_init(&o, 10);
-    assert_int_equal(outbox_offer(&o, several(4)), 0);
-    assert_int_equal(outbox_offer(&o, several(4)), 0);
-    assert_int_equal(outbox_offer(&o, several(3)), ERR_FULL);
-    assert_int_equal(outbox_offer(&o, several(2)), 0);
-    assert_int_equal(outbox_offer(&o, several(1)), ERR_FULL);
+    assert_int_equal(outbox_offer(&o, several(4), OUTBOX_FOR_ALL), 0);
+    assert_int_equal(outbox_offer(&o, several(4), OUTBOX_FOR_ALL), 0);
+    assert_int_equal(outbox_offer(&o, several(3), OUTBOX_FOR_ALL), ERR_FULL);
+    assert_int_equal(outbox_offer(&o, several(2), OUTBOX_FOR_ALL), 0);
+    assert_int_equal(outbox_offer(&o, several(1), OUTBOX_FOR_ALL), ERR_FULL);
     assert_int_equal(o.messages, 10);
     assert_int_equal(outbox_take(&o, got, 1, DEADLINE_NOW), 1);
     assert_int_equal(o.messages, 6);
     frame_unref(got[0], 1);
-    assert_int_equal(outbox_offer(&o, several(4)), 0);
+    assert_int_equal(outbox_offer(&o, several(4), OUTBOX_FOR_ALL), 0);
     assert_int_equal(outbox_take(&o, got, 4, DEADLINE_NOW), 3);
     assert_int_equal(o.messages, 0);
     for (int i = 0; i < 3; i++)
@@ -109,11 +109,11 @@ static void one_frame_always_fits_into_an_empty_outbox(void **state)
     struct outbox o;
     struct frame *got[1];
     plain_init(&o, 2);
-    assert_int_equal(outbox_offer(&o, several(100)), 0);
-    assert_int_equal(outbox_offer(&o, several(1)), ERR_FULL);
+    assert_int_equal(outbox_offer(&o, several(100), OUTBOX_FOR_ALL), 0);
+    assert_int_equal(outbox_offer(&o, several(1), OUTBOX_FOR_ALL), ERR_FULL);
     assert_int_equal(outbox_take(&o, got, 1, DEADLINE_NOW), 1);
     frame_unref(got[0], 1);
-    assert_int_equal(outbox_offer(&o, several(1)), 0);
+    assert_int_equal(outbox_offer(&o, several(1), OUTBOX_FOR_ALL), 0);
     outbox_fini(&o);
 }
 
@@ -126,12 +126,12 @@ static void a_post_takes_one_reference_whatever_comes_of_it(void **state)
     frame_ref(f, 5);
     assert_int_equal(outbox_post(&o, f), 0);
     assert_int_equal(f->refs, 6); // the outbox has one of them
-    assert_int_equal(outbox_offer(&o, f), ERR_FULL);
+    assert_int_equal(outbox_offer(&o, f, OUTBOX_FOR_ALL), ERR_FULL);
     assert_int_equal(f->refs, 5);
     assert_int_equal(outbox_post(&o, f), ERR_CLOSED); // full, and without patience
     assert_int_equal(f->refs, 4);
     assert_int_equal(outbox_post(&o, f), ERR_CLOSED);
-    assert_int_equal(outbox_offer(&o, f), ERR_CLOSED);
+    assert_int_equal(outbox_offer(&o, f, OUTBOX_FOR_ALL), ERR_CLOSED);
     assert_int_equal(f->refs, 2);
     outbox_fini(&o); // drops what is left
     assert_int_equal(f->refs, 1);
@@ -208,7 +208,7 @@ static void a_receiver_that_waits_for_its_socket_is_too_slow_at_once(void **stat
     relay_carry(relay);
     assert_true(relay_owns(&r.outbox.task));
     assert_int_equal(outbox_post(&r.outbox, text("b")), 0);
-    assert_int_equal(outbox_offer(&r.outbox, text("c")),
+    assert_int_equal(outbox_offer(&r.outbox, text("c"), OUTBOX_FOR_ALL),
                      ERR_FULL); // may be lost: no reason to close
     assert_int_equal(outbox_close_code(&r.outbox), 0);
     assert_int_equal(outbox_post(&r.outbox, text("c")), ERR_CLOSED);

@@ -37,6 +37,8 @@ static void add_int(struct buf *b, const char *key, uint64_t value)
         buf_printf(b, " %s=%llu", key, (unsigned long long)value);
 }
 
+static const char *const PLACES[] = {"latest", "before", "after", "around"};
+
 /* All that a request says, as one line: what is zero, "" or NULL is left out, but not what is
  * given. */
 static void describe(struct buf *b, const struct request *r)
@@ -46,6 +48,7 @@ static void describe(struct buf *b, const struct request *r)
     buf_clear(b);
     buf_add_str(b, r->room[0] ? r->room : "-");
     add(b, "text", r->text);
+    add_int(b, "replyTo", r->reply_to);
     if (!a) {
         buf_add_str(b, " no args");
         return;
@@ -58,6 +61,14 @@ static void describe(struct buf *b, const struct request *r)
     add_int(b, "seq", a->seq);
     add_int(b, "entry", a->entry);
     add_int(b, "limit", a->limit);
+    if (a->from)
+        buf_printf(b, " %s=%llu", PLACES[a->from], (unsigned long long)a->at);
+    if (a->since_given)
+        buf_printf(b, " since=%llu", (unsigned long long)a->since);
+    add(b, "epoch", a->epoch[0] ? a->epoch : NULL);
+    add_int(b, "history", a->history);
+    add(b, "emoji", a->emoji[0] ? a->emoji : NULL);
+    add_int(b, "remove", a->remove);
     add(b, "token", a->token);
     add(b, "invite", a->invite[0] ? a->invite : NULL);
     if (a->given & ROOM_TITLE)
@@ -98,9 +109,27 @@ static const struct {
     {REQUEST_JOIN, "'room':'a','password':'s3cret'", "a password=s3cret"},
     {REQUEST_JOIN, "'room':'a','invite':'" CODE "'", "a invite=" CODE},
     {REQUEST_JOIN, "'room':'a','password':'','invite':''", "a no args"},
+    {REQUEST_JOIN, "'room':'a','since':0,'epoch':'e1'", "a since=0 epoch=e1"},
+    {REQUEST_JOIN, "'room':'a','since':9007199254740991,'epoch':'0123456789abcdef','history':300",
+     "a since=9007199254740991 epoch=0123456789abcdef history=300"},
+    {REQUEST_JOIN, "'room':'a','history':0,'epoch':''", "a"},
     {REQUEST_LEAVE, "'room':'a','user':7", "a no args"},
+    {REQUEST_LEAVE, "'room':'a','since':'x'", "a no args"},
     {REQUEST_MESSAGE, "'content':'hi','title':null,'reason':{}", "- text=\"hi\" no args"},
+    {REQUEST_MESSAGE, "'content':'hi','replyTo':3", "- text=\"hi\" replyTo=3 no args"},
+    {REQUEST_MESSAGE, "'content':'hi','replyTo':9007199254740991",
+     "- text=\"hi\" replyTo=9007199254740991 no args"},
     {REQUEST_TYPING, "'state':'active'", "- no args"},
+    {REQUEST_TYPING, "'replyTo':3", "- no args"},
+    {REQUEST_EDIT, "'room':'a','seq':7,'content':'a \\'b\\''", "a text=\"a \\\"b\\\"\" seq=7"},
+    {REQUEST_EDIT, "'seq':7,'content':'b','replyTo':3", "- text=\"b\" seq=7"},
+    {REQUEST_REACT, "'room':'a','seq':7,'emoji':'\u2764\uFE0F'", "a seq=7 emoji=\u2764\uFE0F"},
+    {REQUEST_REACT, "'seq':7,'emoji':'+1','remove':true", "- seq=7 emoji=+1 remove=1"},
+    {REQUEST_REACT, "'seq':7,'emoji':'" CODE "','remove':false", "- seq=7 emoji=" CODE},
+    {REQUEST_HISTORY, "'room':'a'", "a"},
+    {REQUEST_HISTORY, "'limit':300,'before':1", "- limit=300 before=1"},
+    {REQUEST_HISTORY, "'after':0,'limit':1", "- limit=1 after=0"},
+    {REQUEST_HISTORY, "'around':9007199254740991", "- around=9007199254740991"},
     {REQUEST_DELETE, "'seq':1", "- seq=1"},
     {REQUEST_DELETE, "'room':'a','seq':9007199254740991,'reason':'rude'",
      "a reason=rude seq=9007199254740991"},
@@ -230,6 +259,14 @@ static void long_texts(void **state)
 #define ENTRY "entry is the number of an entry of the ledger"
 #define BEFORE "before is the number of an entry of the ledger"
 #define LIMIT "limit is a whole number from 1 to 200"
+#define PAGE_LIMIT "limit is a whole number from 1 to 300"
+#define ONE_PLACE "history takes one of before, after and around"
+#define TOGETHER "since and epoch go together"
+#define SINCE "since is the number of a message, or 0"
+#define EPOCH "epoch is the one of an earlier reply"
+#define LATEST "history is a whole number from 0 to 300"
+#define EMOJI "emoji is 1 to 32 bytes of visible text without white space"
+#define REPLY_TO "replyTo must be the number of a message"
 #define ROLE "role is owner, admin, moderator or member"
 #define INVITE "invite is 1 to 32 characters of 0-9, A-Z, a-z, _ and -"
 #define PASSWORD "password is a string of at most 128 bytes"
@@ -289,6 +326,48 @@ static const struct {
     {REQUEST_LEDGER, "'limit':201", LIMIT},
     {REQUEST_LEDGER, "'limit':true", LIMIT},
 
+    {REQUEST_MESSAGE, "'content':'hi','replyTo':0", REPLY_TO},
+    {REQUEST_MESSAGE, "'content':'hi','replyTo':-1", REPLY_TO},
+    {REQUEST_MESSAGE, "'content':'hi','replyTo':1.5", REPLY_TO},
+    {REQUEST_MESSAGE, "'content':'hi','replyTo':'1'", REPLY_TO},
+    {REQUEST_MESSAGE, "'content':'hi','replyTo':null", REPLY_TO},
+    {REQUEST_MESSAGE, "'content':'hi','replyTo':9007199254740992", REPLY_TO},
+    {REQUEST_LEAVE, "'replyTo':{}", REPLY_TO},
+    {REQUEST_EDIT, "'seq':1,'content':''", "content is empty"},
+    {REQUEST_EDIT, "'seq':0,'content':'a'", SEQ},
+    {REQUEST_REACT, "'seq':1,'emoji':''", "emoji is missing"},
+    {REQUEST_REACT, "'seq':1,'emoji':7", EMOJI},
+    {REQUEST_REACT, "'seq':1,'emoji':'" CODE "+'", EMOJI},
+    {REQUEST_REACT, "'seq':1,'emoji':'a b'", EMOJI},
+    {REQUEST_REACT, "'seq':1,'emoji':'a\u3000b'", EMOJI},
+    {REQUEST_REACT, "'seq':1,'emoji':' a'", EMOJI},
+    {REQUEST_REACT, "'seq':1,'emoji':'a\\u0007b'", EMOJI},
+    {REQUEST_REACT, "'seq':1,'emoji':'a\\u2028b'", EMOJI},
+    {REQUEST_REACT, "'seq':1,'emoji':'\\u200b'", EMOJI},
+    {REQUEST_REACT, "'seq':'1','emoji':'a'", SEQ},
+    {REQUEST_REACT, "'seq':1,'emoji':'a','remove':1", "remove must be true or false"},
+    {REQUEST_HISTORY, "'before':0", "before is the number of a message"},
+    {REQUEST_HISTORY, "'after':-1", "after is the number of a message"},
+    {REQUEST_HISTORY, "'around':0", "around is the number of a message"},
+    {REQUEST_HISTORY, "'around':'9'", "around is the number of a message"},
+    {REQUEST_HISTORY, "'limit':0", PAGE_LIMIT},
+    {REQUEST_HISTORY, "'limit':301", PAGE_LIMIT},
+    {REQUEST_HISTORY, "'before':1,'after':1", ONE_PLACE},
+    {REQUEST_HISTORY, "'after':1,'around':1", ONE_PLACE},
+    {REQUEST_HISTORY, "'around':1,'before':1", ONE_PLACE},
+
+    {REQUEST_JOIN, "'since':1", TOGETHER},
+    {REQUEST_JOIN, "'since':0,'epoch':''", TOGETHER},
+    {REQUEST_JOIN, "'epoch':'e1'", TOGETHER},
+    {REQUEST_JOIN, "'since':-1,'epoch':'e1'", SINCE},
+    {REQUEST_JOIN, "'since':9007199254740992,'epoch':'e1'", SINCE},
+    {REQUEST_JOIN, "'since':null,'epoch':'e1'", SINCE},
+    {REQUEST_JOIN, "'since':1,'epoch':1", EPOCH},
+    {REQUEST_JOIN, "'since':1,'epoch':'" S16 "+'", EPOCH},
+    {REQUEST_JOIN, "'since':1,'epoch':'e 1'", EPOCH},
+    {REQUEST_JOIN, "'history':-1", LATEST},
+    {REQUEST_JOIN, "'history':301", LATEST},
+    {REQUEST_JOIN, "'history':true", LATEST},
     {REQUEST_JOIN, "'password':7", PASSWORD},
     {REQUEST_JOIN, "'password':'" S128 "+'", PASSWORD},
     {REQUEST_JOIN, "'invite':7", INVITE},
@@ -351,7 +430,7 @@ static int decode_without(enum request_type type, const char *omitted, struct re
 {
     static const char *const fields[] = {"'room':'a'",    "'user':'bob'", "'role':'member'",
                                          "'seq':1",       "'entry':1",    "'token':'t'",
-                                         "'content':'c'", "'title':'t'"};
+                                         "'content':'c'", "'title':'t'",  "'emoji':'e'"};
     struct buf b = BUF_INIT;
     struct request r;
 
@@ -382,10 +461,11 @@ static void what_is_needed(void **state)
         {"user", "user is missing", PROBLEM_BAD_REQUEST,
          " add remove kick ban unban mute unmute role "},
         {"role", "role is missing", PROBLEM_BAD_REQUEST, " role "},
-        {"seq", "seq is missing", PROBLEM_BAD_REQUEST, " delete "},
+        {"seq", "seq is missing", PROBLEM_BAD_REQUEST, " edit delete react "},
+        {"emoji", "emoji is missing", PROBLEM_BAD_REQUEST, " react "},
         {"entry", "entry is missing", PROBLEM_BAD_REQUEST, " undo "},
         {"token", "token is missing", PROBLEM_BAD_REQUEST, " auth "},
-        {"content", "content is missing", PROBLEM_BAD_REQUEST, " message notice "},
+        {"content", "content is missing", PROBLEM_BAD_REQUEST, " message edit notice "},
         {"title", "there is nothing to change", PROBLEM_BAD_REQUEST, " update "},
     };
     for (int type = 0; type < REQUEST_COUNT; type++) {

@@ -105,7 +105,7 @@ static const struct {
      0},
 
     // unknown fields, and what belongs to other requests, change nothing
-    {"{\"type\":\"join\",\"room\":\"a\",\"Room\":5,\"x\":[null,true,{\"type\":1}],\"\":0,\"since\":"
+    {"{\"type\":\"join\",\"room\":\"a\",\"Room\":5,\"x\":[null,true,{\"type\":1}],\"\":0,\"after\":"
      "\"s\"}",
      REQUEST_JOIN, "", "a", NULL, "", 0, 0},
     {"{\"type\":\"leave\",\"content\":\"\",\"stay\":true,\"state\":\"x\",\"t\":1,\"cursor\":\" \"}",

@@ -1,5 +1,6 @@
 /* Every encoder, byte for byte; those of rooms and of what is done to people are in
- * encode_room_test.c. */
+ * encode_room_test.c, those of messages in
+ * said_test.c. */
 #include <support/test_main.h>
 
 #include "encoded.h"
@@ -55,9 +56,6 @@ static void ok(void **state)
     assert_encoded(&b, "{\"type\":\"ok\",\"id\":\"1\",\"room\":\"a\"}");
     encode_ok(&b, "\"\n", NULL);
     assert_encoded(&b, "{\"type\":\"ok\",\"id\":\"\\\"\\n\"}");
-    encode_ok_message(&b, "1", "a", 8, 1700000000123);
-    assert_encoded(&b, "{\"type\":\"ok\",\"id\":\"1\",\"room\":\"a\",\"seq\":8,"
-                       "\"ts\":1700000000123,\"durable\":false}");
     encode_ok_seq(&b, "1", "a", 9007199254740991);
     assert_encoded(&b, "{\"type\":\"ok\",\"id\":\"1\",\"room\":\"a\",\"seq\":9007199254740991}");
     encode_ok_entry(&b, "1", "a", 4);
@@ -160,25 +158,6 @@ static void every_problem(void **state)
     buf_fini(&b);
 }
 
-static void a_message_in_three_parts(void **state)
-{
-    (void)state;
-    struct buf b = BUF_INIT;
-    struct request r;
-    struct request_error e;
-    static const char said[] = "{\"type\":\"message\",\"content\":\"say \\\"hi\\\"\\n\\u20ac\"}";
-
-    assert_int_equal(protocol_decode(said, sizeof(said) - 1, &r, &e), 0);
-    encode_message_open(&b, "a", NASTY, "u1");
-    buf_add(&b, r.text, r.text_len);
-    encode_message_close(&b, 41, 1700000000123);
-    assert_encoded(&b, "{\"type\":\"message\",\"room\":\"a\",\"username\":\"" NASTY_JSON "\","
-                       "\"userId\":\"u1\",\"content\":\"say \\\"hi\\\"\\n\u20ac\",\"seq\":41,"
-                       "\"ts\":1700000000123}");
-    request_fini(&r);
-    buf_fini(&b);
-}
-
 static void join_and_leave(void **state)
 {
     (void)state;
@@ -271,7 +250,7 @@ static void classic_events_have_room_username_content(void **state)
     encode_leave(&b[1], "a", "alice", "u1", 0);
     encode_message_open(&b[2], "a", "alice", "u1");
     protocol_quote(&b[2], "hi", 2);
-    encode_message_close(&b[2], 1, 2);
+    encode_message_close(&b[2], 1, 2, 0);
     encode_error(&b[3], DIALECT_CLASSIC, PROBLEM_INTERNAL, NULL, NULL, NULL, 0);
     encode_notice(&b[4], DIALECT_CLASSIC, "", "alice", "\"bye\"");
 
@@ -296,7 +275,6 @@ int main(int argc, char **argv)
         cmocka_unit_test(why),
         cmocka_unit_test(errors_in_both_dialects),
         cmocka_unit_test(every_problem),
-        cmocka_unit_test(a_message_in_three_parts),
         cmocka_unit_test(join_and_leave),
         cmocka_unit_test(presence),
         cmocka_unit_test(typing),

@@ -15,6 +15,9 @@ static const char *const may[REQUEST_COUNT] = {
     [REQUEST_WHY] = "yyyyyy",
     [REQUEST_AUTH] = "yyyyyy",
     [REQUEST_PING] = "yyyyyy",
+    [REQUEST_EDIT] = "yyyyyy",
+    [REQUEST_REACT] = "yyyyyy",
+    [REQUEST_HISTORY] = "yyyyyy",
     /* of what others have said */
     [REQUEST_DELETE] = "..yyyy",
     [REQUEST_SETTINGS] = "..yyyy",

@@ -76,8 +76,8 @@ static int remove_file(void **state)
 static int clean_environment(void **state)
 {
     (void)state;
-    static const char *const used[] = {"PORT", "MAX_PER_ROOM", "ORIGIN", "CONFIG",
-                                       "PROT", "CHECK",        "ECHO",   "DATA"};
+    static const char *const used[] = {"PORT",  "MAX_PER_ROOM", "ORIGIN", "CONFIG", "PROT",
+                                       "CHECK", "ECHO",         "DATA",   "RETAIN"};
     for (size_t i = 0; i < sizeof(used) / sizeof(used[0]); i++) {
         char name[40];
         snprintf(name, sizeof(name), "HUBBUB_%s", used[i]);
@@ -122,6 +122,14 @@ static void defaults(void **state)
     assert_int_equal(c.trusted_proxy.n, 0);
     assert_string_equal(c.data, "./hubbub-data");
     assert_int_equal(c.store, CONFIG_STORE_SQLITE);
+    assert_int_equal(c.sync, CONFIG_SYNC_FULL);
+    assert_true(c.edit_window_ns == INT64_C(3) * 3600 * 1000000000);
+    assert_true(c.delete_window_ns == INT64_C(600) * 1000000000);
+    assert_int_equal(c.history_memory, 256);
+    assert_int_equal(c.history_memory_bytes, 262144);
+    assert_int_equal(c.retain_ns, 0);
+    assert_int_equal(c.retain_messages, 0);
+    assert_int_equal(c.retain_bytes, 0);
     assert_true(c.open_rooms);
     assert_true(c.rate_limits);
     assert_int_equal(c.message_burst, 5);
@@ -244,6 +252,11 @@ static void what_would_be_dropped_is_refused(void **state)
     refuses(ARGV("--store", "memory", "--data", "/d"), no_data);
     refuses(ARGV("--config", ini("store = memory\n"), "--data", "/d"), no_data);
     refuses(ARGV("--config", ini("store = memory\ndata = /d\n")), no_data);
+    refuses(ARGV("--config", ini("data = /d\n"), "--store", "memory", "--retain-messages", "9"),
+            "--retain-messages is not used with --store memory");
+    refuses(ARGV("--store", "memory", "--sync", "full"), "--sync is not used");
+    refuses(ARGV("--retain=1d", "--store=memory"), "--retain is not used");
+    refuses(ARGV("--retain-bytes=1G", "--store=memory"), "--retain-bytes is not used");
 
     setenv("HUBBUB_PORT", "1", 1);
     setenv("HUBBUB_DATA", "/d", 1);
@@ -304,9 +317,17 @@ static void reload_takes_what_it_may(void **state)
     char **argv = ARGV("--config", ini("port = 1\nlog-level = info\nmax-per-room = 10\n"));
     old = load(argv);
 
-    ini("port = 2\nshards = 3\nlog-level = debug\nmax-per-room = 20\norigin = null\n");
+    ini("port = 2\nshards = 3\nlog-level = debug\nmax-per-room = 20\norigin = null\n"
+        "sync = normal\nretain = 1h\nretain-messages = 2\nretain-bytes = 3K\n"
+        "edit-window = 4s\ndelete-window = 5s\nhistory-memory = 6\n");
     assert_int_equal(config_reload(&old, &fresh, 3, argv, kept, sizeof(kept), err, sizeof(err)), 0);
-    assert_string_equal(kept, "port, shards");
+    assert_string_equal(kept, "port, sync, history-memory, shards");
+    assert_true(fresh.retain_ns == INT64_C(3600000000000));
+    assert_int_equal(fresh.retain_messages, 2);
+    assert_int_equal(fresh.retain_bytes, 3072);
+    assert_true(fresh.edit_window_ns == INT64_C(4000000000));
+    assert_true(fresh.delete_window_ns == INT64_C(5000000000));
+    assert_int_equal(fresh.history_memory, 256);
     assert_int_equal(fresh.port, 1);
     assert_int_equal(fresh.shards, 0);
     assert_int_equal(fresh.log_level, CONFIG_LEVEL_DEBUG);
@@ -351,6 +372,7 @@ static void what_is_not_used_is_not_printed_as_if(void **state)
     (void)state;
     setenv("HUBBUB_PORT", "4242", 1);
     setenv("HUBBUB_DATA", "/d", 1);
+    setenv("HUBBUB_RETAIN", "30d", 1);
     struct config c = load(ARGV("--listen", "[::1]:1", "--store", "memory"));
     FILE *f = fopen(path, "we");
     assert_non_null(f);
@@ -360,6 +382,7 @@ static void what_is_not_used_is_not_printed_as_if(void **state)
     struct config again = load(ARGV("--config", path)); // or the file would contradict itself
     assert_int_equal(again.store, CONFIG_STORE_MEMORY);
     assert_int_equal(again.port, 8080);
+    assert_int_equal(again.retain_ns, 0);
     config_free(&c);
     config_free(&again);
 }

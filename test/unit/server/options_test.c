@@ -115,6 +115,9 @@ static void sizes(void **state)
     accepts(&c, "max-message", "2M");
     assert_int_equal(c.max_message, 2097152);
     assert_string_equal(option_text(row("max-message"), &c, 0, text, sizeof(text)), "2M");
+    accepts(&c, "retain-bytes", "3g");
+    assert_int_equal(c.retain_bytes, INT64_C(3221225472));
+    assert_string_equal(option_text(row("retain-bytes"), &c, 0, text, sizeof(text)), "3G");
     accepts(&c, "max-message", "1025");
     assert_string_equal(option_text(row("max-message"), &c, 0, text, sizeof(text)), "1025");
     refuses("max-message", "17M", "want 64 to 16M");
@@ -143,9 +146,15 @@ static void times(void **state)
         assert_string_equal(option_text(row("pong-wait"), &c, 0, text, sizeof(text)),
                             all[i].printed);
     }
-    refuses("pong-wait", "1d", "not a time");
+    accepts(&c, "retain", "36500d");
+    assert_int_equal(c.retain_ns, INT64_C(36500) * 86400 * 1000000000);
+    accepts(&c, "retain", "48H");
+    assert_string_equal(option_text(row("retain"), &c, 0, text, sizeof(text)), "2d");
+    refuses("retain", "36501d", "want 0 to 36500d");
+    refuses("retain", "1w", "not a time");
+    refuses("pong-wait", "1y", "not a time");
     refuses("pong-wait", "1.5s", "not a time");
-    refuses("pong-wait", "0", "want 10ms to 24h");
+    refuses("pong-wait", "0", "want 10ms to 1d");
     refuses("pong-wait", "9223372036854775807h", "out of range");
     accepts(&c, "drain", "0");
     assert_int_equal(c.drain_ns, 0);

@@ -64,6 +64,24 @@ static void rooms(void **state)
     config_free(&c);
 }
 
+static void messages(void **state)
+{
+    (void)state;
+    struct config c = LOAD("--edit-window=1s", "--delete-window=2s", "--history-memory=3",
+                           "--history-memory-bytes=4K", "--retain=5s", "--retain-messages=6",
+                           "--retain-bytes=7K");
+    struct settings s = hub_settings(&c);
+    assert_int_equal(s.edit_window_ms, 1000);
+    assert_int_equal(s.delete_window_ms, 2000);
+    assert_int_equal(s.history_memory, 3);
+    assert_int_equal(s.history_memory_bytes, 4096);
+    struct retention keep = retention_settings(&c);
+    assert_int_equal(keep.age_ms, 5000);
+    assert_int_equal(keep.per_room, 6);
+    assert_int_equal(keep.bytes, 7168);
+    config_free(&c);
+}
+
 static void identity(void **state)
 {
     (void)state;
@@ -97,6 +115,7 @@ int main(int argc, char **argv)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(rates),
         cmocka_unit_test(rooms),
+        cmocka_unit_test(messages),
         cmocka_unit_test(identity),
     };
     return RUN_TESTS(argc, argv, "settings", tests);

@@ -27,13 +27,18 @@ static void tell(void *arg, struct change *c, int err)
     change_free(c);
 }
 
-/* Its number is in two tables, which only a whole change leaves alike. */
-static struct change *numbered(uint64_t n)
+/* Its number is in three tables, which only a whole change leaves alike. */
+static struct change *numbered(uint64_t n, bool first)
 {
     char title[24];
     snprintf(title, sizeof title, "%llu", (unsigned long long)n);
     struct change *c = a_room("den", title);
     add_ledger(c, "den", n);
+    if (first) {
+        snprintf(title, sizeof title, "e%llu", (unsigned long long)n);
+        add_epoch(c, "den", title, n - 1);
+    }
+    add_messages(c, "den", n, n);
     c->note = (void *)(uintptr_t)n;
     return c;
 }
@@ -45,9 +50,10 @@ static int be_victim(const char *directory, uint64_t n, unsigned seed)
     struct store *store = store_open(directory, why, sizeof why);
     INSIST(store != NULL);
     INSIST(store_start(store, tell, NULL) == 0);
-    for (;;) {
+    for (uint64_t first = n + 1;;) {
         for (int burst = 1 + rand_r(&seed) % BURST; burst > 0; burst--) {
-            struct change *c = numbered(++n);
+            n++;
+            struct change *c = numbered(n, n == first);
             while (store_post(store, &c) == ERR_FULL)
                 sched_yield();
         }
@@ -101,7 +107,7 @@ static uint64_t watch_victim(pid_t pid, int fd, uint64_t n, unsigned answers)
 
 struct found {
     char title[24];
-    uint64_t entries, last;
+    uint64_t entries, last, said;
     bool gap;
 };
 
@@ -114,6 +120,10 @@ static void look(void *arg, const struct record *r)
         f->gap |= r->entry != f->last + 1;
         f->last = r->entry;
         f->entries++;
+    }
+    if (r->type == RECORD_EPOCH) {
+        f->said = r->seq;
+        f->gap |= r->entry != 1;
     }
 }
 
@@ -138,6 +148,8 @@ static void what_was_answered_survives_a_kill(void **state)
         assert_true(f.last >= last);
         assert_false(f.gap);
         assert_int_equal(f.entries, f.last);
+        assert_int_equal(f.said, f.last);
+        assert_int_equal(shop_count(s, "SELECT count(*) FROM messages"), f.last);
         snprintf(title, sizeof title, "%llu", (unsigned long long)f.last);
         assert_string_equal(f.title, title);
         /* A check that something else than 'ok' fails. */

@@ -59,6 +59,7 @@ static void a_full_disk_is_told_and_made_good(void **state)
     shop_put(s, a_room("den", "before"), 0);
     shop_exec(s, FULL);
     shop_put(s, a_large_room("large"), ERR_SYSTEM);
+    assert_int_equal(store_written(s->store), 1);
     assert_unwell(s, "database or disk is full");
     /* It would fit, but order is kept. */
     shop_put(s, a_room("den", "after"), ERR_SYSTEM);
@@ -74,6 +75,7 @@ static void a_full_disk_is_told_and_made_good(void **state)
     SHOP_UNTIL(shop_is_well(s));
     shop_put(s, a_room("den", "well"), 0);
     assert_int_equal(metric_read(METRIC_STORE_CHANGES) - changes, 4);
+    assert_int_equal(store_written(s->store), 4); /* those that were handed back as failed, too */
     shop_exec(s, "DELETE FROM rooms WHERE room = 'large' AND length(topic) = 100000");
     assert_answered_once(s, 4);
     shop_kept(s, ROOM_ROW("den", "well"));
@@ -240,6 +242,44 @@ static void stop_tries_once_more(void **state)
     shop_free(s);
 }
 
+/* What the transaction had made of the log is gone with it, also from memory. */
+static void messages_are_made_good_with_their_log(void **state)
+{
+    (void)state;
+    struct shop *s = shop_started();
+    shop_hold(s, true);
+    post_numbered(s, a_room("den", ""), 1);
+    shop_wait_held(s);
+    struct change *c = change_new();
+    add_epoch(c, "old", "e1", 0);
+    add_messages(c, "old", 1, 3);
+    post_numbered(s, c, 2);
+    c = a_large_room("large");
+    add_epoch(c, "den", "e1", 0);
+    add_messages(c, "den", 1, 3);
+    add_reaction(c, RECORD_REACTION, "den", 2, "u2", "+");
+    post_numbered(s, c, 3);
+    shop_exec(s, FULL);
+    shop_hold(s, false);
+    shop_wait(s, 3);
+    shop_answers(s, 1, 3, ERR_SYSTEM);
+    assert_int_equal(store_written(s->store), 1);
+    shop_no_log(s, "den");
+    /* More of it, on top of what waits. */
+    c = change_new();
+    add_messages(c, "den", 4, 4);
+    shop_put(s, c, ERR_SYSTEM);
+    shop_exec(s, ROOMY);
+    SHOP_UNTIL(store_written(s->store) == 4);
+    assert_true(shop_is_well(s));
+    shop_said(s, "den", 1, 9,
+              "first 1: 1 u1 alice \"1\" at 1; 2 u1 alice \"2\" at 2, + 1; 3 u1 alice \"3\" at 3; "
+              "4 u1 alice \"4\" at 4");
+    shop_head(s, "old", "e1", 1, 3);
+    assert_answered_once(s, 4);
+    shop_free(s);
+}
+
 /* A disk that is full at the start, too: what has ended is left out all the same. */
 static void a_store_that_cannot_be_written_can_be_loaded(void **state)
 {
@@ -270,6 +310,7 @@ int main(int argc, char **argv)
         cmocka_unit_test(what_is_refused_later_is_left_out_then),
         cmocka_unit_test(stop_hands_back_what_cannot_be_written),
         cmocka_unit_test(stop_tries_once_more),
+        cmocka_unit_test(messages_are_made_good_with_their_log),
         cmocka_unit_test(a_store_that_cannot_be_written_can_be_loaded),
     };
     return RUN_TESTS(argc, argv, "failure", tests);

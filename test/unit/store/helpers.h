@@ -16,6 +16,7 @@
 #include <hubbub/err.h>
 #include <hubbub/mem.h>
 #include <pthread.h>
+#include <sqlite3.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -280,6 +281,58 @@ static inline struct record *add_address(struct change *c, const char *user_id, 
     return r;
 }
 
+static inline struct record *add_epoch(struct change *c, const char *room, const char *epoch,
+                                       uint64_t seq)
+{
+    struct record *r = change_add(c, RECORD_EPOCH);
+    name(r->room, room);
+    name(r->epoch, epoch);
+    r->seq = seq;
+    return r;
+}
+
+/* Of alice, said at that moment; content is put into quotes. */
+static inline struct message *a_message(uint64_t seq, int64_t ts, const char *id,
+                                        const char *content)
+{
+    char quoted[256];
+    snprintf(quoted, sizeof quoted, "\"%s\"", content);
+    return message_new(&(struct message){.seq = seq,
+                                         .ts = ts,
+                                         .user_id = "u1",
+                                         .username = "alice",
+                                         .id = id,
+                                         .content = quoted,
+                                         .content_len = strlen(quoted)});
+}
+
+/* Takes the message. */
+static inline void add_said(struct change *c, const char *room, struct message *m)
+{
+    struct record *r = change_add(c, RECORD_MESSAGE);
+    name(r->room, room);
+    r->message = m;
+}
+
+/* Messages from..to, each with its seq as its text and its time. */
+static inline void add_messages(struct change *c, const char *room, uint64_t from, uint64_t to)
+{
+    for (uint64_t seq = from; seq <= to; seq++) {
+        char content[24];
+        snprintf(content, sizeof content, "%llu", (unsigned long long)seq);
+        add_said(c, room, a_message(seq, (int64_t)seq, "", content));
+    }
+}
+
+static inline struct record *add_reaction(struct change *c, enum record_type type, const char *room,
+                                          uint64_t seq, const char *user_id, const char *emoji)
+{
+    struct record *r = add_user(c, type, room, user_id);
+    name(r->emoji, emoji);
+    r->seq = seq;
+    return r;
+}
+
 /* A change of one room. */
 static inline struct change *a_room(const char *room, const char *title)
 {
@@ -293,6 +346,21 @@ static inline struct change *a_room(const char *room, const char *title)
 static inline const char *shown(const char *text)
 {
     return text != NULL ? text : "NULL";
+}
+
+static inline void show_message(struct buf *b, const struct message *m)
+{
+    assert_int_equal(m->content_len, strlen(m->content));
+    buf_printf(b, "%llu %s %s %s at %lld", (unsigned long long)m->seq, m->user_id, m->username,
+               m->content, (long long)m->ts);
+    if (m->id[0] != '\0')
+        buf_printf(b, ", id %s", m->id);
+    if (m->reply_to != 0)
+        buf_printf(b, ", to %llu", (unsigned long long)m->reply_to);
+    if (m->edited_ts != 0)
+        buf_printf(b, ", edited %lld", (long long)m->edited_ts);
+    if (m->deleted)
+        buf_add_str(b, ", deleted");
 }
 
 static inline void show(void *arg, const struct record *r)
@@ -324,8 +392,75 @@ static inline void show(void *arg, const struct record *r)
         buf_printf(b, "invite %s: %s for %s by %s to %lld\n", r->room, r->code, r->user_id,
                    r->by_id, (long long)r->until);
         break;
+    case RECORD_EPOCH:
+        buf_printf(b, "epoch %s: %s, last %llu, first %llu\n", r->room, r->epoch,
+                   (unsigned long long)r->seq, (unsigned long long)r->entry);
+        break;
+    case RECORD_MESSAGE:
+        buf_printf(b, "said %s: ", r->room);
+        show_message(b, r->message);
+        buf_add_char(b, '\n');
+        break;
     default: buf_printf(b, "record %d\n", (int)r->type);
     }
+}
+
+/* ---- what was said -------------------------------------------------------------------------------- */
+
+/* "first 1: 1 u1 alice "hello" at 5, 👍 2; 2 …" */
+static inline void shop_said(struct shop *s, const char *room, uint64_t from, uint64_t to,
+                             const char *expected)
+{
+    struct buf b = BUF_INIT;
+    struct history_page page;
+    assert_int_equal(store_read(s->store, room, from, to, &page), 0);
+    buf_printf(&b, "first %llu", (unsigned long long)page.first_kept);
+    for (size_t i = 0; i < page.n; i++) {
+        buf_add_str(&b, i == 0 ? ": " : "; ");
+        show_message(&b, page.rows[i].message);
+        for (uint32_t k = 0; k < page.rows[i].reactions.n; k++)
+            buf_printf(&b, ", %s %u", page.rows[i].reactions.kinds[k].emoji,
+                       page.rows[i].reactions.kinds[k].n);
+    }
+    history_page_fini(&page);
+    assert_string_equal(b.data, expected);
+    buf_fini(&b);
+}
+
+static inline void shop_head(struct shop *s, const char *room, const char *epoch, uint64_t first,
+                             uint64_t last)
+{
+    struct log_head h;
+    assert_int_equal(store_head(s->store, room, &h), 0);
+    assert_true(h.exists);
+    assert_string_equal(h.epoch, epoch);
+    assert_int_equal(h.first, first);
+    assert_int_equal(h.last, last);
+}
+
+static inline void shop_no_log(struct shop *s, const char *room)
+{
+    struct log_head h;
+    assert_int_equal(store_head(s->store, room, &h), 0);
+    assert_false(h.exists);
+    assert_string_equal(h.epoch, "");
+    assert_int_equal(h.first + h.last, 0);
+    shop_said(s, room, 1, 10, "first 0");
+}
+
+/* The first value of a query, asked by another connection. */
+static inline int64_t shop_count(struct shop *s, const char *query)
+{
+    sqlite3 *other;
+    sqlite3_stmt *st;
+    assert_int_equal(sqlite3_open(s->file, &other), SQLITE_OK);
+    sqlite3_busy_timeout(other, TEST_SECONDS * 1000);
+    assert_int_equal(sqlite3_prepare_v2(other, query, -1, &st, NULL), SQLITE_OK);
+    assert_int_equal(sqlite3_step(st), SQLITE_ROW);
+    int64_t n = sqlite3_column_int64(st, 0);
+    sqlite3_finalize(st);
+    sqlite3_close(other);
+    return n;
 }
 
 /* Ends the store's thread, if it has one, and opens it again: what another life of the server would see. */

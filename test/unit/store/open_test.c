@@ -98,6 +98,21 @@ static void the_connection_is_set_up(void **state)
     shop_free(s);
 }
 
+/* Commits that may be lost in a power cut, for whoever wants that. */
+static void in_step_with_the_disk_or_not(void **state)
+{
+    (void)state;
+    struct shop *s = shop_new();
+    shop_open(s);
+    shop_exec(
+        s, "CREATE TEMP TABLE full (v CHECK (v = 2)); CREATE TEMP TABLE normal (v CHECK (v = 1))");
+    store_set_sync(s->store, false);
+    shop_exec(s, "INSERT INTO normal SELECT synchronous FROM pragma_synchronous");
+    store_set_sync(s->store, true);
+    shop_exec(s, "INSERT INTO full SELECT synchronous FROM pragma_synchronous");
+    shop_free(s);
+}
+
 static void a_second_server_is_refused(void **state)
 {
     (void)state;
@@ -265,6 +280,7 @@ int main(int argc, char **argv)
         cmocka_unit_test(directories_above_are_made),
         cmocka_unit_test(a_directory_that_is_there_keeps_its_rights),
         cmocka_unit_test(the_connection_is_set_up),
+        cmocka_unit_test(in_step_with_the_disk_or_not),
         cmocka_unit_test(a_second_server_is_refused),
         cmocka_unit_test(what_is_no_database_is_refused),
         cmocka_unit_test(the_database_of_another_program_is_refused),

@@ -46,9 +46,11 @@ static const struct {
      "INSERT INTO ranks VALUES ('den', 'u1', 'alice', 'owner');"
      "INSERT INTO sanctions VALUES ('den', 'u2', 'bob', 'mute', 'alice', 'u1', 'owner', 'why', 1,"
      " 0, 2);"
-     "INSERT INTO ledger VALUES ('den', 2, 'mute', 'u2', 'bob', 'alice', 'u1', 'owner', 'why', 1,"
+     "INSERT INTO ledger (room, entry, action, user_id, username, by_name, by_id, by_rank, reason, "
+     "ts, until, undone) VALUES ('den', 2, 'mute', 'u2', 'bob', 'alice', 'u1', 'owner', 'why', 1,"
      " 0, 0);"
-     "INSERT INTO ledger VALUES ('', 1, 'ban', 'u3', 'carol', 'alice', 'u1', 'operator', '', 1, 0,"
+     "INSERT INTO ledger (room, entry, action, user_id, username, by_name, by_id, by_rank, reason, "
+     "ts, until, undone) VALUES ('', 1, 'ban', 'u3', 'carol', 'alice', 'u1', 'operator', '', 1, 0,"
      " 1);"
      "INSERT INTO invites VALUES ('den', 'abc', '', 'u1', 0);"
      "INSERT INTO sanctions VALUES ('', 'u3', 'carol', 'ban', 'alice', 'u1', 'operator', '', 1, 0,"
@@ -60,8 +62,15 @@ static const struct {
      "%s"
      "ledger  1: ban u3 carol by alice u1 operator, , 1 to 0, undone\n"
      "ledger den 2: mute u2 bob by alice u1 owner, why, 1 to 0\n"
-     "invite den: abc for  by u1 to 0\n"},
+     "invite den: abc for  by u1 to 0\n"
+     "%s"},
     {"INSERT INTO addresses VALUES ('u3', '192.0.2.1');", "address: u3 192.0.2.1\n"},
+    {"INSERT INTO logs VALUES (7, 'den', 2), (8, 'open', 0);"
+     "INSERT INTO epochs VALUES (7, 1, 'e1', 0), (7, 2, 'e2', 3);"
+     "INSERT INTO messages VALUES (7 << 40 | 3, 1, 'u1', 'alice', 'id', 0, 0, 0, '\"three\"'),"
+     "  (7 << 40 | 4, 2, 'u2', 'bob', '', 3, 0, 0, '\"four\"');"
+     "INSERT INTO reactions VALUES (7 << 40 | 4, 'u1', '+', 1);",
+     "epoch den: e2, last 4, first 3\n"},
 };
 
 static void every_version_has_its_rows_here(void **state)
@@ -86,8 +95,12 @@ static void every_version_becomes_the_latest(void **state)
         char expected[1024] = "";
         if (version > 0)
             snprintf(expected, sizeof expected, VERSIONS[0].kept,
-                     version > 1 ? VERSIONS[1].kept : "");
+                     version > 1 ? VERSIONS[1].kept : "", version > 2 ? VERSIONS[2].kept : "");
         shop_kept(s, expected);
+        if (version > 2)
+            shop_said(
+                s, "den", 1, 9,
+                "first 3: 3 u1 alice \"three\" at 1, id id; 4 u2 bob \"four\" at 2, to 3, + 1");
         shop_start(s);
         struct change *c = a_room("later", "");
         add_address(c, "u3", "192.0.2.2");
@@ -140,15 +153,15 @@ static void a_step_that_fails_leaves_the_version_before(void **state)
     char why[256] = "";
     int before = schema_latest() - 1;
     sqlite3 *db = open_version(":memory:", before);
-    run(db, "CREATE TABLE addresses (something TEXT)");
+    run(db, "CREATE TABLE epochs (something TEXT)");
     char *old = tables(db);
     assert_int_equal(schema_migrate(db, schema_latest(), why, sizeof why), ERR_SYSTEM);
-    assert_string_equal(why, "table addresses already exists");
+    assert_string_equal(why, "table epochs already exists");
     char *now = tables(db), *version = ask(db, "PRAGMA user_version");
     assert_string_equal(now, old);
     assert_int_equal(atoi(version), before);
     assert_true(sqlite3_get_autocommit(db));
-    run(db, "DROP TABLE addresses");
+    run(db, "DROP TABLE epochs");
     assert_int_equal(schema_migrate(db, schema_latest(), why, sizeof why), 0);
     free(old);
     free(now);

@@ -383,6 +383,41 @@ static void opened_and_closed_without_a_thread(void **state)
     shop_free(s);
 }
 
+/* As each answer comes, it and all before it are written. */
+static void see_written(void *arg, struct change *c, int err)
+{
+    struct shop *s = arg;
+    INSIST(err == 0);
+    INSIST(c->number == (uintptr_t)c->note);
+    INSIST(store_written(s->store) >= c->number);
+    shop_done(arg, c, err);
+}
+
+static void changes_are_numbered_and_told_when_written(void **state)
+{
+    (void)state;
+    enum { N = 500 };
+    struct shop *s = shop_new();
+    shop_open(s);
+    assert_int_equal(store_written(s->store), 0);
+    assert_int_equal(store_start(s->store, see_written, s), 0);
+    for (uintptr_t i = 1; i <= N; i++) {
+        struct change *c = a_room("den", "");
+        c->note = (void *)i;
+        shop_post(s, c);
+    }
+    shop_wait(s, N);
+    assert_int_equal(store_written(s->store), N);
+    shop_free(s);
+}
+
+static struct change *a_senseless_change(void)
+{
+    struct change *c = change_new();
+    add_ledger(c, "no such room", 1);
+    return c;
+}
+
 /* One change is all or nothing, and holds up nobody. */
 static void a_record_that_is_refused_takes_only_its_change_along(void **state)
 {
@@ -415,6 +450,9 @@ static void a_record_that_is_refused_takes_only_its_change_along(void **state)
     assert_true(shop_is_well(s));
     assert_int_equal(metric_read(METRIC_STORE_FAILURES) - failures, 1);
     assert_int_equal(metric_read(METRIC_STORE_BACKLOG), 0);
+    assert_int_equal(store_written(s->store), 4);
+    shop_put(s, a_senseless_change(), ERR_SYSTEM);
+    SHOP_UNTIL(store_written(s->store) == 5);
     shop_kept(s, "room den: before, , , public, 0 users, 0 s\n"
                  "room pub: , , , public, 0 users, 0 s\n"
                  "ledger den 1: kick u1  by   guest, , 0 to 0\n");
@@ -438,6 +476,7 @@ int main(int argc, char **argv)
         cmocka_unit_test(a_change_without_records_is_answered),
         cmocka_unit_test(stop_writes_what_waits),
         cmocka_unit_test(opened_and_closed_without_a_thread),
+        cmocka_unit_test(changes_are_numbered_and_told_when_written),
         cmocka_unit_test(a_record_that_is_refused_takes_only_its_change_along),
     };
     return RUN_TESTS(argc, argv, "store", tests);

@@ -1,0 +1,47 @@
+/* The data of a server from outside of it: copied, shown and erased by commands, each in a process of its own.
+ *
+ * All block for as long as the disk does. What goes wrong is told in `why`, a whole line. Codes: ERR_NOTFOUND (there is
+ * no database in the directory, or not what was asked for), ERR_AGAIN (a server is running, and must not), ERR_INVALID
+ * (not a database of this program, or of another version of it), ERR_SYSTEM (all else). */
+#ifndef HUBBUB_ARCHIVE_H
+#define HUBBUB_ARCHIVE_H
+
+#include <hubbub/message.h>
+#include <stddef.h>
+#include <stdint.h>
+
+/* Copies the database, as it is at one moment, into the new file `to`, readable by its owner only, and checks the copy.
+ * A server may be running, and doesn't notice. The file is there whole, on the disk, or not at all. *bytes: its size. */
+int archive_backup(const char *directory, const char *to, uint64_t *bytes, char *why, size_t space);
+
+struct archived_reaction {
+    const char *emoji, *user_id;
+};
+/* One message, in the order of seq; borrowed for the call. */
+struct archived {
+    const struct message *message;
+    const struct archived_reaction *reactions; /* in the order in which they came */
+    size_t n;
+};
+/* 0 to go on; any other code ends the export and is returned by it. */
+typedef int archive_fn(void *arg, const struct archived *a);
+
+/* Calls fn for all messages of a room that are kept. A server may be running; what is said meanwhile is shown, too. */
+int archive_export(const char *directory, const char *room, archive_fn *fn, void *arg, char *why,
+                   size_t space);
+
+#define ERASED_NAME "erased" /* what the user is called from then on */
+
+struct erased {
+    uint64_t messages, reactions, ranks, ledger;
+    uint64_t sanctions; /* in force: they stay, without the name */
+    uint64_t ownerless; /* rooms that have no owner any more */
+};
+/* Erases what is kept of a user: messages become tombstones of nobody, reactions, ranks and invitations go, the ledgers
+ * forget who it was; and writes the file anew, so that nothing is left in it. What keeps the user out (bans, mutes and
+ * banned addresses) stays, under the user's id. No server may be running.
+ * ERR_NOTFOUND: nothing was kept. */
+int archive_erase(const char *directory, const char *user_id, struct erased *out, char *why,
+                  size_t space);
+
+#endif

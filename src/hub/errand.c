@@ -1,0 +1,241 @@
+/* Questions that are waited for: see errand.h. Above, what runs on the hub; below, on the threads that ask, which read
+ * from the disk here and nowhere else. */
+#include "hub/errand.h"
+
+#include "hub/hub_private.h"
+
+#include <hubbub/check.h>
+#include <hubbub/err.h>
+#include <hubbub/hash.h>
+#include <hubbub/mem.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* ---- the hub ------------------------------------------------------------------------------------- */
+
+bool errand_need(struct hub *h, struct event *e, unsigned need, uint64_t from, uint64_t to,
+                 const struct room *r)
+{
+    struct errand *x = e->errand;
+    if (h->config.store == NULL || x == NULL || x->err != 0 || x->tries == ERRAND_TRIES)
+        return false;
+    x->need = need;
+    x->from = from;
+    x->to = to;
+    x->amendments = r == NULL ? 0 : r->amendments;
+    strcpy(x->room, r == NULL ? e->request.room : r->name);
+    uint32_t gone = rooms_gone(h, x->room);
+    if (gone != x->gone)
+        x->have = 0; /* it is about an earlier life of the room */
+    x->gone = gone;
+    x->request = e->request;
+    e->request = (struct request){0};
+    return true;
+}
+
+bool errand_has_page(const struct hub *h, const struct event *e, const struct room *r)
+{
+    const struct errand *x = e->errand;
+    return x != NULL && x->have & NEED_PAGE && x->err == 0 && x->amendments == r->amendments &&
+           x->gone == rooms_gone(h, r->name);
+}
+
+bool errand_covers(const struct hub *h, const struct event *e, const struct room *r, uint64_t from,
+                   uint64_t to)
+{
+    return errand_has_page(h, e, r) && e->errand->from <= from && e->errand->to >= to;
+}
+
+struct history_row *errand_row(const struct hub *h, const struct event *e, const struct room *r,
+                               uint64_t seq)
+{
+    struct errand *x = e->errand;
+    if (!errand_has_page(h, e, r))
+        return NULL;
+    for (size_t low = 0, high = x->page.n; low < high;) {
+        size_t middle = low + (high - low) / 2;
+        struct history_row *row = &x->page.rows[middle];
+        if (row->message == NULL)
+            return NULL; /* it was taken */
+        if (row->message->seq == seq)
+            return row;
+        if (row->message->seq < seq)
+            low = middle + 1;
+        else
+            high = middle;
+    }
+    return NULL;
+}
+
+void errand_done(struct event *e)
+{
+    rcu_read_lock(); /* who asked may be gone as soon as the frame is there */
+    outbox_post(&e->errand->done, frame_from_bytes("", 0, 1));
+    rcu_read_unlock();
+}
+
+static size_t bucket(const struct hub *h, const char *name)
+{
+    return hash_text(h->repeats.hash_key, name) % GONE_BUCKETS;
+}
+
+uint32_t rooms_gone(const struct hub *h, const char *name)
+{
+    return __atomic_load_n(&h->gone[bucket(h, name)], __ATOMIC_ACQUIRE);
+}
+
+void count_gone(struct hub *h, const char *name)
+{
+    __atomic_fetch_add(&h->gone[bucket(h, name)], 1, __ATOMIC_RELEASE);
+}
+
+/* ---- whoever asks -------------------------------------------------------------------------------- */
+
+static struct errand *errand_new(void)
+{
+    struct errand *x = xcalloc(1, sizeof *x);
+    outbox_init(&x->done, NULL, NULL, NULL, 1, 0);
+    return x;
+}
+
+static void free_errand(struct rcu_head *head)
+{
+    rcu_deferred();
+    struct errand *x = caa_container_of(head, struct errand, rcu);
+    outbox_fini(&x->done);
+    free(x);
+}
+
+/* The hub may still be inside outbox_post() when the frame is already taken: freed after a grace period. */
+static void errand_end(struct errand *x)
+{
+    history_page_fini(&x->page);
+    request_fini(&x->request);
+    buf_fini(&x->text);
+    rcu_defer(&x->rcu, free_errand);
+}
+
+/* Waits as long as it takes: the hub always answers what it has accepted. */
+static int ask_once(struct hub *h, struct errand *x, struct event *e)
+{
+    struct frame *f;
+    e->errand = x;
+    x->need = 0;
+    int err = hub_post(h, &e, DEADLINE_NEVER);
+    if (err != 0)
+        return err;
+    INSIST(outbox_take(&x->done, &f, 1, DEADLINE_NEVER) == 1);
+    frame_unref(f, 1);
+    return 0;
+}
+
+static void fetch_position(const struct hub *h, struct errand *x, const struct request *q)
+{
+    x->err = store_knows_position(h->config.store, q->room, q->args->epoch, q->args->since,
+                                  &x->position_good);
+    x->have |= NEED_POSITION;
+}
+
+static void fetch_page(const struct hub *h, struct errand *x, const char *room)
+{
+    history_page_fini(&x->page);
+    x->err = store_read(h->config.store, room, x->from, x->to, &x->page);
+    x->have |= NEED_PAGE;
+}
+
+/* Of a room that is not in memory: where its log ends, and what a join will want to be sent of it. */
+static void fetch_head(const struct hub *h, struct errand *x, const struct request *q)
+{
+    const struct request_args *a = q->args;
+    x->err = store_head(h->config.store, q->room, &x->head);
+    x->have |= NEED_HEAD;
+    uint64_t last = x->err == 0 && x->head.exists ? x->head.last : 0;
+    if (a == NULL || last == 0)
+        return;
+    uint64_t most = a->since_given ? HISTORY_MAX : a->history;
+    x->from = most < last ? last - most + 1 : 1;
+    x->to = last;
+    if (a->since_given)
+        fetch_position(h, x, q);
+    if (a->since_given && x->position_good && a->since >= x->from)
+        x->from = a->since + 1;
+    if (x->from <= x->to && x->err == 0)
+        fetch_page(h, x, q->room);
+}
+
+static void fetch(const struct hub *h, struct errand *x)
+{
+    x->tries++;
+    if (x->need & NEED_HEAD)
+        fetch_head(h, x, &x->request);
+    if (x->need & NEED_POSITION && x->err == 0)
+        fetch_position(h, x, &x->request);
+    if (x->need & NEED_PAGE && x->err == 0)
+        fetch_page(h, x, x->room);
+}
+
+/* A room that is not in memory will need its head: it is read before the hub asks for it. */
+static void foresee(const struct hub *h, struct errand *x, const struct request *q)
+{
+    if (h->config.store == NULL || q->type != REQUEST_JOIN)
+        return;
+    x->gone = rooms_gone(h, q->room);
+    rcu_read_lock();
+    bool there = directory_find_room(h->directory, q->room) != NULL;
+    rcu_read_unlock();
+    if (!there)
+        fetch_head(h, x, q);
+}
+
+static struct event *event_with(enum event_type type, struct request *request)
+{
+    struct event *e = event_new(type);
+    e->request = *request;
+    *request = (struct request){0};
+    return e;
+}
+
+static int ask(struct hub *h, struct event *like, struct request *request,
+               const struct asker *asker, struct buf *answer)
+{
+    struct errand *x = errand_new();
+    x->asker = asker;
+    foresee(h, x, request);
+    int err;
+    do {
+        struct event *e = event_with(like->type, x->need != 0 ? &x->request : request);
+        e->session = like->session;
+        strcpy(e->session_id, like->session_id);
+        err = ask_once(h, x, e);
+        if (err == 0 && x->need != 0)
+            fetch(h, x);
+    } while (err == 0 && x->need != 0);
+    if (answer != NULL && x->text.len > 0)
+        buf_add(answer, x->text.data, x->text.len);
+    errand_end(x);
+    return err;
+}
+
+int hub_fence(struct hub *h)
+{
+    struct request none = {0};
+    return ask(h, &(struct event){.type = EVENT_FENCE}, &none, NULL, NULL);
+}
+
+int hub_ask(struct hub *h, struct session *s, struct request *request)
+{
+    return ask(h, &(struct event){.type = EVENT_REQUEST, .session = s}, request, NULL, NULL);
+}
+
+int hub_call(struct hub *h, const char *session_id, struct request *request, struct buf *answer)
+{
+    struct event like = {.type = EVENT_CALL};
+    text_copy(like.session_id, sizeof like.session_id, session_id, strlen(session_id));
+    return ask(h, &like, request, NULL, answer);
+}
+
+int hub_history(struct hub *h, const struct asker *asker, struct request *request,
+                struct buf *answer)
+{
+    return ask(h, &(struct event){.type = EVENT_READ}, request, asker, answer);
+}

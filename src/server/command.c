@@ -1,0 +1,88 @@
+/* What the subcommands share: see command.h. */
+#include "server/command.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+
+bool command_refuse(const char *name, const char *format, ...)
+{
+    va_list args;
+    va_start(args, format);
+    fprintf(stderr, "hubbub %s: ", name);
+    vfprintf(stderr, format, args);
+    fputc('\n', stderr);
+    va_end(args);
+    return false;
+}
+
+bool command_no_such(const char *name, const char *option)
+{
+    return command_refuse(name, "%s: no such option, see hubbub %s --help", option, name);
+}
+
+static bool set(struct command *c, const char *option, char *value)
+{
+    if (strcmp(option, "--data") == 0)
+        c->data = value;
+    else if (strcmp(option, "--config") == 0)
+        c->config = value;
+    else
+        return c->set != NULL ? c->set(c->order, option, value) : command_no_such(c->name, option);
+    return true;
+}
+
+static bool set_operand(struct command *c, const char *word)
+{
+    if (c->operand == NULL || *c->operand != NULL)
+        return command_refuse(c->name, "%s: want --name value, see hubbub %s --help", word,
+                              c->name);
+    *c->operand = word;
+    return true;
+}
+
+/* One option with its value, as two words or as --name=value; *i moves past them. */
+static bool read_word(struct command *c, int argc, char **argv, int *i)
+{
+    char option[32];
+    char *word = argv[(*i)++], *equals = strchr(word, '=');
+    if (strncmp(word, "--", 2) != 0)
+        return set_operand(c, word);
+    if (equals == NULL && *i == argc)
+        return command_refuse(c->name, "%s: wants a value, see hubbub %s --help", word, c->name);
+    int n = equals != NULL ? (int)(equals - word) : (int)strlen(word);
+    snprintf(option, sizeof option, "%.*s", n, word);
+    return set(c, option, equals != NULL ? equals + 1 : argv[(*i)++]);
+}
+
+int command_read(struct command *c, int argc, char **argv)
+{
+    for (int i = 1; i < argc; i++)
+        if (strcmp(argv[i], "--help") == 0 || strcmp(argv[i], "-h") == 0) {
+            fputs(c->help, stdout);
+            return 0;
+        }
+    for (int i = 1; i < argc;)
+        if (!read_word(c, argc, argv, &i))
+            return CONFIG_EXIT_USAGE;
+    return COMMAND_RUN;
+}
+
+int command_config(const struct command *c, struct config *out)
+{
+    char program[] = "hubbub", config[] = "--config", data[] = "--data", err[512];
+    char *argv[6] = {program};
+    int argc = 1;
+    if (c->config != NULL) {
+        argv[argc++] = config;
+        argv[argc++] = c->config;
+    }
+    if (c->data != NULL) {
+        argv[argc++] = data;
+        argv[argc++] = c->data;
+    }
+    if (config_load(out, argc, argv, err, sizeof err) == CONFIG_RUN)
+        return COMMAND_RUN;
+    command_refuse(c->name, "%s", err);
+    return CONFIG_EXIT_USAGE;
+}

@@ -1,0 +1,239 @@
+/* `hubbub backup`, `hubbub export` and `hubbub erase`: see the texts of their --help.
+ *
+ * Main thread of a process of its own. They ask the database, not the server, which doesn't notice the first two and
+ * must not be running for the third. */
+#include "server/data_command.h"
+
+#include "server/command.h"
+
+#include <errno.h>
+#include <hubbub/archive.h>
+#include <hubbub/buf.h>
+#include <hubbub/err.h>
+#include <hubbub/protocol.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+
+#define HELP_DATA                                                                \
+    "  --data DIR            the server's data directory (./hubbub-data)\n"      \
+    "  --config FILE         the server's configuration, to learn --data from\n" \
+    "  --help                print this, then exit\n\n"
+
+static const char backup_help[] =
+    "Usage: hubbub backup FILE [--data DIR | --config FILE]\n\n"
+    "Copies what a server keeps (rooms, ranks, bans, messages) into the new file FILE, as it is\n"
+    "at one moment. The server goes on meanwhile. FILE is there whole or not at all.\n\n" HELP_DATA
+    "To restore: put the copy, named hubbub.db, into an empty directory, with the file server.key\n"
+    "of the old one (it is not in the copy; without it guests come back as others), and start a\n"
+    "server with --data on it. Clients notice that it is an older state, and load what is there.\n";
+
+static const char export_help[] =
+    "Usage: hubbub export --room ROOM [--data DIR | --config FILE]\n\n"
+    "Prints what was said in a room and is kept, oldest first, one JSON object a line, with the\n"
+    "names that messages have on the wire, and for each reaction who chose it. The server goes on\n"
+    "meanwhile.\n\n"
+    "  --room ROOM           the room, whether somebody is in it or not\n" HELP_DATA;
+
+static const char erase_help[] =
+    "Usage: hubbub erase --user ID [--data DIR | --config FILE]\n\n"
+    "Forgets a user, while no server is running: messages become deleted ones of nobody; "
+    "reactions,\n"
+    "ranks and invitations go; ledgers keep what happened, not to whom or by whom. The file is\n"
+    "written anew, so that nothing is left in it. What keeps the user out stays in force: bans,\n"
+    "mutes and banned addresses keep the id; lift them first to be rid of that, too. Backups that\n"
+    "were made before are as they were.\n\n"
+    "  --user ID             the id, not the name (/members?room=lobby shows both)\n" HELP_DATA;
+
+/* ---- in common ----------------------------------------------------------------------------------- */
+
+static bool set_name(const char *command, const char **to, const char *option, const char *value)
+{
+    *to = value;
+    return text_is_name(value, strlen(value)) ||
+           command_refuse(
+               command, "%s: 1 to 64 bytes, without control characters or white space at the ends",
+               option);
+}
+
+/* COMMAND_RUN, or the exit status. */
+static int find_data(struct command *command, int argc, char **argv, const char **wanted,
+                     const char *what, struct config *c)
+{
+    int status = command_read(command, argc, argv);
+    if (status == COMMAND_RUN && *wanted == NULL) {
+        command_refuse(command->name, "%s, see hubbub %s --help", what, command->name);
+        status = CONFIG_EXIT_USAGE;
+    }
+    if (status == COMMAND_RUN)
+        status = command_config(command, c);
+    if (status == COMMAND_RUN && c->store == CONFIG_STORE_MEMORY) {
+        command_refuse(command->name, "a server with --store memory keeps nothing");
+        config_free(c);
+        status = 1;
+    }
+    return status;
+}
+
+/* ---- backup -------------------------------------------------------------------------------------- */
+
+int backup_command(int argc, char **argv)
+{
+    const char *file = NULL;
+    struct command command = {.name = "backup", .help = backup_help, .operand = &file};
+    struct config c;
+    char why[512];
+    uint64_t bytes = 0;
+    int status = find_data(&command, argc, argv, &file, "the file must be named", &c);
+    if (status != COMMAND_RUN)
+        return status;
+    int err = archive_backup(c.data, file, &bytes, why, sizeof why);
+    if (err != 0)
+        command_refuse("backup", "%s", why);
+    else
+        fprintf(stderr, "hubbub backup: %s has %" PRIu64 " bytes; %s/server.key is not in it\n",
+                file, bytes, c.data);
+    config_free(&c);
+    return err == 0 ? 0 : 1;
+}
+
+/* ---- export -------------------------------------------------------------------------------------- */
+
+struct shown {
+    const char *room;
+    struct buf line;
+};
+
+static void add_text(struct buf *b, const char *key, const char *text)
+{
+    buf_printf(b, ",\"%s\":", key);
+    protocol_quote(b, text, strlen(text));
+}
+
+static void add_number(struct buf *b, const char *key, int64_t number)
+{
+    buf_printf(b, ",\"%s\":%" PRId64, key, number);
+}
+
+/* Those of one emoji together, in the order in which the first of each came. */
+static void add_reactions(struct buf *b, const struct archived *a)
+{
+    const char *separator = ",\"reactions\":[";
+    for (size_t i = 0; i < a->n; i++) {
+        const char *emoji = a->reactions[i].emoji;
+        size_t first = 0;
+        while (strcmp(a->reactions[first].emoji, emoji) != 0)
+            first++;
+        if (first < i)
+            continue;
+        buf_printf(b, "%s{\"emoji\":", separator);
+        protocol_quote(b, emoji, strlen(emoji));
+        separator = ",\"users\":[";
+        for (size_t k = i; k < a->n; k++)
+            if (strcmp(a->reactions[k].emoji, emoji) == 0) {
+                buf_add_str(b, separator);
+                protocol_quote(b, a->reactions[k].user_id, strlen(a->reactions[k].user_id));
+                separator = ",";
+            }
+        buf_add_str(b, "]}");
+    }
+    if (a->n > 0)
+        buf_add_char(b, ']');
+}
+
+static int show(void *arg, const struct archived *a)
+{
+    struct shown *s = arg;
+    const struct message *m = a->message;
+    struct buf *b = &s->line;
+    buf_clear(b);
+    buf_add_str(b, "{\"room\":");
+    protocol_quote(b, s->room, strlen(s->room));
+    add_number(b, "seq", (int64_t)m->seq);
+    add_number(b, "ts", m->ts);
+    add_text(b, "userId", m->user_id);
+    add_text(b, "username", m->username);
+    if (m->id[0] != '\0')
+        add_text(b, "id", m->id);
+    buf_printf(b, ",\"content\":%s", m->content);
+    if (m->reply_to != 0)
+        add_number(b, "replyTo", (int64_t)m->reply_to);
+    if (m->edited_ts != 0)
+        add_number(b, "editedTs", m->edited_ts);
+    if (m->deleted)
+        buf_add_str(b, ",\"deleted\":true");
+    add_reactions(b, a);
+    buf_add_str(b, "}\n");
+    return fwrite(b->data, 1, b->len, stdout) == b->len ? 0 : ERR_CLOSED;
+}
+
+static bool set_room(void *order, const char *option, const char *value)
+{
+    return strcmp(option, "--room") == 0 ? set_name("export", order, option, value)
+                                         : command_no_such("export", option);
+}
+
+int export_command(int argc, char **argv)
+{
+    struct shown s = {.line = BUF_INIT};
+    struct command command = {
+        .name = "export", .help = export_help, .set = set_room, .order = &s.room};
+    struct config c;
+    char why[512];
+    int status = find_data(&command, argc, argv, &s.room, "--room must say which", &c);
+    if (status != COMMAND_RUN)
+        return status;
+    int err = archive_export(c.data, s.room, show, &s, why, sizeof why);
+    if (err == 0 && fflush(stdout) != 0)
+        err = ERR_CLOSED;
+    if (err == ERR_CLOSED)
+        command_refuse("export", "cannot write: %s", strerror(errno));
+    else if (err != 0)
+        command_refuse("export", "%s", why);
+    buf_fini(&s.line);
+    config_free(&c);
+    return err == 0 ? 0 : 1;
+}
+
+/* ---- erase --------------------------------------------------------------------------------------- */
+
+static void tell_erased(const struct erased *e)
+{
+    fprintf(stderr,
+            "hubbub erase: %" PRIu64 " messages, %" PRIu64 " reactions, %" PRIu64 " ranks, %" PRIu64
+            " names in ledgers\n",
+            e->messages, e->reactions, e->ranks, e->ledger);
+    if (e->sanctions > 0)
+        fprintf(stderr, "hubbub erase: %" PRIu64 " bans and mutes stay in force, by the id alone\n",
+                e->sanctions);
+    if (e->ownerless > 0)
+        fprintf(stderr,
+                "hubbub erase: %" PRIu64
+                " rooms have no owner any more: an operator (--admin) can make one\n",
+                e->ownerless);
+}
+
+static bool set_user(void *order, const char *option, const char *value)
+{
+    return strcmp(option, "--user") == 0 ? set_name("erase", order, option, value)
+                                         : command_no_such("erase", option);
+}
+
+int erase_command(int argc, char **argv)
+{
+    const char *user = NULL;
+    struct command command = {.name = "erase", .help = erase_help, .set = set_user, .order = &user};
+    struct config c;
+    struct erased erased;
+    char why[512];
+    int status = find_data(&command, argc, argv, &user, "--user must say whom", &c);
+    if (status != COMMAND_RUN)
+        return status;
+    int err = archive_erase(c.data, user, &erased, why, sizeof why);
+    if (err == 0)
+        tell_erased(&erased);
+    else
+        command_refuse("erase", "%s%s", why, err == ERR_AGAIN ? ": stop it first" : "");
+    config_free(&c);
+    return err == 0 ? 0 : 1;
+}

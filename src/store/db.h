@@ -1,0 +1,158 @@
+/* The database between the files that share it: sqlite.c opens it and writes, logs.c writes what is said, load.c
+ * reads it all at the start, retention.c removes, reading.c has connections of its own. */
+#ifndef HUBBUB_STORE_DB_H
+#define HUBBUB_STORE_DB_H
+
+#include "store/store_private.h"
+
+#include <sqlite3.h>
+
+enum {
+    BUSY_MS = 2000, /* somebody looks at it with sqlite3(1), or takes a backup */
+    MAX_COLUMNS = 16,
+    RANK_GONE = RECORD_COUNT, /* RECORD_RANK with RANK_GUEST */
+    NWRITES,
+    CACHED_LOGS = 4096, /* a power of two */
+    FULL_LOGS = 64,
+};
+
+/* ---- keys of messages ---------------------------------------------------------------------------- */
+
+#define SEQ_BITS 40
+#define SEQ_MAX ((UINT64_C(1) << SEQ_BITS) - 1)
+
+static inline int64_t message_key(int64_t log, uint64_t seq)
+{
+    return (int64_t)((uint64_t)log << SEQ_BITS | seq);
+}
+
+static inline uint64_t key_seq(int64_t key)
+{
+    return (uint64_t)key & SEQ_MAX;
+}
+
+static inline int64_t key_log(int64_t key)
+{
+    return key >> SEQ_BITS;
+}
+
+/* For queries in which l is a row of logs. */
+#define SQL_SEQ "1099511627775" /* SEQ_MAX */
+#define SQL_OF_LOG "id BETWEEN l.log << 40 AND (l.log << 40) + " SQL_SEQ
+#define SQL_FIRST \
+    "ifnull((SELECT id & " SQL_SEQ " FROM messages WHERE " SQL_OF_LOG " ORDER BY id LIMIT 1), 0)"
+#define SQL_LAST                                                   \
+    "max(l.removed, ifnull((SELECT id & " SQL_SEQ " FROM messages" \
+    " WHERE " SQL_OF_LOG " ORDER BY id DESC LIMIT 1), 0))"
+#define SQL_EPOCH \
+    "ifnull((SELECT epoch FROM epochs e WHERE e.log = l.log ORDER BY n DESC LIMIT 1), '')"
+/* What message_of_row() wants. */
+enum { MESSAGE_COLUMNS = 9 };
+#define SQL_MESSAGE "id, ts, user_id, username, request_id, reply_to, edited, deleted, content"
+
+/* A copy of the row that the statement is at, which begins with SQL_MESSAGE. NULL: it makes no sense. */
+struct message *message_of_row(sqlite3_stmt *st);
+
+/* ---- the connection that writes ------------------------------------------------------------------ */
+
+/* A statement whose parameters are members of a record. */
+struct statement {
+    sqlite3_stmt *st;
+    int nparams;
+    int field[MAX_COLUMNS]; /* of each parameter */
+};
+
+#define LOG_STATEMENTS(X)                                                                        \
+    X(FIND, "SELECT log, removed FROM logs WHERE room = ?1")                                     \
+    X(MAKE, "INSERT INTO logs (room, removed) VALUES (?1, 0) ON CONFLICT (room) DO NOTHING")     \
+    X(FORGET, "UPDATE logs SET room = NULL WHERE room = ?1")                                     \
+    X(EPOCH_AGAIN, "UPDATE epochs SET seq = ?3 WHERE log = ?1 AND epoch = ?2")                   \
+    X(EPOCH, "INSERT INTO epochs (log, n, epoch, seq)"                                           \
+             " SELECT ?1, ifnull(max(n), 0) + 1, ?2, ?3 FROM epochs WHERE log = ?1")             \
+    X(OLD_EPOCHS, "DELETE FROM epochs WHERE log = ?1"                                            \
+                  " AND n <= (SELECT max(n) FROM epochs WHERE log = ?1) - ?2")                   \
+    X(MESSAGE, "INSERT OR REPLACE INTO messages (" SQL_MESSAGE ")"                               \
+               " VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)")                                   \
+    X(NO_REACTIONS, "DELETE FROM reactions WHERE message = ?1")                                  \
+    X(REACTION, "INSERT INTO reactions (message, user_id, emoji, at) SELECT ?1, ?2, ?3, ?4"      \
+                " WHERE EXISTS (SELECT 1 FROM messages WHERE id = ?1 AND NOT deleted)"           \
+                " ON CONFLICT DO NOTHING")                                                       \
+    X(REACTION_GONE, "DELETE FROM reactions WHERE message = ?1 AND user_id = ?2 AND emoji = ?3") \
+    /* retention.c */                                                                            \
+    X(NAMELESS, "SELECT log FROM logs WHERE room IS NULL LIMIT 1")                               \
+    X(END, "DELETE FROM logs WHERE log = ?1")                                                    \
+    X(NTH, "SELECT id FROM messages WHERE id BETWEEN ?1 AND ?2 ORDER BY id LIMIT 1 OFFSET ?3")   \
+    X(REMOVE, "DELETE FROM messages WHERE id BETWEEN ?1 AND ?2")                                 \
+    X(REMOVE_REACTIONS, "DELETE FROM reactions WHERE message BETWEEN ?1 AND ?2")                 \
+    X(REMOVED, "UPDATE logs SET removed = max(removed, ?2) WHERE log = ?1 RETURNING room")       \
+    X(OLDEST, "SELECT id FROM messages WHERE ts < ?1 ORDER BY ts LIMIT ?2")                      \
+    X(LENGTH, "SELECT " SQL_LAST " - l.removed, " SQL_LAST " FROM logs l WHERE log = ?1")        \
+    X(LONG, "SELECT log FROM logs l WHERE log > ?1 AND log <= ?2"                                \
+            " AND " SQL_LAST " - l.removed > ?3 LIMIT 1")                                        \
+    X(NEWEST, "SELECT ifnull(max(log), 0) FROM logs")                                            \
+    X(PAGES, "PRAGMA page_count")                                                                \
+    X(FREE_PAGES, "PRAGMA freelist_count")                                                       \
+    X(PAGE_SIZE, "PRAGMA page_size")
+
+enum {
+#define X(name, text) LOGS_##name,
+    LOG_STATEMENTS(X)
+#undef X
+        NLOGS
+};
+
+/* The log of a room, as the table has it within the present transaction. */
+struct known_log {
+    char room[NAME_MAX_BYTES + 1];
+    int64_t log; /* 0: not known */
+    uint64_t removed;
+};
+
+struct db {
+    sqlite3 *sql;
+    bool full_sync;
+    struct statement writes[NWRITES];
+    sqlite3_stmt *logs[NLOGS];
+    struct known_log known[CACHED_LOGS]; /* by hash of the room */
+    uint64_t hash_key;
+    int64_t reacted_at; /* of the latest reaction, us */
+
+    /* retention.c; written by logs.c, too */
+    bool nameless;     /* there may be logs without a name */
+    uint64_t per_room; /* 0: any number */
+    bool all;          /* all logs are to be looked at: those after `seen` */
+    int64_t seen;
+    size_t nfull; /* logs that may have more than per_room */
+    int64_t full[FULL_LOGS];
+
+    char error[256];
+};
+
+/* Keeps what SQLite says about the last call. To be called before anything else is done. Returns ERR_SYSTEM. */
+int db_failed(struct db *db);
+/* Is it the record that is wrong, and not the disk? */
+bool db_blames_record(int code);
+int db_run(struct db *db, const char *sql); /* 0 or ERR_SYSTEM */
+/* Some failures have ended the transaction already. */
+void db_roll_back(struct db *db);
+
+/* Runs a statement that gives no row, and makes it ready for the next time. 0, ERR_SYSTEM or ERR_INVALID. */
+int db_step(struct db *db, sqlite3_stmt *st);
+
+/* ---- logs.c -------------------------------------------------------------------------------------- */
+
+int logs_open(struct db *db); /* 0 or ERR_SYSTEM */
+void logs_close(struct db *db);
+/* EPOCH, MESSAGE, REACTION, REACTION_GONE, LOG_GONE: 0, ERR_SYSTEM, or ERR_INVALID: it has no log. */
+int logs_write(struct db *db, const struct record *r);
+/* The name is free for another log; the messages are removed later. */
+int logs_forget(struct db *db, const char *room);
+/* What is known of one room, or of all (NULL), is not so any more. */
+void logs_doubt(struct db *db, const char *room);
+
+/* ---- archive.c ----------------------------------------------------------------------------------- */
+
+/* A connection of a command, beside a server that may be running. The schema has version `least` or later. */
+int archive_open(const char *directory, int least, sqlite3 **out, char *why, size_t space);
+
+#endif

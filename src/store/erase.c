@@ -1,0 +1,132 @@
+/* Forgetting a user. The main thread of a command, alone with the database: it has the server's lock. */
+#include "store/db.h"
+
+#include <hubbub/archive.h>
+#include <hubbub/err.h>
+#include <stdio.h>
+#include <unistd.h>
+
+/* In this order; ?1 is the user's id. A count of rows goes to the member that is named, if any. */
+static const struct {
+    const char *text;
+    size_t member; /* of struct erased; NONE */
+} DEEDS[] = {
+#define NONE ((size_t)-1)
+#define COUNT(member) offsetof(struct erased, member)
+    {"DELETE FROM reactions WHERE user_id = ?1", COUNT(reactions)},
+    {"DELETE FROM reactions WHERE message IN (SELECT id FROM messages WHERE user_id = ?1)", NONE},
+    {"UPDATE messages SET user_id = '', username = '" ERASED_NAME "', request_id = '',"
+     " content = '\"\"', edited = 0, deleted = 1 WHERE user_id = ?1",
+     COUNT(messages)},
+    {"DELETE FROM ranks WHERE user_id = ?1", COUNT(ranks)},
+    {"DELETE FROM invites WHERE user_id = ?1", NONE},
+    {"UPDATE invites SET by_id = '' WHERE by_id = ?1", NONE},
+    {"UPDATE sanctions SET username = '" ERASED_NAME "', reason = '' WHERE user_id = ?1",
+     COUNT(sanctions)},
+    {"UPDATE sanctions SET by_id = '', by_name = '" ERASED_NAME "' WHERE by_id = ?1", NONE},
+    {"UPDATE ledger SET user_id = '', username = '" ERASED_NAME "', reason = ''"
+     " WHERE user_id = ?1",
+     COUNT(ledger)},
+    {"UPDATE ledger SET by_id = '', by_name = '" ERASED_NAME "' WHERE by_id = ?1", COUNT(ledger)},
+};
+
+static int run(sqlite3 *sql, const char *text)
+{
+    return sqlite3_exec(sql, text, NULL, NULL, NULL) == SQLITE_OK ? 0 : ERR_SYSTEM;
+}
+
+static int do_deed(sqlite3 *sql, size_t i, const char *user_id, struct erased *out)
+{
+    sqlite3_stmt *st = NULL;
+    int err = ERR_SYSTEM;
+    if (sqlite3_prepare_v2(sql, DEEDS[i].text, -1, &st, NULL) == SQLITE_OK &&
+        sqlite3_bind_text(st, 1, user_id, -1, SQLITE_STATIC) == SQLITE_OK &&
+        sqlite3_step(st) == SQLITE_DONE) {
+        err = 0;
+        if (DEEDS[i].member != NONE)
+            *(uint64_t *)(void *)((char *)out + DEEDS[i].member) += (uint64_t)sqlite3_changes(sql);
+    }
+    sqlite3_finalize(st);
+    return err;
+}
+
+static int count_ownerless(sqlite3 *sql, uint64_t *n)
+{
+    sqlite3_stmt *st = NULL;
+    int err = ERR_SYSTEM;
+    if (sqlite3_prepare_v2(sql,
+                           "SELECT count(*) FROM rooms WHERE room <> '' AND room NOT IN"
+                           " (SELECT room FROM ranks WHERE rank = 'owner')",
+                           -1, &st, NULL) == SQLITE_OK &&
+        sqlite3_step(st) == SQLITE_ROW) {
+        err = 0;
+        *n = (uint64_t)sqlite3_column_int64(st, 0);
+    }
+    sqlite3_finalize(st);
+    return err;
+}
+
+static int erase(sqlite3 *sql, const char *user_id, struct erased *out)
+{
+    uint64_t before = 0, after = 0;
+    int changes = sqlite3_total_changes(sql);
+    int err = run(sql, "PRAGMA secure_delete = ON; PRAGMA foreign_keys = ON; BEGIN IMMEDIATE");
+    if (err == 0)
+        err = count_ownerless(sql, &before);
+    for (size_t i = 0; i < sizeof DEEDS / sizeof DEEDS[0] && err == 0; i++)
+        err = do_deed(sql, i, user_id, out);
+    if (err == 0)
+        err = count_ownerless(sql, &after);
+    out->ownerless = after - before;
+    if (err == 0)
+        err = run(sql, "COMMIT");
+    return err == 0 && sqlite3_total_changes(sql) == changes ? ERR_NOTFOUND : err;
+}
+
+/* What was written over before, or removed, may still be in pages that are free, and in the log of what was
+ * written. */
+static int leave_nothing(sqlite3 *sql)
+{
+    int err = run(sql, "VACUUM");
+    return err != 0 ? err : run(sql, "PRAGMA wal_checkpoint(TRUNCATE)");
+}
+
+static int erase_in(const char *directory, const char *user_id, struct erased *out, char *why,
+                    size_t space)
+{
+    sqlite3 *sql = NULL;
+    int err = archive_open(directory, schema_latest(), &sql, why, space);
+    if (err != 0)
+        return err;
+    err = erase(sql, user_id, out);
+    if (err == ERR_NOTFOUND) {
+        snprintf(why, space, "nothing is kept of a user with the id '%s'", user_id);
+    } else if (err != 0) {
+        snprintf(why, space, "nothing is erased: %s", sqlite3_errmsg(sql));
+    } else if ((err = leave_nothing(sql)) != 0) {
+        snprintf(why, space, "erased, but what was there before may still be found in the file: %s",
+                 sqlite3_errmsg(sql));
+    }
+    sqlite3_close(sql);
+    return err;
+}
+
+int archive_erase(const char *directory, const char *user_id, struct erased *out, char *why,
+                  size_t space)
+{
+    *out = (struct erased){0};
+    /* First: a directory without a database is left alone. */
+    sqlite3 *sql = NULL;
+    int err = archive_open(directory, schema_latest(), &sql, why, space);
+    if (err != 0)
+        return err;
+    sqlite3_close(sql);
+    if ((err = store_try(directory, why, space)) != 0)
+        return err;
+    int lock = place_lock(directory, why, space);
+    if (lock < 0)
+        return ERR_SYSTEM;
+    err = erase_in(directory, user_id, out, why, space);
+    close(lock);
+    return err;
+}

@@ -1,0 +1,193 @@
+/*
+ * The data beside a running server: backed up while people talk and restored elsewhere, exported as lines, and
+ * a user forgotten once the server is stopped.
+ */
+import assert from 'node:assert/strict';
+import { copyFileSync, existsSync, mkdirSync, readFileSync, readdirSync, statSync } from 'node:fs';
+import path from 'node:path';
+import { test } from 'node:test';
+import { connectAgain, member } from './support/client.mjs';
+import { folder, runToEnd, startAgain, startServer } from './support/server.mjs';
+
+const dataOf = (server) => server.args[server.args.indexOf('--data') + 1];
+const start = (t, ...args) => startServer(t, ['--data', path.join(folder(), 'data'), '--no-rate-limits', ...args]);
+const command = (name, ...args) => runToEnd([name, ...args]);
+
+async function done(name, ...args) {
+    const end = await command(name, ...args);
+    assert.equal(end.code, 0, end.stderr);
+    return end;
+}
+
+async function fails(code, words, name, ...args) {
+    const end = await command(name, ...args);
+    assert.equal(end.code, code, end.stderr);
+    assert.match(end.stderr, words);
+    assert.match(end.stderr, new RegExp(`^hubbub ${name}: [^\n]+\n$`), 'one line');
+    assert.equal(end.stdout, '');
+}
+
+async function exported(server, room) {
+    const { stdout, stderr } = await done('export', '--room', room, '--data', dataOf(server));
+    assert.equal(stderr, '');
+    assert.ok(stdout === '' || stdout.endsWith('\n'));
+    return stdout.split('\n').slice(0, -1).map((line) => JSON.parse(line));
+}
+
+/* A directory with nothing but the copy and the key. */
+function restore(server, copy) {
+    const data = path.join(folder(), 'data');
+    mkdirSync(data, { mode: 0o700 });
+    copyFileSync(copy, path.join(data, 'hubbub.db'));
+    copyFileSync(path.join(dataOf(server), 'server.key'), path.join(data, 'server.key'));
+    return server.args.map((word) => (word === dataOf(server) ? data : word));
+}
+
+const textsOf = (messages) => messages.map((one) => one.content);
+const count = (n, from = 1) => Array.from({ length: n }, (_, i) => String(i + from));
+
+test('a backup taken while people talk is a moment of it, and lives on elsewhere', async (t) => {
+    const server = await start(t);
+    const alice = await member(t, server, 'alice', 'den');
+    await alice.ok('create', { room: 'club', title: 'The club' });
+    const copy = path.join(folder(), 'copy.db');
+    let said = 0;
+    const talk = async (n) => {
+        for (const end = said + n; said < end;) await alice.ok('message', { room: 'den', content: String(++said) });
+    };
+    await talk(100);
+    const before = said;
+    const backup = done('backup', copy, '--data', dataOf(server));
+    backup.catch(() => {});
+    await talk(200);
+    const { stderr } = await backup;
+    const { size } = statSync(copy);
+    assert.match(stderr, new RegExp(`copy.db has ${size} bytes; .*server.key is not in it\n$`));
+    assert.equal(statSync(copy).mode & 0o7777, 0o600);
+    assert.deepEqual(readdirSync(path.dirname(copy)), ['copy.db']);
+    await talk(5); // the server has not noticed
+    const { epoch, seq } = await (await connectAgain(t, server, alice)).join('den');
+    assert.equal(seq, said);
+    await server.stop();
+
+    const again = await startServer(t, restore(server, copy));
+    const back = await connectAgain(t, again, alice);
+    assert.equal(back.welcome.userId, alice.welcome.userId, 'the same guest, by the same key');
+    assert.equal((await back.join('club')).title, 'The club');
+    const joined = await back.join('den', { since: seq, epoch });
+    assert.equal(joined.recovered, false, 'it is an older state, and that is said');
+    assert.ok(joined.seq >= before && joined.seq < said, `${before} <= ${joined.seq} < ${said}`);
+    const { messages } = await back.ok('history', { room: 'den', limit: 300 });
+    assert.deepEqual(textsOf(messages), count(messages.length, joined.seq - messages.length + 1), 'no holes');
+    assert.deepEqual(textsOf(await exported(again, 'den')), count(joined.seq));
+    assert.equal((await back.ok('message', { room: 'den', content: 'on' })).seq, joined.seq + 1);
+});
+
+test('positions from before the backup are good after it was restored', async (t) => {
+    const server = await start(t);
+    const alice = await member(t, server, 'alice', 'den');
+    const { epoch } = alice.joined;
+    for (const content of count(5)) await alice.ok('message', { room: 'den', content });
+    const copy = path.join(folder(), 'copy.db');
+    await done('backup', copy, `--data=${dataOf(server)}`);
+    await alice.ok('message', { room: 'den', content: 'lost' });
+    await server.stop();
+
+    const again = await startServer(t, restore(server, copy));
+    const back = await connectAgain(t, again, alice);
+    const joined = await back.join('den', { since: 3, epoch });
+    assert.equal(joined.recovered, true);
+    for (const content of ['4', '5']) await back.next({ type: 'message', content });
+    await back.close();
+    const late = await connectAgain(t, again, alice);
+    assert.equal((await late.join('den', { since: 6, epoch })).recovered, false);
+});
+
+test('an export has what was said, in lines', async (t) => {
+    const server = await start(t);
+    const alice = await member(t, server, 'alice', 'a "room"');
+    const bob = await member(t, server, 'bob', 'a "room"');
+    const room = 'a "room"';
+    const first = await alice.ok('message', { room, content: 'line 1\nline 2 "☕"' });
+    const second = await bob.ok('message', { room, content: 'two', replyTo: 1 });
+    await alice.ok('message', { room, content: 'three' });
+    await alice.ok('message', { room, content: 'four' });
+    for (const [who, emoji] of [[bob, '👍'], [alice, 'x'], [alice, '👍']]) await who.ok('react', { room, seq: 1, emoji });
+    const { editedTs } = await alice.ok('edit', { room, seq: 3, content: 'three!' });
+    await alice.ok('delete', { room, seq: 4 });
+    const [a, b] = [alice, bob].map((one) => one.welcome.userId);
+    const lines = await exported(server, room);
+    assert.equal(typeof lines[0].id, 'string');
+    for (const line of lines) delete line.id;
+    assert.deepEqual(lines.slice(0, 3), [
+        {
+            room, seq: 1, ts: first.ts, userId: a, username: 'alice', content: 'line 1\nline 2 "☕"',
+            reactions: [{ emoji: '👍', users: [b, a] }, { emoji: 'x', users: [a] }],
+        },
+        { room, seq: 2, ts: second.ts, userId: b, username: 'bob', content: 'two', replyTo: 1 },
+        { room, seq: 3, ts: lines[2].ts, userId: a, username: 'alice', content: 'three!', editedTs },
+    ]);
+    assert.equal(lines.length, 4);
+    assert.equal(lines[3].content, '');
+    assert.equal(lines[3].deleted, true);
+    await server.stop(); // and it needs no server
+    assert.equal((await exported(server, room)).length, 4);
+});
+
+test('a user is forgotten when no server runs', async (t) => {
+    const server = await start(t);
+    const alice = await member(t, server, 'alice', 'den');
+    const bob = await member(t, server, 'bob', 'den');
+    await alice.ok('create', { room: 'club' });
+    for (const one of [alice, bob]) await one.ok('message', { room: 'den', content: `the words of ${one.name}` });
+    await alice.ok('react', { room: 'den', seq: 2, emoji: 'x' });
+    await bob.ok('react', { room: 'den', seq: 2, emoji: 'x' });
+    const user = ['--user', alice.welcome.userId, '--data', dataOf(server)];
+    await fails(1, /in use by another server, process \d+: stop it first/, 'erase', ...user);
+    await server.stop();
+    const { stderr, stdout } = await done('erase', ...user);
+    assert.equal(stdout, '');
+    assert.match(stderr, /^hubbub erase: 1 messages, 1 reactions, 1 ranks, \d+ names in ledgers$/m);
+    assert.match(stderr, /^hubbub erase: 1 rooms have no owner any more/m);
+    for (const file of readdirSync(dataOf(server))) {
+        const bytes = readFileSync(path.join(dataOf(server), file));
+        for (const trace of ['words of alice', alice.welcome.userId]) assert.ok(!bytes.includes(trace), `${trace} in ${file}`);
+    }
+    await fails(1, /nothing is kept of a user with the id/, 'erase', ...user);
+
+    const again = await startAgain(t, server);
+    const back = await connectAgain(t, again, bob);
+    await back.join('den');
+    const { messages } = await back.ok('history', { room: 'den' });
+    assert.deepEqual(messages.map(({ seq, username, content, deleted }) => ({ seq, username, content, deleted })), [
+        { seq: 1, username: 'erased', content: '', deleted: true },
+        { seq: 2, username: 'bob', content: 'the words of bob', deleted: undefined },
+    ]);
+    assert.deepEqual(messages[1].reactions, [{ emoji: 'x', count: 1, mine: true }]);
+});
+
+test('what cannot be done is told in one line, and nothing is made', async (t) => {
+    const nowhere = path.join(folder(), 'nowhere');
+    for (const args of [['backup', path.join(folder(), 'copy')], ['export', '--room', 'den'], ['erase', '--user', 'u1']])
+        await fails(1, /cannot read .*hubbub\.db: No such file or directory/, ...args, '--data', nowhere);
+    assert.ok(!existsSync(nowhere));
+    await fails(2, /the file must be named/, 'backup');
+    await fails(2, /want --name value/, 'backup', 'one', 'two');
+    await fails(2, /--room must say which/, 'export');
+    await fails(2, /--room: 1 to 64 bytes/, 'export', '--room', '');
+    await fails(2, /--user must say whom/, 'erase');
+    await fails(2, /--usr: no such option/, 'erase', '--usr', 'u1');
+    await fails(2, /--data: wants a value/, 'export', '--data');
+    const server = await start(t);
+    const where = ['--data', dataOf(server)];
+    const taken = path.join(dataOf(server), 'hubbub.db');
+    await fails(1, /is there already/, 'backup', taken, ...where);
+    await fails(1, /there is no log of a room 'den'/, 'export', '--room', 'den', ...where);
+    for (const name of ['backup', 'export', 'erase'])
+        assert.match((await done(name, '--help')).stdout, new RegExp(`^Usage: hubbub ${name} [^]+--data DIR`));
+    for (const [name, args] of [['backup', ['x']], ['export', ['--room', 'x']], ['erase', ['--user', 'x']]]) {
+        const end = await runToEnd([name, ...args], { env: { HUBBUB_STORE: 'memory' } });
+        assert.equal(end.code, 1);
+        assert.match(end.stderr, /a server with --store memory keeps nothing/);
+    }
+});

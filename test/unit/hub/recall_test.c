@@ -1,0 +1,513 @@
+/* What was said before, for those who come: from memory and from the disk, with what is missing named. */
+#include "past.h"
+
+#include "store/store_private.h"
+
+#include <hubbub/metrics.h>
+
+/* ---- joins ----------------------------------------------------------------------------------------- */
+
+static void a_join_brings_the_latest(void **state)
+{
+    (void)state;
+    struct stage s;
+    stage_init(&s, &usual);
+    struct probe *alice = person(&s, "alice"), *bob = person(&s, "bob"),
+                 *carol = person(&s, "carol");
+    come_in(alice, "den");
+    chat(alice, "den", 1, 10);
+    come(bob, "den", 3);
+    EXPECT(bob, "{'type':'ok','id':'1','room':'den','seq':10,'epoch':'*','members':2,*}");
+    EXPECT_CHAT(bob, 8, 10);
+    EXPECT(bob, "{'type':'join',*}");
+    come(carol, "den", 300); /* all there are */
+    EXPECT(carol, "{'type':'ok',*}");
+    EXPECT_CHAT(carol, 1, 10);
+    chat(alice, "den", 11, 1);
+    FIND(bob, "{'type':'message',*'seq':11,*}");
+    come(bob, "den", 3); /* who is in already is told nothing anew */
+    EXPECT_OK(bob);
+    EXPECT_NOTHING(bob);
+    stage_fini(&s);
+}
+
+static void who_comes_back_goes_on_from_there(void **state)
+{
+    (void)state;
+    struct stage s;
+    stage_init(&s, &usual);
+    struct probe *alice = person(&s, "alice"), *bob = person(&s, "bob");
+    const char *epoch = come_in(alice, "den");
+    chat(alice, "den", 1, 10);
+    come_back(bob, "den", 7, epoch);
+    EXPECT(bob, "{'type':'ok',*'seq':10,*'recovered':true,*}");
+    EXPECT_CHAT(bob, 8, 10);
+    EXPECT(bob, "{'type':'join',*}");
+    part(bob, "den", NULL);
+    come_back(bob, "den", 10, epoch); /* nothing was missed */
+    FIND(bob, "{'type':'ok',*'recovered':true,*}");
+    EXPECT(bob, "{'type':'join',*}");
+    part(bob, "den", NULL);
+    come_back(bob, "den", 0, epoch);
+    FIND(bob, "{'type':'ok',*'recovered':true,*}");
+    EXPECT_CHAT(bob, 1, 10);
+    stage_fini(&s);
+}
+
+static void another_numbering_is_told(void **state)
+{
+    (void)state;
+    struct stage s;
+    stage_init(&s, &usual);
+    struct probe *alice = person(&s, "alice"), *bob = person(&s, "bob");
+    const char *epoch = come_in(alice, "den");
+    chat(alice, "den", 1, 10);
+    come_back(bob, "den", 11, epoch); /* it was never so far */
+    EXPECT(bob, "{'type':'ok',*'recovered':false,*}");
+    EXPECT(bob, "{'type':'join',*}");
+    part(bob, "den", NULL);
+    struct event *e = coming(bob, "den");
+    e->request.args->since_given = true;
+    e->request.args->since = 5;
+    strcpy(e->request.args->epoch, "0123456789abcdef");
+    e->request.args->history = 2; /* then these come instead, and no gap */
+    ask(bob, e);
+    FIND(bob, "{'type':'ok',*'recovered':false,*}");
+    EXPECT_CHAT(bob, 9, 10);
+    EXPECT(bob, "{'type':'join',*}");
+    stage_fini(&s);
+}
+
+/* Without a store a room that everybody left begins anew; its numbers must not be taken for the old ones. */
+static void an_open_room_without_a_store_is_another_one(void **state)
+{
+    (void)state;
+    struct stage s;
+    stage_init(&s, &usual);
+    struct probe *alice = person(&s, "alice");
+    char epoch[EPOCH_MAX + 1];
+    strcpy(epoch, come_in(alice, "den"));
+    chat(alice, "den", 1, 10);
+    part(alice, "den", NULL);
+    probe_skip(alice);
+    come(alice, "den", 300);
+    EXPECT(alice, "{'type':'ok',*'seq':0,*}");
+    EXPECT(alice, "{'type':'join',*}");
+    chat(alice, "den", 1, 10);
+    part(alice, "den", NULL);
+    probe_skip(alice);
+    come_back(alice, "den", 0, epoch);
+    EXPECT(alice, "{'type':'ok',*'seq':0,*'recovered':false,*}");
+    stage_fini(&s);
+}
+
+static void what_memory_has_let_go_of_is_a_gap(void **state)
+{
+    (void)state;
+    struct stage s;
+    struct settings settings = usual;
+    settings.history_memory = 5;
+    stage_init(&s, &settings);
+    struct probe *alice = person(&s, "alice"), *bob = person(&s, "bob");
+    const char *epoch = come_in(alice, "den");
+    chat(alice, "den", 1, 20);
+    come_back(bob, "den", 10, epoch);
+    EXPECT(bob, "{'type':'ok',*'recovered':true,*}");
+    EXPECT_GAP(bob, 11, 15, false);
+    EXPECT_CHAT(bob, 16, 20);
+    part(bob, "den", NULL);
+    probe_skip(bob);
+    come(bob, "den", 10); /* nobody said that these were seen: no gap */
+    EXPECT(bob, "{'type':'ok',*}");
+    EXPECT_CHAT(bob, 16, 20);
+    stage_fini(&s);
+}
+
+/* More than a page is missing: `history` has the rest. */
+static void too_many_are_named_first(void **state)
+{
+    (void)state;
+    struct stage s;
+    stage_init_past(&s, 100);
+    struct probe *alice = person(&s, "alice"), *bob = person(&s, "bob");
+    const char *epoch = come_in(alice, "den");
+    chat_kept(alice, "den", 1, 1000);
+    come_back(bob, "den", 100, epoch);
+    EXPECT(bob, "{'type':'ok',*'recovered':true,*}");
+    EXPECT_GAP(bob, 101, 700, true);
+    EXPECT_CHAT(bob, 701, 1000); /* most of them from the disk */
+    EXPECT(bob, "{'type':'join',*}");
+    page(bob, "den", HISTORY_BEFORE, 701, 0);
+    EXPECT(bob, "{'type':'ok',*'messages':[{*'seq':651,*'seq':700,*}],'first':651,'last':700"
+                ",'hasMoreBefore':true,'hasMoreAfter':true}");
+    stage_fini(&s);
+}
+
+static void nor_more_than_fits_a_page(void **state)
+{
+    (void)state;
+    struct stage s;
+    stage_init_past(&s, 10);
+    struct probe *alice = person(&s, "alice"), *bob = person(&s, "bob");
+    const char *epoch = come_in(alice, "den");
+    char large[4000];
+    memset(large, 'x', sizeof(large) - 1);
+    large[sizeof(large) - 1] = '\0';
+    for (int i = 0; i < 199; i++)
+        say(alice, "den", large, NULL);
+    chat_kept(alice, "den", 200, 1);
+    come_back(bob, "den", 1, epoch);
+    EXPECT(bob, "{'type':'ok',*'recovered':true,*}");
+    const char *gap = probe_next(bob, DEADLINE_NOW);
+    unsigned long long from, to, seq;
+    assert_int_equal(
+        sscanf(gap, "{\"type\":\"gap\",\"room\":\"den\",\"from\":%llu,\"to\":%llu,", &from, &to),
+        2);
+    assert_non_null(strstr(gap, "\"kept\":true"));
+    assert_int_equal(from, 2);
+    assert_in_range(to, 100, 150); /* 256 KiB are some 61 of them */
+    for (seq = to + 1; seq < 200; seq++) {
+        char pattern[64];
+        snprintf(pattern, sizeof(pattern), "{'type':'message',*'seq':%llu,*}", seq);
+        EXPECT(bob, pattern);
+    }
+    EXPECT_CHAT(bob, 200, 200);
+    stage_fini(&s);
+}
+
+static void it_goes_on_in_another_life(void **state)
+{
+    (void)state;
+    struct stage s;
+    stage_init_past(&s, 5);
+    struct probe *alice = person(&s, "alice");
+    char first[EPOCH_MAX + 1], second[EPOCH_MAX + 1];
+    strcpy(first, come_in(alice, "den"));
+    chat_kept(alice, "den", 1, 20);
+    stage_restart(&s);
+    alice = person(&s, "alice");
+    come_back(alice, "den", 12, first);
+    EXPECT(alice, "{'type':'ok',*'seq':20,*'recovered':true,*}");
+    EXPECT_CHAT(alice, 13, 20);
+    EXPECT(alice, "{'type':'join',*}");
+    part(alice, "den", NULL);
+    strcpy(second, come_in(alice, "den"));
+    assert_string_not_equal(first, second);
+    chat_kept(alice, "den", 21, 5);
+    part(alice, "den", NULL);
+    probe_skip(alice);
+    come_back(alice, "den", 20, first); /* the end of the first life is a good place */
+    EXPECT(alice, "{'type':'ok',*'recovered':true,*}");
+    EXPECT_CHAT(alice, 21, 25);
+    part(alice, "den", NULL);
+    probe_skip(alice);
+    come_back(alice, "den", 21, first); /* but not past it */
+    EXPECT(alice, "{'type':'ok',*'recovered':false,*}");
+    part(alice, "den", NULL);
+    probe_skip(alice);
+    come_back(alice, "den", 24, second);
+    EXPECT(alice, "{'type':'ok',*'recovered':true,*}");
+    EXPECT_CHAT(alice, 25, 25);
+    stage_fini(&s);
+}
+
+/* Made anew under the same name: what was said is gone, and positions in it are worth nothing. */
+static void what_was_destroyed_is_not_gone_on_with(void **state)
+{
+    (void)state;
+    struct stage s;
+    stage_init_past(&s, 100);
+    struct probe *alice = person(&s, "alice"), *bob = person(&s, "bob");
+    create(alice, "den", VISIBILITY_PUBLIC, NULL);
+    AWAIT_OK(alice);
+    char epoch[EPOCH_MAX + 1];
+    strcpy(epoch, come_in(alice, "den"));
+    chat_kept(alice, "den", 1, 10);
+    act(alice, REQUEST_DESTROY, "den", NULL);
+    AWAIT_OK(alice);
+    probe_skip(alice);
+    for (int again = 0; again < 2; again++) { /* at once, and after it was out of memory */
+        come_in(alice, "den");
+        chat_kept(alice, "den", 1 + (uint64_t)again * 12, 12);
+        come_back(bob, "den", 5, epoch);
+        EXPECT(bob, "{'type':'ok',*'recovered':false,*}");
+        part(bob, "den", NULL);
+        part(alice, "den", NULL);
+        hush((struct probe *[]){alice, bob}, 2);
+    }
+    stage_fini(&s);
+}
+
+/* The same with an open room, the log of which outlives it, until somebody makes a kept one of that name. */
+static void nor_is_what_was_begun_anew(void **state)
+{
+    (void)state;
+    struct stage s;
+    stage_init_past(&s, 100);
+    struct probe *alice = person(&s, "alice"), *bob = person(&s, "bob");
+    char epoch[EPOCH_MAX + 1];
+    strcpy(epoch, come_in(alice, "den"));
+    chat_kept(alice, "den", 1, 10);
+    part(alice, "den", "2");
+    AWAIT(alice, "{'type':'ok','id':'2',*}");
+    create(alice, "den", VISIBILITY_PUBLIC, NULL);
+    AWAIT_OK(alice);
+    act(alice, REQUEST_DESTROY, "den", NULL);
+    AWAIT_OK(alice);
+    while (metric_read(METRIC_ROOMS) > 0) /* it goes when the disk knows */
+        probe_skip(alice);
+    come_in(alice, "den");
+    chat_kept(alice, "den", 1, 12);
+    come_back(bob, "den", 5, epoch);
+    EXPECT(bob, "{'type':'ok',*'seq':12,*'recovered':false,*}");
+    stage_fini(&s);
+}
+
+static void the_classic_dialect_gets_them_as_messages(void **state)
+{
+    (void)state;
+    struct stage s;
+    struct settings settings = usual;
+    settings.history_memory = 5;
+    stage_init(&s, &settings);
+    struct probe *alice = person(&s, "alice");
+    struct probe *bob = stage_enter(&s, DIALECT_CLASSIC, "bob");
+    const char *epoch = come_in(alice, "den");
+    chat(alice, "den", 1, 10);
+    take_back(alice, "den", 8);
+    struct event *e = coming(bob, "den");
+    e->request.id[0] = '\0';
+    e->request.args->since_given = true;
+    e->request.args->since = 2;
+    strcpy(e->request.args->epoch, epoch);
+    ask(bob, e);
+    EXPECT_CHAT(bob, 6, 7); /* without the gap, and without what was taken back */
+    EXPECT_CHAT(bob, 9, 10);
+    stage_fini(&s);
+}
+
+static void edits_reactions_and_removals_are_in_it(void **state)
+{
+    (void)state;
+    struct stage s;
+    stage_init_past(&s, 100);
+    struct probe *alice = person(&s, "alice"), *bob = person(&s, "bob");
+    come_in(alice, "den");
+    chat_kept(alice, "den", 1, 4);
+    edit(alice, "den", 1, "better");
+    take_back(alice, "den", 2);
+    react(alice, "den", 3, "+", true);
+    AWAIT(alice, "{'type':'ok',*'emoji':'+','count':1}");
+    for (int life = 0; life < 2; life++) {
+        come(bob, "den", 4);
+        AWAIT(bob, "{'type':'ok',*'seq':4,*}");
+        EXPECT(bob, "{'type':'message',*'content':'better','seq':1,'ts':*,'editedTs':*}");
+        EXPECT(bob, "{'type':'message',*'content':'','seq':2,'ts':*,'deleted':true}");
+        EXPECT(bob, "{'type':'message',*'content':'m3','seq':3,'ts':*"
+                    ",'reactions':[{'emoji':'+','count':1}]}");
+        EXPECT_CHAT(bob, 4, 4);
+        if (life == 0) {
+            stage_restart(&s);
+            bob = person(&s, "bob");
+        }
+    }
+    alice = person(&s, "alice");
+    come(alice, "den", 2);
+    AWAIT(alice, "{'type':'message',*'reactions':[{'emoji':'+','count':1,'mine':true}]}");
+    stage_fini(&s);
+}
+
+/* What cannot be read is not lost: `history` has it when the disk is well. */
+static void what_cannot_be_read_is_still_kept(void **state)
+{
+    (void)state;
+    struct stage s;
+    stage_init_past(&s, 5);
+    struct probe *alice = person(&s, "alice"), *bob = person(&s, "bob");
+    const char *epoch = come_in(alice, "den");
+    chat_kept(alice, "den", 1, 20);
+    assert_int_equal(store_exec(s.store, "ALTER TABLE messages RENAME TO elsewhere"), 0);
+    come_back(bob, "den", 10, epoch);
+    EXPECT(bob, "{'type':'ok',*'recovered':true,*}");
+    EXPECT_GAP(bob, 11, 15, true);
+    EXPECT_CHAT(bob, 16, 20);
+    EXPECT(bob, "{'type':'join',*}");
+    page(bob, "den", HISTORY_BEFORE, 10, 0);
+    EXPECT_REFUSED(bob, "unavailable");
+    page(bob, "den", HISTORY_LATEST, 0, 5); /* of memory, as ever */
+    EXPECT(bob, "{'type':'ok',*'first':16,'last':20,'hasMoreBefore':true,'hasMoreAfter':false}");
+    edit(alice, "den", 3, "better");
+    AWAIT_REFUSED(alice, "unavailable");
+    assert_int_equal(store_exec(s.store, "ALTER TABLE elsewhere RENAME TO messages"), 0);
+    page(bob, "den", HISTORY_BEFORE, 16, 5);
+    AWAIT(bob, "{'type':'ok',*'first':11,'last':15,*}");
+    stage_fini(&s);
+}
+
+/* ---- pages ----------------------------------------------------------------------------------------- */
+
+static void pages_go_both_ways(void **state)
+{
+    (void)state;
+    static const struct {
+        enum history_from from;
+        uint64_t at;
+        uint32_t limit;
+        const char *pattern;
+    } asked[] = {
+        {HISTORY_LATEST, 0, 0, "*'first':51,'last':100,'hasMoreBefore':true,'hasMoreAfter':false}"},
+        {HISTORY_BEFORE, 51, 10, "*'first':41,'last':50,'hasMoreBefore':true,'hasMoreAfter':true}"},
+        {HISTORY_BEFORE, 11, 10, "*'first':1,'last':10,'hasMoreBefore':false,'hasMoreAfter':true}"},
+        {HISTORY_BEFORE, 5, 10, "*'first':1,'last':4,'hasMoreBefore':false,'hasMoreAfter':true}"},
+        {HISTORY_BEFORE, 1, 10,
+         "*'messages':[],'first':0,'last':0,'hasMoreBefore':false,'hasMoreAfter':true}"},
+        {HISTORY_BEFORE, 1000, 3,
+         "*'first':98,'last':100,'hasMoreBefore':true,'hasMoreAfter':false}"},
+        {HISTORY_AFTER, 0, 10, "*'first':1,'last':10,'hasMoreBefore':false,'hasMoreAfter':true}"},
+        {HISTORY_AFTER, 90, 10,
+         "*'first':91,'last':100,'hasMoreBefore':true,'hasMoreAfter':false}"},
+        {HISTORY_AFTER, 85, 10, "*'first':86,'last':95,'hasMoreBefore':true,'hasMoreAfter':true}"},
+        {HISTORY_AFTER, 100, 10,
+         "*'messages':[],'first':0,'last':0,'hasMoreBefore':true,'hasMoreAfter':false}"},
+        {HISTORY_AFTER, INT64_MAX >> 10, 10,
+         "*'messages':[],'first':0,'last':0,'hasMoreBefore':true,'hasMoreAfter':false}"},
+        {HISTORY_AROUND, 50, 11, "*'first':45,'last':55,'hasMoreBefore':true,'hasMoreAfter':true}"},
+        {HISTORY_AROUND, 2, 11, "*'first':1,'last':11,'hasMoreBefore':false,'hasMoreAfter':true}"},
+        {HISTORY_AROUND, 100, 11,
+         "*'first':95,'last':100,'hasMoreBefore':true,'hasMoreAfter':false}"},
+        {HISTORY_LATEST, 0, 300,
+         "*'first':1,'last':100,'hasMoreBefore':false,'hasMoreAfter':false}"},
+    };
+    static const uint32_t in_memory[] = {0, 30, 1000};
+    for (size_t k = 0; k < 3; k++) { /* wherever they come from */
+        struct stage s;
+        stage_init_past(&s, in_memory[k]);
+        struct probe *alice = person(&s, "alice");
+        come_in(alice, "den");
+        chat_kept(alice, "den", 1, 100);
+        probe_skip(alice);
+        for (size_t i = 0; i < sizeof(asked) / sizeof(asked[0]); i++) {
+            page(alice, "den", asked[i].from, asked[i].at, asked[i].limit);
+            EXPECT(alice, asked[i].pattern);
+        }
+        stage_fini(&s);
+    }
+}
+
+static void an_empty_room_has_an_empty_page(void **state)
+{
+    (void)state;
+    struct stage s;
+    stage_init_past(&s, 100);
+    struct probe *alice = person(&s, "alice");
+    come_in(alice, "den");
+    probe_skip(alice);
+    for (int from = HISTORY_LATEST; from <= HISTORY_AROUND; from++) {
+        page(alice, "den", (enum history_from)from, 1, 10);
+        EXPECT(alice, "{'type':'ok','id':'1','room':'den','epoch':'*','messages':[],'first':0,"
+                      "'last':0,'hasMoreBefore':false,'hasMoreAfter':false}");
+    }
+    stage_fini(&s);
+}
+
+/* Everything was too old to be kept: there is nothing before it either. */
+static void a_log_of_which_nothing_is_left_ends(void **state)
+{
+    (void)state;
+    struct stage s;
+    stage_init_past(&s, 0);
+    struct probe *alice = person(&s, "alice");
+    const char *epoch = come_in(alice, "den");
+    chat_kept(alice, "den", 1, 30);
+    store_set_retention(s.store, &(struct retention){.age_ms = 1});
+    const char *text;
+    do { /* it is removed in the background */
+        probe_skip(alice);
+        page(alice, "den", HISTORY_LATEST, 0, 10);
+        text = probe_next(alice, clock_now() + STAGE_PATIENCE);
+        assert_non_null(text);
+    } while (!text_matches("*'messages':[],*", text));
+    EXPECT_MATCH("*'first':0,'last':0,'hasMoreBefore':false,'hasMoreAfter':false}", text);
+    page(alice, "den", HISTORY_BEFORE, 20, 10);
+    EXPECT(alice, "*'messages':[],'first':0,'last':0,'hasMoreBefore':false,*}");
+    part(alice, "den", NULL);
+    probe_skip(alice);
+    come_back(alice, "den", 10, epoch);
+    EXPECT(alice, "{'type':'ok',*'seq':30,*'recovered':true,*}");
+    EXPECT_GAP(alice, 11, 30, false);
+    chat(alice, "den", 31, 1);
+    FIND(alice, "{'type':'message',*'content':'m31','seq':31,*}");
+    stage_fini(&s);
+}
+
+/* ---- who may --------------------------------------------------------------------------------------- */
+
+static void who_may_come_in_may_read(void **state)
+{
+    (void)state;
+    struct stage s;
+    stage_init_past(&s, 100);
+    struct probe *alice = person(&s, "alice"), *bob = person(&s, "bob"), *op = person(&s, "op");
+    static const char *const rooms[] = {"open", "locked", "secret"};
+    create(alice, "open", VISIBILITY_PUBLIC, NULL);
+    create(alice, "locked", VISIBILITY_PUBLIC, "the hash");
+    create(alice, "secret", VISIBILITY_PRIVATE, NULL);
+    create(alice, "closed", VISIBILITY_RESTRICTED, NULL);
+    for (size_t i = 0; i < 3; i++) {
+        come_in(alice, rooms[i]);
+        chat_kept(alice, rooms[i], 1, 1);
+    }
+    page(bob, "open", HISTORY_LATEST, 0, 0);
+    EXPECT(bob, "{'type':'ok','id':'1','room':'open',*'first':1,'last':1,*}");
+    page(bob, "locked", HISTORY_LATEST, 0, 0);
+    EXPECT_REFUSED(bob, "not_member");
+    page(bob, "closed", HISTORY_LATEST, 0, 0);
+    EXPECT_REFUSED(bob, "not_member");
+    page(bob, "secret", HISTORY_LATEST, 0, 0);
+    EXPECT_REFUSED(bob, "no_such_room");
+    page(bob, "nowhere", HISTORY_LATEST, 0, 0);
+    EXPECT_REFUSED(bob, "no_such_room");
+    page(op, "secret", HISTORY_LATEST, 0, 0);
+    EXPECT_OK(op);
+    act(alice, REQUEST_ADD, "secret", "bob");
+    AWAIT_OK(alice);
+    probe_skip(bob);
+    page(bob, "secret", HISTORY_LATEST, 0, 0);
+    EXPECT_OK(bob);
+    act(alice, REQUEST_BAN, "secret", "bob");
+    act(alice, REQUEST_BAN, "open", "bob");
+    AWAIT_OK(alice);
+    probe_skip(bob);
+    page(bob, "secret", HISTORY_LATEST, 0, 0);
+    EXPECT_REFUSED(bob, "no_such_room");
+    page(bob, "open", HISTORY_LATEST, 0, 0);
+    EXPECT_REFUSED(bob, "banned");
+    come(bob, "open", 10); /* nor does a join that is refused bring anything */
+    EXPECT_REFUSED(bob, "banned");
+    EXPECT_NOTHING(bob);
+    stage_fini(&s);
+}
+
+int main(int argc, char **argv)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(a_join_brings_the_latest),
+        cmocka_unit_test(who_comes_back_goes_on_from_there),
+        cmocka_unit_test(another_numbering_is_told),
+        cmocka_unit_test(an_open_room_without_a_store_is_another_one),
+        cmocka_unit_test(what_memory_has_let_go_of_is_a_gap),
+        cmocka_unit_test(too_many_are_named_first),
+        cmocka_unit_test(nor_more_than_fits_a_page),
+        cmocka_unit_test(it_goes_on_in_another_life),
+        cmocka_unit_test(what_was_destroyed_is_not_gone_on_with),
+        cmocka_unit_test(nor_is_what_was_begun_anew),
+        cmocka_unit_test(the_classic_dialect_gets_them_as_messages),
+        cmocka_unit_test(edits_reactions_and_removals_are_in_it),
+        cmocka_unit_test(what_cannot_be_read_is_still_kept),
+        cmocka_unit_test(pages_go_both_ways),
+        cmocka_unit_test(an_empty_room_has_an_empty_page),
+        cmocka_unit_test(a_log_of_which_nothing_is_left_ends),
+        cmocka_unit_test(who_may_come_in_may_read),
+    };
+    return RUN_STAGED(argc, argv, "hub and what was said", tests);
+}

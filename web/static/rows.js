@@ -1,0 +1,234 @@
+/*
+ * rows.js: what the items of a room look like in the conversation, and what one does with a message
+ * there: react to it, answer it, edit it.
+ */
+(function () {
+    'use strict';
+
+    const { Chat } = window;
+    const { $, el, t, tn, bdi } = Chat;
+    const LONG = 2500; // characters, or LINES lines: shown in part
+    const LINES = 30;
+    const EXCERPT = 120; // of what is quoted
+
+    Chat.PALETTE = ['👍', '❤️', '😂', '🎉', '😮', '👀'];
+
+    Chat.rowOf = function (item) {
+        if (item.node) return item.node;
+        const row = ROWS[item.kind](item);
+        if (item.firstNew) row.prepend(el('p', { class: 'new-line' }, t('new here')));
+        row.item = item;
+        item.node = row;
+        return row;
+    };
+
+    const ROWS = {
+        message(item) {
+            return said(item, item.head, item.editor || (item.gone ? tombstone(item) : text(item)),
+                item.gone || item.editor ? null : el('button', {
+                    type: 'button', class: 'plain row-menu', tabindex: '-1', 'aria-haspopup': 'menu', 'aria-expanded': 'false',
+                    'aria-label': t('message actions'),
+                }, Chat.icon('more')));
+        },
+        notice(item) {
+            return el('p', { class: 'row notice' + (item.tone ? ' ' + item.tone : '') }, item.build());
+        },
+        traffic(item) {
+            const parts = [];
+            if (item.joined.length) parts.push(...tn('x joined', { who: nameList(item.joined) }));
+            if (item.joined.length && item.left.length) parts.push(' · ');
+            if (item.left.length) parts.push(...tn('x left', { who: nameList(item.left) }));
+            return el('p', { class: 'row notice traffic', hidden: parts.length === 0 }, parts);
+        },
+        hole({ missed, error }) {
+            return el('div', { class: 'row notice hole' }, error || (missed ? t('you missed', { n: missed }) : '…'),
+                error || missed ? el('button', { type: 'button', class: 'quiet load', 'data-key': 'load' }, t('load')) : null);
+        },
+    };
+
+    Chat.dayRow = function (item) {
+        item.dayNode = item.dayNode ||
+            el('p', { class: 'row day' }, el('time', { datetime: new Date(item.ts).toISOString().slice(0, 10) }, Chat.day(item.ts)));
+        return item.dayNode;
+    };
+
+    function said(item, head, content, menu) {
+        const when = el('time', { datetime: new Date(item.ts).toISOString(), title: Chat.moment(item.ts) }, Chat.clock(item.ts));
+        const mine = item.userId === Chat.hub.userId;
+        return el('article', {
+            class: 'row said' + (head ? ' head' : '') + (item.mention ? ' mention-row' : ''), tabindex: '-1', 'data-seq': item.seq,
+            'aria-label': Chat.plain(item.username) + ', ' + Chat.clock(item.ts),
+        }, head ? Chat.avatar(item.username) : el('span', { class: 'gutter', 'aria-hidden': 'true' }, when),
+        el('div', { class: 'body' }, head ? el('p', { class: 'heading' }, whoButton(item), badge(item, mine), when) : null,
+            item.replyTo && !item.gone ? quote(item.replyTo) : null, content, reactions(item)), mark(item.handle), menu);
+    }
+
+    function whoButton(item) {
+        const who = el('button', {
+            type: 'button', class: 'plain who', tabindex: '-1', 'aria-haspopup': 'menu', 'aria-expanded': 'false',
+        }, bdi(item.username));
+        who.style.setProperty('--hue', Chat.hue(item.username));
+        return who;
+    }
+
+    function badge(item, mine) {
+        const row = Chat.active && Chat.active.members.get(item.userId);
+        if (row && Chat.rank(row.role) >= Chat.rank('moderator')) return el('span', { class: 'badge-role' }, t(row.role));
+        return mine ? el('span', { class: 'badge-role' }, t('you')) : null;
+    }
+
+    function text(item) {
+        const room = Chat.active;
+        const lines = item.content.split('\n', LINES + 1);
+        const long = !item.open && (item.content.length > LONG || lines.length > LINES);
+        const shown = long ? lines.slice(0, LINES).join('\n').slice(0, LONG) : item.content;
+        const made = el('div', { class: 'text' }, Chat.markdown(shown, {
+            known: (name) => Boolean(room.called(name)) || name.toLowerCase() === Chat.hub.username.toLowerCase(),
+            mine: (name) => name.toLowerCase() === Chat.hub.username.toLowerCase(),
+        }));
+        const edited = item.editedTs ? el('small', { class: 'hint', title: Chat.moment(item.editedTs) }, t('edited')) : null;
+        if (!long) return [made, edited];
+        made.classList.add('long');
+        return [made, el('button', { type: 'button', class: 'quiet open-text' }, t('show all')), edited];
+    }
+
+    function tombstone(item) {
+        const { by, own, reason } = item.gone;
+        return el('p', { class: 'gone' }, own ? t('message gone own') : by ? tn('message gone', { by: bdi(by) }) : t('message gone once'),
+            reason ? [' – ', bdi(reason)] : null);
+    }
+
+    /* What somebody said, for where there is one line for it. */
+    function excerpt(item) {
+        return [bdi(item.username), ': ', bdi(item.gone ? '…' : item.content.slice(0, EXCERPT))];
+    }
+
+    function quote(seq) {
+        const item = Chat.active.bySeq.get(seq);
+        return el('button', { type: 'button', class: 'quote', tabindex: '-1', 'data-key': 'quote' },
+            Chat.icon('reply'), el('span', {}, item ? excerpt(item) : t('earlier message')));
+    }
+
+    function reactions({ reactions: rows, names }) {
+        if (!rows || !rows.length) return null;
+        return el('div', { class: 'reactions' }, rows.map(({ emoji, count, mine }) => {
+            const known = (names[emoji] || []).slice(0, count);
+            if (mine && !known.includes(Chat.hub.username) && known.length < count) known.push(Chat.hub.username);
+            const rest = count - known.length;
+            return el('button', {
+                type: 'button', class: 'reaction', tabindex: '-1', 'aria-pressed': String(Boolean(mine)), 'data-key': emoji,
+                title: known.length ? known.join(', ') + (rest ? ' ' + t('n more', { n: rest }) : '') : null,
+            }, bdi(emoji), ' ' + count);
+        }));
+    }
+
+    /* How far it came, of what was said here: to the others, and to the server's disk. */
+    function mark(handle) {
+        if (!handle) return null;
+        const [key, sign] = handle.state === 'failed' ? ['not stored', '!'] : handle.durable ? ['stored', '✓✓'] : ['sent', '✓'];
+        return el('span', { class: 'mark ' + handle.state, role: 'img', 'aria-label': t(key), title: t(key) }, sign);
+    }
+
+    /* What is said and not confirmed: rebuilt each time, there are few. */
+    Chat.pendingRow = function (room, message, first) {
+        const last = room.items[room.items.length - 1];
+        const { replyTo } = message;
+        const item = { userId: Chat.hub.userId, username: Chat.hub.username, content: message.text, ts: message.since, replyTo };
+        const head = first && !(last && last.kind === 'message' && last.userId === item.userId && !last.gone && !replyTo);
+        const row = said(item, head, [text(item), el('p', { class: 'fate' }, fate(message))]);
+        row.classList.add('pending', message.state);
+        row.message = message;
+        return row;
+    };
+
+    function fate(message) {
+        const button = (key, className) => el('button', { type: 'button', class: 'quiet ' + className }, t(key));
+        if (message.state === 'failed') return [t('not sent', { why: Chat.errorText(message.error) }), button('send again', 'resend'), button('discard', 'discard')];
+        if (message.state === 'unsure') return [t('unsure'), button('send again', 'resend'), button('discard', 'discard')];
+        if (message.retryAt) return t('goes out in', { n: Math.max(1, Math.ceil((message.retryAt - Date.now()) / 1000)) });
+        return Chat.hub.state === 'online' ? t('not confirmed') : t('waits for line');
+    }
+
+    function nameList(names) {
+        if (names.length === 1) return bdi(names[0]);
+        const rest = names.length === 2 ? tn('list and', { a: bdi(names[0]), b: bdi(names[1]) })
+            : tn('list more', { a: bdi(names[0]), n: names.length - 1 });
+        return el('span', {}, rest);
+    }
+
+    Chat.hello = function (room) {
+        if (!room.hello) room.hello = el('div', { class: 'row hello' });
+        room.hello.replaceChildren(el('p', {}, tn('begins here', { room: el('strong', {}, '#', bdi(room.name)) })),
+            room.info.topic ? el('p', { class: 'hint', dir: 'auto' }, room.info.topic) : '');
+        return room.hello;
+    };
+
+    /* ---- reactions, answers, edits ---- */
+
+    Chat.react = function (room, item, emoji) {
+        const mine = item.reactions.some((one) => one.emoji === emoji && one.mine);
+        return Chat.hub.react(room.name, item.seq, emoji, mine ? { remove: true } : {});
+    };
+
+    Chat.reactFrom = (room, item, emoji) => Chat.react(room, item, emoji).catch((error) => Chat.toast(Chat.errorText(error)));
+
+    Chat.askReaction = function (room, item) {
+        const input = el('input', { maxlength: '32', autocomplete: 'off', autofocus: true });
+        Chat.dialog({
+            title: t('react').replace(/\s?…/, ''), content: Chat.field(t('emoji'), input),
+            buttons: [Chat.cancelButton(), el('button', { class: 'primary' }, t('react do'))],
+            onsubmit: (dialog) => Chat.attempt(dialog, () => Chat.react(room, item, input.value.trim())),
+        });
+    };
+
+    Chat.answer = function (room, item) {
+        room.answer = item;
+        Chat.showAnswer(room);
+        Chat.focusComposer();
+    };
+
+    Chat.showAnswer = function (room) {
+        const { answer } = room;
+        $('answer').hidden = !answer;
+        if (answer) {
+            $('answer').replaceChildren(el('p', {}, t('reply to'), ' ', excerpt(answer)),
+                el('button', { type: 'button', class: 'plain', 'aria-label': t('cancel'), onclick: () => Chat.answer(room, null) }, Chat.icon('close')));
+        }
+    };
+
+    /* In its place: the editor stays the same while the row around it is made anew. */
+    Chat.edit = function (room, item) {
+        const box = el('textarea', { 'aria-label': t('edit'), 'data-key': 'edit', rows: Math.min(9, item.content.split('\n').length + item.content.length / 60 | 0), value: item.content });
+        const problem = el('p', { class: 'error', role: 'alert', hidden: true });
+        const end = () => {
+            item.editor = null;
+            Chat.timeline.redraw(room, item);
+            Chat.focusComposer();
+        };
+        const save = async (event) => {
+            event.preventDefault();
+            if (!box.value.trim() || box.value === item.content) return end();
+            try {
+                await Chat.hub.edit(room.name, item.seq, box.value);
+                end();
+            } catch (error) {
+                Chat.showError(problem, Chat.errorText(error));
+            }
+            return undefined;
+        };
+        item.editor = el('form', {
+            class: 'editor', onsubmit: save, onkeydown: (event) => {
+                if (event.key === 'Escape') end();
+                else if (event.key === 'Enter' && event.target === box && !event.shiftKey && !event.isComposing) save(event);
+            },
+        }, box, problem, el('div', { class: 'buttons' }, el('button', { type: 'button', class: 'quiet', onclick: end }, t('cancel')), el('button', { class: 'primary' }, t('save'))));
+        Chat.timeline.reveal(room, item);
+        box.focus();
+    };
+
+    Chat.editLast = function (room) {
+        const mine = room.items.filter((item) => item.userId === Chat.hub.userId && item.kind === 'message' && !item.gone).pop();
+        if (mine) Chat.edit(room, mine);
+        return Boolean(mine);
+    };
+})();
