@@ -103,7 +103,9 @@ FUZZ_SRC  := $(sort $(wildcard test/fuzz/*_fuzz.c))
 # Built by the end-to-end tests that put them before a server.
 LOAD_SRC  := $(sort $(wildcard test/preload/*.c))
 HELP_SRC  := $(sort $(wildcard test/support/*.c))
-ASSETS    := $(shell [ ! -d web/static ] || (cd web/static && find . -type f ! -name '.*' -printf '%P\n' | sort))
+ASSETS    := $(shell [ ! -d web/static ] || (cd web/static && find . -type f ! -name '.*' -printf '%P\n' | sort)) page.js
+# The scripts of the page, in their order.
+SCRIPTS   := $(shell sed -n 's/^ *<script src="\([a-z0-9]*\.js\)".*/\1/p' web/static/index.html | grep -vx hubbub.js)
 
 # A test that no pattern picks up would be a test that never runs.
 STRAY := $(filter-out $(UNIT_SRC) $(CONC_SRC) $(FUZZ_SRC) $(HELP_SRC) $(LOAD_SRC),$(shell find test -name '*.c' -not -path '*/node_modules/*'))
@@ -169,6 +171,13 @@ $(B)/web_files.o: $(addprefix $(B)/web/,$(ASSETS)) $(B)/assets
 $(B)/web/%: web/static/% web/lean.sed
 	@mkdir -p $(@D)
 	@case $@ in (*.js|*.css|*.html|*.svg) sed -f web/lean.sed $< ;; (*) cat $< ;; esac > $@
+
+$(B)/web/index.html: web/static/index.html web/lean.sed web/join.sed
+	@mkdir -p $(@D)
+	@sed -f web/lean.sed $< | sed -f web/join.sed > $@
+
+$(B)/web/page.js: $(addprefix $(B)/web/,$(SCRIPTS))
+	@cat $^ > $@
 
 $(B)/web_assets.o: $(B)/web_assets.c $(B)/flags
 	$(call say,CC,$(COMPILE))

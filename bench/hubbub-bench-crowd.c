@@ -34,7 +34,7 @@ static void on_closed(struct conn *c)
 }
 
 /* What still comes after the last join is waited for: it is not part of what is measured next. */
-static void settle(void)
+void crowd_settle(void)
 {
     uint64_t start = now_ns(), quiet = start, bytes = stats.bytes;
     while (now_ns() - quiet < SECOND / 5 && now_ns() - start < 30 * SECOND) {
@@ -65,7 +65,7 @@ void crowd_connect(void)
         }
     }
     stats.connect_time = now_ns() - start;
-    settle();
+    crowd_settle();
     memory_take(&stats.after);
 }
 

@@ -38,6 +38,18 @@ const struct scenario scenarios[] = {
      "--rate times a second connect, join, leave and close",
      run_churn,
      {.rate = 2000, .rooms = 50, .connections = 4000}},
+    {"return",
+     "--connections in rooms of --members hang up, miss --missed, and come back at once",
+     run_return,
+     {.connections = 10000, .members = 100, .count = 10, .missed = 20, .rate = 100, .full = true}},
+    {"joins",
+     "--rate joins/s into --rooms, every other one with the latest 50 messages",
+     run_joins,
+     {.rate = 500, .rooms = 10, .connections = 200, .full = true}},
+    {"acked",
+     "--senders have --window messages under way until each is confirmed",
+     run_acked,
+     {.senders = 1, .window = 1, .full = true}},
     {0},
 };
 
@@ -69,6 +81,7 @@ static const struct row {
     ROW("rate", REAL, rate, "N", "messages/s instead of --window; latency from the time meant"),
     ROW("size", NUMBER, size, "BYTES", "of a message's content (128)"),
     ROW("count", NUMBER, count, "N", "burst: messages each"),
+    ROW("missed", NUMBER, missed, "N", "return: messages to each room meanwhile"),
     ROW("slow", NUMBER, slow, "N", "slow readers"),
     ROW("trickle", NUMBER, trickle, "BYTES", "what half of them read a second; the rest: nothing"),
     ROW("parallel", NUMBER, parallel, "N", "handshakes and joins under way at once (64)"),
@@ -169,6 +182,13 @@ static void derive(void)
         opt.warmup = 0;
         if (opt.rate <= 0 || !opt.rooms)
             bad("churn", "needs --rate and --rooms");
+        return;
+    }
+    if (opt.scenario->run == run_joins || opt.scenario->run == run_acked) {
+        opt.connections = opt.connections ? opt.connections : opt.senders;
+        if (opt.scenario->run == run_joins ? opt.rate <= 0 || opt.connections <= opt.rooms
+                                           : !opt.senders || !opt.window)
+            bad(opt.scenario->name, "needs more than that");
         return;
     }
     if (opt.connections && opt.members)

@@ -44,6 +44,11 @@ static void add(const char *key, const char *label, const char *unit, double val
     figures[figures_n++] = (struct figure){key, label, unit, value, digits, shown};
 }
 
+void report_figure(const char *key, const char *label, const char *unit, double value, int digits)
+{
+    add(key, label, unit, value, digits, true);
+}
+
 static double per(double a, double b)
 {
     return b > 0 ? a / b : 0;
@@ -152,7 +157,9 @@ static void write_table(void)
     printf("%s", opt.scenario->name);
     if (opt.members)
         printf(": %ld room%s of %ld", opt.rooms, opt.rooms == 1 ? "" : "s", opt.members);
-    if (opt.count)
+    if (opt.missed)
+        printf(", all but one hang up, miss %ld messages and come back", opt.missed);
+    else if (opt.count)
         printf(", %ld messages at once from everybody", opt.count);
     else if (opt.scenario->run == run_churn)
         printf(": %g a second in %ld rooms", opt.rate, opt.rooms);

@@ -8,6 +8,7 @@
  */
 #include "hubbub-bench.h"
 
+#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -97,9 +98,12 @@ void ws_send(struct conn *c, unsigned opcode, const char *payload, size_t len)
 
 void ws_send_join(struct conn *c, unsigned long room)
 {
-    char text[96];
-    int n =
-        snprintf(text, sizeof text, "{\"type\":\"join\",\"room\":\"r%lu\",\"id\":\"j0\"}", room);
+    char text[160], since[80] = "";
+    if (c->epoch[0])
+        snprintf(since, sizeof since, ",\"since\":%" PRIu64 ",\"epoch\":\"%s\"",
+                 c->base + c->accepted, c->epoch);
+    int n = snprintf(text, sizeof text, "{\"type\":\"join\",\"room\":\"r%lu\",\"id\":\"j0\"%s}",
+                     room, since);
     ws_send(c, 1, text, (size_t)n);
 }
 
@@ -130,6 +134,37 @@ static bool has(const char *line, size_t len, const char *what)
     return memmem(line, len, what, strlen(what)) != NULL;
 }
 
+/* The value of a field of a reply, in digits or letters; false when it isn't there. */
+bool ws_field(const char *line, size_t len, const char *name, char *to, size_t space)
+{
+    char key[32];
+    int n = snprintf(key, sizeof key, "\"%s\":", name);
+    const char *p = memmem(line, len, key, (size_t)n), *end = line + len;
+    if (!p)
+        return false;
+    p += n;
+    p += p < end && *p == '"';
+    size_t i = 0;
+    for (; p < end && i + 1 < space && *p != '"' && *p != ',' && *p != '}'; p++)
+        to[i++] = *p;
+    to[i] = '\0';
+    return true;
+}
+
+/* Where it begins, the first time; later whether it could go on there. */
+static void note_position(struct conn *c, const char *line, size_t len)
+{
+    char seq[24] = "0";
+    bool back = c->epoch[0];
+    if (back && !has(line, len, "\"recovered\":true")) {
+        stats.errors++;
+        note_error("not recovered", line, len);
+    }
+    ws_field(line, len, "epoch", c->epoch, sizeof c->epoch);
+    if (!back && ws_field(line, len, "seq", seq, sizeof seq))
+        c->base = strtoull(seq, NULL, 10);
+}
+
 /* A joining connection is in when its own notice or the reply to its request comes. */
 static void on_joined(struct conn *c, const char *line, size_t len)
 {
@@ -138,6 +173,8 @@ static void on_joined(struct conn *c, const char *line, size_t len)
     if ((has(line, len, "\"join\"") && has(line, len, name)) ||
         (has(line, len, "\"ok\"") && has(line, len, "\"j0\""))) {
         c->state = CONN_OPEN;
+        if (has(line, len, "\"epoch\""))
+            note_position(c, line, len);
         if (hooks.ready)
             hooks.ready(c);
     }
@@ -158,6 +195,10 @@ static void on_other(struct conn *c, const char *line, size_t len)
 
 static inline void on_line(struct conn *c, char *line, size_t len, uint64_t now)
 {
+    if (hooks.line && c->state == CONN_OPEN && !c->room) {
+        hooks.line(c, line, len);
+        return;
+    }
     const char *marker = line + c->marker_at;
     if (c->marker_at + (size_t)opt.size >= len || memcmp(marker, tag, sizeof tag)) {
         marker = memmem(line, len, tag, sizeof tag);

@@ -9,6 +9,9 @@
  *   hubbub-bench-crowd.c    connecting and joining many
  *   hubbub-bench-traffic.c  scenarios that send, measure, drain and verify
  *   hubbub-bench-churn.c    the scenario of short connections
+ *   hubbub-bench-return.c   the scenario of those who come back at once
+ *   hubbub-bench-joins.c    joins with and without what was said before
+ *   hubbub-bench-acked.c    messages that wait for their confirmation
  *   hubbub-bench-stats.c    histogram, clocks, what /proc says
  *   hubbub-bench-report.c   progress line, table, JSON
  *
@@ -33,7 +36,7 @@ struct options {
     long port, server_pid;
     double duration, warmup, drain; // seconds
     double rate;                    // 0: closed loop
-    long connections, rooms, members, senders, window, size, count, slow, trickle, parallel;
+    long connections, rooms, members, senders, window, size, count, missed, slow, trickle, parallel;
     bool full, remote, quiet;
 };
 
@@ -146,7 +149,10 @@ struct conn {
     // messages that others got before
     struct entry *missing;
     uint32_t missing_n, missing_cap;
-    uint64_t began; // churn: when the cycle was due
+    uint64_t began; // churn, joins: when it was due; acked: the latest id
+    // who comes back
+    char epoch[17];
+    uint64_t base; // seq of the room when it came first
 };
 
 /* What a scenario wants to be told. Unset means nothing. */
@@ -154,6 +160,7 @@ struct hooks {
     void (*ready)(struct conn *c);  // joined, or open when there is nothing to join
     void (*fill)(struct conn *c);   // a touched connection, before its output is sent
     void (*closed)(struct conn *c); // state still says what it was doing
+    void (*line)(struct conn *c, const char *line, size_t len); // what comes without a room
 };
 
 extern struct hooks hooks;
@@ -176,6 +183,7 @@ enum { MARKER_LEN = 4 + 8 + 8 + 16 }; // tag, sender, counter, time
 
 void ws_send_handshake(struct conn *c);
 void ws_send(struct conn *c, unsigned opcode, const char *payload, size_t len);
+bool ws_field(const char *line, size_t len, const char *name, char *to, size_t space);
 void ws_send_join(struct conn *c, unsigned long room);
 void ws_send_message(struct conn *c, uint64_t time);
 size_t ws_take(struct conn *c, char *buf, size_t len, uint64_t now); // bytes used
@@ -204,9 +212,14 @@ void crowd_connect(void); // returns when all are connected and joined
 void crowd_hold(uint64_t until, const char *what);
 void run_traffic(void);
 void run_idle(void);
+void crowd_settle(void); // returns when nothing more comes
 void run_churn(void);
+void run_return(void);
+void run_joins(void);
+void run_acked(void);
 
 void report_progress(const char *what);
+void report_figure(const char *key, const char *label, const char *unit, double value, int digits);
 bool report(void); // prints; true when nothing failed
 
 #endif

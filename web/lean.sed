@@ -1,6 +1,10 @@
 # What is written for people goes over the wire without indentation and without comments: those on lines
 # of their own, and those behind code, unless what follows // could be the end of a text. Lines stay where
-# they are, so that what a browser says of line 40 is about line 40.
+# they are, so that what a browser says of line 40 is about line 40. A style sheet, as its first line says that it
+# is, goes without the spaces beside its signs.
+1 {
+    /^\/\* [a-z]*\.css:/ h
+}
 /^ *\/\*/ {
     :comment
     /\*\//! {
@@ -14,3 +18,16 @@ s/^ *<!--.*--> *$//
 s/^ *\/\/ .*//
 s/\([;,{([]\)  *\/\/ [^'"`]*$/\1/
 s/^ *//
+s/ {$/{/
+s/ => /=>/g
+s/ \([=!]==\) /\1/g
+s/ \(&&\|||\) /\1/g
+x
+/./ {
+    x
+    s/\([:;,{]\) /\1/g
+    s/ {/{/
+    s/;}/}/
+    x
+}
+x

@@ -25,12 +25,14 @@ struct history {
     size_t bytes;       /* of all messages and reactions, the older ones not counted */
     struct slot *aside; /* older messages that were changed */
     size_t naside;
+    uint32_t amended; /* counts those of them that were let go of, now that their change is on the disk */
 };
 
 /* What may stay when it is on the disk. */
 struct history_limit {
     uint32_t messages;
     size_t bytes;
+    int64_t since; /* ms since 1970: older ones go, too */
 };
 
 void history_fini(struct history *h); /* leaves it empty */

@@ -44,11 +44,10 @@ int hub_fence(struct hub *h);
  * hub lacks for it. Replies and errors go to the session's outbox. Any thread but the hub's that may block.
  * *request is consumed. 0 or ERR_CLOSED. */
 int hub_ask(struct hub *h, struct session *s, struct request *request);
-/* The same for REQUEST_HISTORY of somebody who need not be connected: appends the reply as the body of a web
+/* The same for REQUEST_HISTORY and REQUEST_SEARCH of somebody who need not be connected: appends the reply as the body of a web
  * response, or an error body. */
 struct asker;
-int hub_history(struct hub *h, const struct asker *asker, struct request *request,
-                struct buf *answer);
+int hub_read(struct hub *h, const struct asker *asker, struct request *request, struct buf *answer);
 
 /* Posts a CALL on behalf of the session with this id and waits for the answer, the JSON text of which
  * is appended to `answer`. *request is consumed. 0 or ERR_CLOSED. */

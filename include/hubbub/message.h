@@ -75,4 +75,20 @@ struct history_page {
 
 void history_page_fini(struct history_page *p); /* leaves it empty */
 
+/* ---- what a search found ------------------------------------------------------------------------- */
+
+struct found_row {
+    char room[NAME_MAX_BYTES + 1];
+    struct history_row row;
+};
+
+/* Best first. */
+struct found_page {
+    struct found_row *rows;
+    size_t n;
+    bool more; /* there may be others behind them */
+};
+
+void found_page_fini(struct found_page *p); /* leaves it empty */
+
 #endif

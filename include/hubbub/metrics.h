@@ -67,7 +67,8 @@
       "Times a room was left out for a member that fell behind")                                   \
     X(STORE_CHANGES, "store_changes_total", "counter", "Changes written to the store")             \
     X(STORE_FAILURES, "store_failures_total", "counter", "Attempts to write that failed")          \
-    X(STORE_BACKLOG, "store_backlog", "gauge", "Changes that wait to be written")
+    X(STORE_BACKLOG, "store_backlog", "gauge", "Changes that wait to be written")                  \
+    X(STORE_INDEXED, "store_indexed_total", "counter", "Messages added to the index of words")
 
 enum metric {
 #define X(id, name, kind, help) METRIC_##id,

@@ -213,6 +213,9 @@ void encode_ok_reaction(struct buf *to, const char *id, const char *room, uint64
 void encode_history(struct buf *to, bool reply, const char *id, const char *room, const char *epoch,
                     const struct history_row *rows, size_t n, bool more_before, bool more_after,
                     uint64_t viewer);
+/* The reply to `search` (with `reply`), and the body of GET /search. room NULL: absent; the rows name theirs. */
+void encode_search(struct buf *to, bool reply, const char *id, const char *room,
+                   const struct found_row *rows, size_t n, uint64_t viewer);
 void encode_ok_entry(struct buf *to, const char *id, const char *room, uint64_t entry);
 void encode_ok_invite(struct buf *to, const char *id, const char *room, const char *invite,
                       int64_t expires_ms);
@@ -265,8 +268,9 @@ void encode_edit(struct buf *to, const char *room, uint64_t seq, const char *use
 /* What one user did (on: chose it, else took it back), and how many have chosen it now. */
 void encode_reaction(struct buf *to, const char *room, uint64_t seq, const char *user_id,
                      const char *username, const char *emoji, bool on, uint32_t count);
-/* Messages `from` to `to` are not sent; kept: `history` has them. */
-void encode_gap(struct buf *to, const char *room, uint64_t from, uint64_t to_seq, bool kept);
+/* Messages `from` to `to` are not sent; kept: `history` has them. changed: nor is what was changed about others. */
+void encode_gap(struct buf *to, const char *room, uint64_t from, uint64_t to_seq, bool kept,
+                bool changed);
 
 void encode_join(struct buf *to, const char *room, const char *username, const char *user_id,
                  enum rank rank, size_t count);

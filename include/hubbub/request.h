@@ -22,6 +22,7 @@ enum {
     EMOJI_MAX = 32,
     EPOCH_MAX = 16,
     HISTORY_MAX = 300, /* messages of one page, and that a join brings */
+    SEARCH_LIMIT = 100, /* messages that one search finds */
 };
 
 /* The dialects of the wire: see src/protocol/PROTOCOL.md. */
@@ -38,6 +39,7 @@ enum dialect { DIALECT_CLASSIC, DIALECT_FULL, DIALECT_COUNT };
     X("delete", DELETE, 1, MODERATION)   \
     X("react", REACT, 1, REQUESTS)       \
     X("history", HISTORY, 1, HISTORY)    \
+    X("search", SEARCH, 1, HISTORY)      \
     X("members", MEMBERS, 0, REQUESTS)   \
     X("rooms", ROOMS, 0, REQUESTS)       \
     X("create", CREATE, 1, CREATES)      \
@@ -98,7 +100,7 @@ struct request_args {
     char epoch[EPOCH_MAX + 1]; /* join: and of which numbering */
     uint32_t history;          /* join: so many of the latest messages, 0: none */
     uint64_t entry;            /* undo; ledger: only older ones, 0: from the newest */
-    uint32_t limit;            /* ledger, history; 0: the usual */
+    uint32_t limit;            /* ledger, history, search; 0: the usual */
     char *token;               /* auth */
     char *
         password; /* join, create, update; "" takes it away. Wiped by whoever hashes or checks it: then "" */
@@ -122,7 +124,7 @@ struct request {
     bool stay;                     /* join: keep the other rooms */
     bool typing_paused;            /* typing: state is "paused", not "active" */
     /* Owned, may be NULL. message, edit: the content, and ping: t, as JSON text, quoted and escaped, ready to
-     * be put into a frame; notice: likewise; rooms: the query as plain text. Ends with a NUL that text_len
+     * be put into a frame; notice: likewise; rooms, search: the query as plain text. Ends with a NUL that text_len
      * leaves out. */
     char *text;
     size_t text_len;

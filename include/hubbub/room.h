@@ -121,6 +121,7 @@ struct member {
     int64_t typed_at;     /* then; and the message has not come yet */
     bool paused;          /* in the hub's list of those who fall behind: the room is left out */
     uint64_t heard;       /* then: the last message that it was sent */
+    uint32_t heard_changes;
     struct member *paused_next;
 
     struct cds_list_head node; /* (rcu) of room->list */
@@ -161,9 +162,13 @@ struct room {
     bool epoch_noted;          /* the store knows it */
     struct history history;    /* the latest messages */
     uint64_t change;           /* the latest change of the store about its log */
-    int64_t begun;             /* its log began then, ms since 1970; 0: before it was in memory */
+    uint64_t begun_by; /* the one by which the log before this one is gone; 0: there was none */
+    int64_t begun;     /* its log began then, ms since 1970; 0: before it was in memory */
+    uint32_t changes;  /* edits, removals and reactions so far */
+    uint32_t changes_flushed; /* those that are in the outboxes */
     uint32_t amendments; /* times that older messages, which were changed, were let go of: what was
                           * read from the disk before may be older */
+    uint64_t amended; /* the latest change of the store with an edit or a removal, or of all */
     struct member **members; /* dense, for sending */
     uint32_t nmembers, space;
     uint32_t by_dialect[DIALECT_COUNT];

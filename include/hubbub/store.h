@@ -26,7 +26,7 @@ enum {
     STORE_BACKLOG_BYTES = 64 << 20,
     STORE_SPARE = 4, /* of them, for whoever found that it was not full */
 };
-enum { ADDRESS_MAX = 45 };                                     /* INET6_ADDRSTRLEN - 1 */
+enum { ADDRESS_MAX = 45 }; /* INET6_ADDRSTRLEN - 1 */
 enum { EPOCHS_KEPT = 16, DUPLICATE_MS = 5 * 60 * 1000 };
 
 #define RECORD_TABLE(X)                                                                                  \
@@ -167,6 +167,13 @@ int store_knows_position(struct store *s, const char *room, const char *epoch, u
 /* The messages from `from` to `to` (at most HISTORY_MAX), with their reactions. */
 int store_read(struct store *s, const char *room, uint64_t from, uint64_t to,
                struct history_page *out);
+
+enum { SEARCH_MAX = 1000 };
+/* The messages that have all words of the query (<hubbub/query.h>), of one room or of all (NULL), at most `limit`
+ * (SEARCH_MAX): the very latest, which may not be in the index yet, newest first, and then by how well they fit, newest
+ * first. Also ERR_TIMEOUT, after some seconds. */
+int store_search(struct store *s, const char *room, const char *query, unsigned limit,
+                 struct found_page *out);
 
 /* ---- keeping less --------------------------------------------------------------------------------- */
 

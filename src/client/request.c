@@ -207,6 +207,7 @@ static void handle_request(struct client *c, struct request *r)
         case REQUEST_UPDATE:
         case REQUEST_JOIN: post_sealed(c, r); break;
         case REQUEST_HISTORY:
+        case REQUEST_SEARCH:
         case REQUEST_EDIT:
         case REQUEST_DELETE:
         case REQUEST_REACT: ask_hub(c, r); break;

@@ -1,4 +1,4 @@
-/* GET /rooms/ROOM/messages: what was said, for whoever may read the room. Runs on reader threads and waits for
+/* GET /rooms/ROOM/messages and /search: what was said, for whoever may read the room. Runs on reader threads and waits for
  * the hub, and for the disk when the messages asked for are not in memory. */
 #include "http/http_private.h"
 
@@ -111,11 +111,36 @@ static void respond_body(const struct http_request *q, struct http_response *r, 
     respond_unless_known(q, r, r->owned.data);
 }
 
+/* Likewise for the request `search`. */
+static int decode_search(const struct http_request *q, struct request *request,
+                         struct request_error *error)
+{
+    static const char *const texts[] = {"query", "room"};
+    struct buf json = BUF_INIT;
+    const char *limit = http_request_arg(q, "limit");
+    buf_add_str(&json, "{\"type\":\"search\"");
+    for (size_t i = 0; i < sizeof texts / sizeof texts[0]; i++) {
+        const char *value = http_request_arg(q, texts[i]);
+        if (value == NULL)
+            continue;
+        buf_printf(&json, ",\"%s\":", texts[i]);
+        protocol_quote(&json, value, strlen(value));
+    }
+    if (limit != NULL) {
+        buf_add_str(&json, ",\"limit\":");
+        add_number(&json, limit);
+    }
+    buf_add_str(&json, "}");
+    int err = protocol_decode(json.data, json.len, request, error);
+    buf_fini(&json);
+    return err;
+}
+
 static void look_up(struct http *h, const struct http_request *q, const struct asker *who,
                     struct request *request, struct http_response *r)
 {
     struct buf body = BUF_INIT;
-    if (hub_history(h->hub, who, request, &body) != 0) {
+    if (hub_read(h->hub, who, request, &body) != 0) {
         respond_problem(r, PROBLEM_UNAVAILABLE, NULL);
     } else if (respond_status(&body) != 200) {
         buf_add(&r->owned, body.data, body.len);
@@ -126,23 +151,39 @@ static void look_up(struct http *h, const struct http_request *q, const struct a
     buf_fini(&body);
 }
 
-void get_messages(struct http *h, const struct http_request *q, struct http_response *r)
+/* Takes the request. */
+static void serve(struct http *h, const struct http_request *q, struct request *request,
+                  struct http_response *r)
 {
     struct identity who;
-    struct request request;
-    struct request_error error;
-    if (decode(q, &request, &error) != 0) {
-        respond_problem(r, error.problem, error.detail);
-        return;
-    }
     if (identify(h, q, r, &who)) {
         const struct asker a = asker_of(&who);
         int64_t wait = charge(h, q, &a);
         if (wait > 0)
             respond_too_fast(r, wait);
         else
-            look_up(h, q, &a, &request, r);
+            look_up(h, q, &a, request, r);
         free(who.grants);
     }
-    request_fini(&request);
+    request_fini(request);
+}
+
+void get_messages(struct http *h, const struct http_request *q, struct http_response *r)
+{
+    struct request request;
+    struct request_error error;
+    if (decode(q, &request, &error) != 0)
+        respond_problem(r, error.problem, error.detail);
+    else
+        serve(h, q, &request, r);
+}
+
+void get_search(struct http *h, const struct http_request *q, struct http_response *r)
+{
+    struct request request;
+    struct request_error error;
+    if (decode_search(q, &request, &error) != 0)
+        respond_problem(r, error.problem, error.detail);
+    else
+        serve(h, q, &request, r);
 }

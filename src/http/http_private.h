@@ -65,6 +65,7 @@ void respond_unless_known(const struct http_request *q, struct http_response *r,
 
 /* history.c */
 void get_messages(struct http *h, const struct http_request *q, struct http_response *r);
+void get_search(struct http *h, const struct http_request *q, struct http_response *r);
 
 /* calls.c */
 /* Fills in who asks: with an empty user id when it is nobody in particular, who may look where guests may

@@ -107,6 +107,7 @@ static const struct route {
     {"/metrics", HTTP_GET, get_metrics},
     {"/ws", HTTP_GET, get_ws},
     {"/rooms/*/messages", HTTP_GET, get_messages},
+    {"/search", HTTP_GET, get_search},
 };
 
 static bool path_fits(const char *pattern, const char *path)

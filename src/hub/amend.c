@@ -10,19 +10,20 @@
 static struct slot *meant_slot(struct hub *h, struct event *e, struct room *r)
 {
     uint64_t seq = e->request.args->seq;
+    trim_history(h, r);
     struct slot *s = history_find(&r->history, seq);
     struct history_row *row = s == NULL ? errand_row(h, e, r, seq) : NULL;
     if (row != NULL)
         s = history_set_aside(&r->history, row);
     bool had = errand_has_page(h, e, r);
-    if (s == NULL && seq <= r->seq && seq >= r->first && r->first > 0 && !had &&
-        errand_need(h, e, NEED_PAGE, seq, seq, r))
+    bool kept = h->config.store != NULL && seq <= r->seq && seq >= r->first && r->first > 0;
+    if (s == NULL && kept && !had && errand_need(h, e, NEED_PAGE, seq, seq, r))
         return NULL;
     if (s != NULL && !s->message->deleted)
         return s;
-    bool unread = e->errand != NULL && e->errand->err != 0;
+    bool unread = s == NULL && kept && !had && e->errand != NULL;
     refuse(h, e, unread ? PROBLEM_UNAVAILABLE : PROBLEM_UNKNOWN_MESSAGE,
-           unread ? "the disk cannot be read" : NULL);
+           unread ? "the message cannot be read, try again" : NULL);
     return NULL;
 }
 
@@ -43,7 +44,9 @@ static bool is_too_late(struct hub *h, const struct event *e, const struct slot 
 static void replace(struct hub *h, struct room *r, struct slot *s, const struct message *like)
 {
     struct message *m = message_new(like);
-    history_replace(&r->history, s, m, log_message(h, r, m));
+    r->amended = log_message(h, r, m);
+    history_replace(&r->history, s, m, r->amended);
+    r->changes++;
     metric_add(METRIC_AMENDMENTS, 1);
 }
 
@@ -145,7 +148,7 @@ static void take_back(struct hub *h, struct event *e, struct room *r)
         write_down(h, e, r, m);
     encode_delete(scratch(h), r->name, m->seq, e->session->user_id, e->session->user->username,
                   e->request.args->reason);
-    say_scratch(h, r, TO_FULL);
+    say_to_all(h, r);
     encode_ok_seq(scratch(h), e->request.id, r->name, m->seq);
     confirm_log(h, e);
     message_unref(m);
@@ -181,6 +184,7 @@ static void react(struct hub *h, struct event *e, struct member *m)
     if (done == REACTION_DONE) {
         history_touched(&r->history, s, before,
                         log_reaction(h, r, a->seq, by->user_id, a->emoji, !a->remove));
+        r->changes++;
         metric_add(METRIC_AMENDMENTS, 1);
         encode_reaction(scratch(h), r->name, a->seq, by->user_id, by->user->username, a->emoji,
                         !a->remove, count);

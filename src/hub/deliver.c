@@ -4,6 +4,7 @@
 #include "hub/hub_private.h"
 
 #include <hubbub/check.h>
+#include <hubbub/clock.h>
 #include <hubbub/err.h>
 #include <hubbub/metrics.h>
 #include <hubbub/outbox.h>
@@ -61,19 +62,22 @@ static void linger(struct hub *h, struct room *r)
     h->lingering = r;
 }
 
-/* As many messages stay in memory as the settings say, none of a room where nobody is, and all that the disk has not:
+/* As many messages stay in memory as the settings say, and no older ones, none of a room where nobody is, and all that the disk has not:
  * of those the room lets go as soon as it has. */
 void trim_history(struct hub *h, struct room *r)
 {
-    const struct history_limit usual = {h->settings->history_memory,
-                                        h->settings->history_memory_bytes},
-                               none = {0, 0};
-    bool away = r->nmembers == 0 && h->config.store != NULL;
-    size_t aside = r->history.naside;
-    if (!history_trim(&r->history, away ? &none : &usual, written(h)))
+    const struct settings *s = h->settings;
+    struct history_limit limit = {.messages = s->history_memory, .bytes = s->history_memory_bytes};
+    if (s->retain_messages > 0 && s->retain_messages < limit.messages)
+        limit.messages = (uint32_t)s->retain_messages;
+    if (s->retain_ms > 0)
+        limit.since = clock_wall_ms() - s->retain_ms;
+    if (r->nmembers == 0 && h->config.store != NULL)
+        limit.messages = 0;
+    uint32_t amended = r->history.amended;
+    if (!history_trim(&r->history, &limit, written(h)))
         linger(h, r);
-    if (r->history.naside < aside)
-        r->amendments++;
+    r->amendments += r->history.amended - amended;
 }
 
 /* As it is kept. */
@@ -155,6 +159,7 @@ void flush_room(struct hub *h, struct room *r)
     for (enum dialect d = 0; d < DIALECT_COUNT; d++)
         flush_dialect(h, r, d);
     r->flushed = r->seq;
+    r->changes_flushed = r->changes;
 }
 
 /* Nobody is in it. An open room goes, but not before all that was said there is on the disk: so whoever reads the disk

@@ -187,7 +187,9 @@ static void enter(struct hub *h, struct event *e, struct room *r, bool by_invite
     metric_add(METRIC_JOINS, 1);
     if (wants_reply(e))
         encode_reply(h, e, m, recall->recovered);
-    confirm_change(h, e, &c);
+    if (wants_reply(e))
+        reply_scratch(h, e);
+    keep_quietly(h, &c);
     send_recall(h, e, r, recall);
     notice_join(h, m);
 }
@@ -198,7 +200,7 @@ static struct room *reopen(struct hub *h, struct event *e)
 {
     const char *name = e->request.room;
     const struct errand *x = e->errand;
-    if (h->config.store == NULL || is_in_memory(h, name))
+    if (h->config.store == NULL || room_in_memory(h, name) != NULL)
         return open_room(h, name, NULL);
     if (x != NULL && x->have & NEED_HEAD && x->err == 0 && x->gone == rooms_gone(h, name))
         return open_room(h, name, &x->head);

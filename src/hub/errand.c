@@ -13,6 +13,11 @@
 
 /* ---- the hub ------------------------------------------------------------------------------------- */
 
+static size_t bucket(const struct hub *h, const char *name)
+{
+    return hash_text(h->repeats.hash_key, name) % GONE_BUCKETS;
+}
+
 bool errand_need(struct hub *h, struct event *e, unsigned need, uint64_t from, uint64_t to,
                  const struct room *r)
 {
@@ -67,16 +72,16 @@ struct history_row *errand_row(const struct hub *h, const struct event *e, const
     return NULL;
 }
 
+bool errand_is_recent(const struct hub *h, const struct event *e, const char *room)
+{
+    return e->errand->before->gone[bucket(h, room)] == rooms_gone(h, room);
+}
+
 void errand_done(struct event *e)
 {
     rcu_read_lock(); /* who asked may be gone as soon as the frame is there */
     outbox_post(&e->errand->done, frame_from_bytes("", 0, 1));
     rcu_read_unlock();
-}
-
-static size_t bucket(const struct hub *h, const char *name)
-{
-    return hash_text(h->repeats.hash_key, name) % GONE_BUCKETS;
 }
 
 uint32_t rooms_gone(const struct hub *h, const char *name)
@@ -110,6 +115,8 @@ static void free_errand(struct rcu_head *head)
 static void errand_end(struct errand *x)
 {
     history_page_fini(&x->page);
+    found_page_fini(&x->found);
+    free(x->before);
     request_fini(&x->request);
     buf_fini(&x->text);
     rcu_defer(&x->rcu, free_errand);
@@ -163,9 +170,24 @@ static void fetch_head(const struct hub *h, struct errand *x, const struct reque
         fetch_page(h, x, q->room);
 }
 
+static void fetch_found(const struct hub *h, struct errand *x, const struct request *q)
+{
+    if (x->before == NULL)
+        x->before = xmalloc(sizeof *x->before);
+    x->before->written = store_written(h->config.store);
+    for (size_t i = 0; i < GONE_BUCKETS; i++)
+        x->before->gone[i] = __atomic_load_n(&h->gone[i], __ATOMIC_ACQUIRE);
+    found_page_fini(&x->found);
+    x->err = store_search(h->config.store, q->room[0] == '\0' ? NULL : q->room, q->text,
+                          (unsigned)x->to, &x->found);
+    x->have |= NEED_SEARCH;
+}
+
 static void fetch(const struct hub *h, struct errand *x)
 {
     x->tries++;
+    if (x->need & NEED_SEARCH)
+        fetch_found(h, x, &x->request);
     if (x->need & NEED_HEAD)
         fetch_head(h, x, &x->request);
     if (x->need & NEED_POSITION && x->err == 0)
@@ -234,8 +256,7 @@ int hub_call(struct hub *h, const char *session_id, struct request *request, str
     return ask(h, &like, request, NULL, answer);
 }
 
-int hub_history(struct hub *h, const struct asker *asker, struct request *request,
-                struct buf *answer)
+int hub_read(struct hub *h, const struct asker *asker, struct request *request, struct buf *answer)
 {
     return ask(h, &(struct event){.type = EVENT_READ}, request, asker, answer);
 }

@@ -13,8 +13,10 @@ enum need {
     NEED_HEAD = 1,     /* where the log of a room ends that is not in memory */
     NEED_POSITION = 2, /* whether `since` and `epoch` are a position in the log */
     NEED_PAGE = 4,     /* the messages `from` to `to` */
+    NEED_SEARCH = 8,   /* the first `to` that have the words of the request */
 };
 
+enum { GONE_BUCKETS = 1024 };
 enum { ERRAND_TRIES = 8 }; /* times that something may be lacking: a busy room goes on meanwhile */
 
 /* Used by its asker and by the hub in turn. */
@@ -39,6 +41,14 @@ struct errand {
     bool position_good;
     uint32_t amendments; /* of the room by then */
     struct history_page page;
+    struct found_page found;
+    struct before_search *before; /* of NEED_SEARCH */
+};
+
+/* What was so before the disk was searched. */
+struct before_search {
+    uint64_t written;            /* the latest change that was on it */
+    uint32_t gone[GONE_BUCKETS]; /* rooms_gone() of all */
 };
 
 /* Hub: asks for what is lacking, unless nothing more can be had: then false, and the hub must do without. */
@@ -53,6 +63,8 @@ bool errand_covers(const struct hub *h, const struct event *e, const struct room
 /* Hub: the message of the page, or NULL. */
 struct history_row *errand_row(const struct hub *h, const struct event *e, const struct room *r,
                                uint64_t seq);
+/* Hub: for a row of what was found: has no room of this name gone meanwhile? */
+bool errand_is_recent(const struct hub *h, const struct event *e, const char *room);
 /* Hub: the handler is through with it. */
 void errand_done(struct event *e);
 

@@ -27,7 +27,7 @@ struct banned_address {
     char user_id[USER_ID_MAX + 1], subject[ADDRESS_SUBJECT];
 };
 
-enum { SEEN_MAX = 4096, BANNED_ADDRESSES_MAX = 10000, GONE_BUCKETS = 1024 };
+enum { SEEN_MAX = 4096, BANNED_ADDRESSES_MAX = 10000 };
 
 struct hub {
     /* set once */
@@ -105,6 +105,9 @@ enum {
 void pause_member(struct hub *h, struct member *m);
 void forget_pause(struct hub *h, struct member *m); /* it leaves */
 void resume_members(struct hub *h);                 /* those who have caught up */
+/* The object in scratch, to all of the full dialect, also who is paused: what changes a room, or must not be seen any
+ * more. It is rare. */
+void say_to_all(struct hub *h, struct room *r);
 
 /* notice.c */
 void notice_join(struct hub *h, struct member *m);
@@ -117,7 +120,7 @@ void notice_forget(struct hub *h, struct room *r);
 /* rooms.c: finding, opening and closing rooms. */
 struct room *find_room(struct hub *h,
                        const char *name);           /* NULL, also for one that is on its way out */
-bool is_in_memory(struct hub *h, const char *name); /* also one on its way out */
+struct room *room_in_memory(struct hub *h, const char *name); /* also one on its way out */
 /* Also one on its way out: as new, but for its log. head: where that ends; NULL: there is none to go on with. */
 struct room *open_room(struct hub *h, const char *name, const struct log_head *head);
 void begin_log(struct hub *h, struct room *r); /* anew: what was said is gone */
@@ -177,6 +180,19 @@ struct recall {
 /* False: something has to be fetched first. */
 bool plan_recall(struct hub *h, struct event *e, struct room *r, struct recall *plan);
 void send_recall(struct hub *h, const struct event *e, struct room *r, const struct recall *plan);
+
+/* Who looks at what was said. */
+struct viewer {
+    const char *user_id; /* NULL: nobody in particular */
+    const struct grants *grants;
+    const struct user *user; /* who is here, or NULL */
+};
+struct viewer viewer_of(const struct event *e);
+enum { PAGE_BYTES = 256 * 1024 /* of one answer, as far as can be said before */ };
+size_t row_weight(const struct history_row *row); /* bytes in it */
+/* PROBLEM_NONE: whoever is in, belongs to it, or could just walk in. */
+enum problem why_not_read(struct hub *h, const struct room *r, const struct viewer *v);
+void answer_search(struct hub *h, struct event *e, const struct viewer *v); /* search.c */
 
 /* ledger.c: what was done to whom. */
 struct deed {
@@ -243,6 +259,7 @@ void on_edit(struct hub *h, struct event *e); /* amend.c */
 void on_react(struct hub *h, struct event *e);
 void on_history(struct hub *h, struct event *e); /* recall.c */
 void on_read(struct hub *h, struct event *e);
+void on_search(struct hub *h, struct event *e); /* search.c */
 void on_create(struct hub *h, struct event *e); /* manage.c */
 void on_update(struct hub *h, struct event *e);
 void on_settings_request(struct hub *h, struct event *e);

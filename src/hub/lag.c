@@ -1,6 +1,7 @@
 /* Members that do not keep up. When so much waits for one that nine tenths of its outbox are full, and its socket takes
  * nothing, what is said in the room is no longer sent to it: it stays connected, and once half of the outbox is free
- * again it is told by a `gap` what it has missed, which it can ask for. */
+ * again it is told by a `gap` what it has missed, which it can ask for. What changes the room, or takes a message back, it
+ * hears meanwhile, as long as there is any room in its outbox. */
 #include "hub/hub_private.h"
 
 #include <hubbub/metrics.h>
@@ -10,6 +11,7 @@ void pause_member(struct hub *h, struct member *m)
 {
     m->paused = true;
     m->heard = m->room->flushed;
+    m->heard_changes = m->room->changes_flushed;
     m->paused_next = h->paused;
     h->paused = m;
     metric_add(METRIC_PAUSES, 1);
@@ -26,13 +28,24 @@ void forget_pause(struct hub *h, struct member *m)
     m->paused = false;
 }
 
+void say_to_all(struct hub *h, struct room *r)
+{
+    flush_room(h, r); /* which may pause somebody */
+    say_scratch(h, r, TO_FULL);
+    for (const struct member *m = h->paused; m != NULL; m = m->paused_next)
+        if (m->room == r)
+            outbox_offer(m->session->outbox, frame_new(FRAME_TEXT, h->scratch.data, h->scratch.len),
+                         OUTBOX_FOR_ALL);
+}
+
 /* How many are there now is told as well: comings and goings were missed, too. */
 static void tell_missed(struct hub *h, const struct member *m)
 {
     const struct room *r = m->room;
-    if (m->heard < r->seq) {
+    bool changed = m->heard_changes != r->changes;
+    if (m->heard < r->seq || changed) {
         bool kept = h->config.store != NULL || history_first(&r->history, r->seq) <= m->heard + 1;
-        encode_gap(scratch(h), r->name, m->heard + 1, r->seq, kept);
+        encode_gap(scratch(h), r->name, m->heard + 1, r->seq, kept, changed);
         send_scratch(h, m->session->outbox);
         metric_add(METRIC_GAPS, 1);
     }

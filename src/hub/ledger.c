@@ -16,7 +16,7 @@ struct books *books_of(struct hub *h, struct room *r)
 static void tell(struct hub *h, struct room *r, const struct target *t)
 {
     if (r != NULL)
-        say_scratch(h, r, TO_FULL);
+        say_to_all(h, r);
     if (t->online == NULL || (r != NULL && user_find(t->online, r, NULL) != NULL))
         return;
     if (r == NULL || room_info(r)->visibility != VISIBILITY_PRIVATE || t->rank >= RANK_MEMBER ||

@@ -35,7 +35,7 @@ static void conclude(struct hub *h, const struct event *e, struct room *r, struc
 {
     const struct room_look look = look_of(r);
     encode_room(scratch(h), &look, e->request.args->given, e->session->user->username);
-    say_scratch(h, r, TO_FULL);
+    say_to_all(h, r);
     encode_ok(scratch(h), e->request.id, r->name);
     confirm_change(h, e, c);
 }
@@ -108,11 +108,22 @@ void on_create(struct hub *h, struct event *e)
 
 /* ---- update -------------------------------------------------------------------------------------- */
 
+/* An open room is everybody's: once it is empty whoever enters next finds what was said there. */
+static bool would_close(const struct room *r, const struct request_args *a)
+{
+    return !r->kept && (((a->given & ROOM_VISIBILITY) && a->visibility != VISIBILITY_PUBLIC) ||
+                        ((a->given & ROOM_PASSWORD) && a->password_hash != NULL));
+}
+
 void on_update(struct hub *h, struct event *e)
 {
     struct room *r = meant_room(h, e);
     if (r == NULL || !may(h, e, r))
         return;
+    if (would_close(r, e->request.args)) {
+        refuse(h, e, PROBLEM_FORBIDDEN, "an open room is open to all: create it, then close it");
+        return;
+    }
     change_info(r, e->request.args);
     struct change *c = change_begin(h);
     keep_room(c, r);
@@ -133,7 +144,7 @@ void on_destroy(struct hub *h, struct event *e)
     }
     const char *reason = e->request.args->reason;
     encode_room_destroyed(scratch(h), r->name, e->session->user->username, reason);
-    say_scratch(h, r, TO_FULL);
+    say_to_all(h, r);
     encode_error(scratch(h), DIALECT_CLASSIC, PROBLEM_NO_SUCH_ROOM, "the room was closed", NULL,
                  r->name, 0);
     say_scratch(h, r, TO_CLASSIC);

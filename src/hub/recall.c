@@ -8,7 +8,6 @@
 #include <string.h>
 
 enum {
-    PAGE_BYTES = 256 * 1024, /* of one answer, as far as can be said before */
     ROW_BYTES = 256,         /* of a message beside its content */
     REACTION_BYTES = 80,     /* of each kind of reaction */
     PAGE_USUAL = 50,
@@ -26,7 +25,7 @@ static const struct history_row *row_of(const struct hub *h, const struct event 
     return space;
 }
 
-static size_t weight(const struct history_row *row)
+size_t row_weight(const struct history_row *row)
 {
     return row->message->content_len + ROW_BYTES + row->reactions.n * REACTION_BYTES;
 }
@@ -53,6 +52,15 @@ static uint64_t max(uint64_t a, uint64_t b)
     return a > b ? a : b;
 }
 
+/* As the disk had it when the page was read; 0: it was not. */
+static uint64_t first_kept(const struct hub *h, const struct event *e, const struct room *r)
+{
+    if (!errand_has_page(h, e, r))
+        return 0;
+    uint64_t first = e->errand->page.first_kept;
+    return first > 0 ? first : history_first(&r->history, r->seq);
+}
+
 /* ---- for those who join -------------------------------------------------------------------------- */
 
 /* Is it where the client was? 1, 0, or -1 when that is being found out. */
@@ -63,6 +71,8 @@ static int is_position(struct hub *h, struct event *e, const struct room *r)
         return 0;
     if (strcmp(a->epoch, r->epoch) == 0)
         return 1;
+    if (r->begun_by > written(h)) /* the disk still has the log before this one */
+        return 0;
     const struct errand *x = e->errand;
     if (x != NULL && x->have & NEED_POSITION && x->gone == rooms_gone(h, r->name))
         return x->position_good && x->err == 0;
@@ -83,7 +93,7 @@ static void shorten(const struct hub *h, const struct event *e, const struct roo
                 plan->gap = seq + 1;
             return;
         }
-        bytes += weight(row);
+        bytes += row_weight(row);
         if (bytes > PAGE_BYTES) {
             plan->from = seq + 1;
             return;
@@ -95,6 +105,7 @@ bool plan_recall(struct hub *h, struct event *e, struct room *r, struct recall *
 {
     const struct request_args *a = e->request.args;
     *plan = (struct recall){.from = 1, .to = 0, .recovered = -1};
+    trim_history(h, r);
     if (a == NULL)
         return true;
     if (a->since_given && (plan->recovered = is_position(h, e, r)) < 0)
@@ -107,6 +118,8 @@ bool plan_recall(struct hub *h, struct event *e, struct room *r, struct recall *
     plan->to = r->seq;
     if (plan->from <= plan->to && must_fetch(h, e, r, plan->from, plan->to))
         return false;
+    r->first = max(r->first, first_kept(h, e, r)); /* it shrinks */
+    plan->gap = max(plan->gap, r->first);
     shorten(h, e, r, plan);
     if (h->config.store == NULL) /* what memory has let go of is nowhere */
         plan->gap = max(plan->gap, history_first(&r->history, r->seq));
@@ -128,7 +141,7 @@ static void add_gap(struct hub *h, const struct event *e, const struct room *r, 
 {
     if (from > to || e->session->dialect != DIALECT_FULL)
         return;
-    encode_gap(scratch(h), r->name, from, to, kept);
+    encode_gap(scratch(h), r->name, from, to, kept, false);
     add_frame(h);
     metric_add(METRIC_GAPS, 1);
 }
@@ -158,18 +171,22 @@ void send_recall(struct hub *h, const struct event *e, struct room *r, const str
 
 /* ---- pages --------------------------------------------------------------------------------------- */
 
-struct viewer {
-    const char *user_id; /* NULL: nobody in particular */
-    const struct grants *grants;
-    bool inside;
-};
+struct viewer viewer_of(const struct event *e)
+{
+    const struct session *s = e->session;
+    if (e->type != EVENT_READ)
+        return (struct viewer){s->user_id, s->grants, s->user};
+    const struct asker *a = e->errand->asker;
+    return a == NULL ? (struct viewer){NULL, NULL, NULL}
+                     : (struct viewer){a->user_id, a->grants, NULL};
+}
 
-/* Whoever is in, belongs to it, or could just walk in. */
-static enum problem why_not_read(struct hub *h, const struct room *r, const struct viewer *v)
+enum problem why_not_read(struct hub *h, const struct room *r, const struct viewer *v)
 {
     const struct room_info *info = room_info(r);
     enum rank rank = v->user_id == NULL ? RANK_GUEST : rank_of(h, r, v->user_id, v->grants);
-    if (v->inside || rank == RANK_OPERATOR)
+    bool inside = v->user != NULL && user_find(v->user, r, NULL) != NULL;
+    if (inside || rank == RANK_OPERATOR)
         return PROBLEM_NONE;
     bool banned = v->user_id != NULL &&
                   books_sanction(r->books, ACTION_BAN, v->user_id, clock_wall_ms()) != NULL;
@@ -192,19 +209,20 @@ struct window {
 static struct window window_of(const struct room *r, const struct request_args *a, uint64_t oldest)
 {
     uint64_t limit = a->limit == 0 ? PAGE_USUAL : a->limit;
+    uint64_t around = a->at < r->seq ? a->at : r->seq;
     struct window w = {.from = 1, .to = r->seq};
     if (a->from == HISTORY_BEFORE && a->at <= r->seq)
         w.to = a->at - 1;
     if (a->from == HISTORY_AFTER)
         w.from = a->at + 1;
     else if (a->from == HISTORY_AROUND)
-        w.from = a->at > limit / 2 ? a->at - limit / 2 : 1;
+        w.from = around > limit / 2 ? around - limit / 2 : 1;
     else
         w.from = w.to >= limit ? w.to - limit + 1 : 1;
     w.from = max(w.from, oldest);
     if (w.from <= w.to && w.to - w.from >= limit)
         w.to = w.from + limit - 1;
-    w.anchor = a->from == HISTORY_AFTER ? w.from : a->from == HISTORY_AROUND ? a->at : w.to;
+    w.anchor = a->from == HISTORY_AFTER ? w.from : a->from == HISTORY_AROUND ? around : w.to;
     if (w.anchor < w.from || w.anchor > w.to)
         w.anchor = w.anchor < w.from ? w.from : w.to;
     return w;
@@ -216,13 +234,14 @@ static size_t weight_of(const struct hub *h, const struct event *e, const struct
 {
     struct history_row space;
     const struct history_row *row = row_of(h, e, r, seq, &space);
-    return row == NULL ? 0 : weight(row);
+    return row == NULL ? 0 : row_weight(row);
 }
 
 /* Grows from the anchor to both sides, as far as the bytes and the window go. */
 static void fit(const struct hub *h, const struct event *e, const struct room *r, struct window *w)
 {
-    uint64_t low = w->anchor, high = w->anchor;
+    uint64_t low = w->anchor;
+    uint64_t high = low;
     size_t bytes = weight_of(h, e, r, w->anchor), n;
     bool down = true, up = true;
     while (down || up) {
@@ -256,19 +275,11 @@ static size_t gather_rows(const struct hub *h, const struct event *e, const stru
     return n;
 }
 
-/* As the disk had it when the page was read; 0: it was not. */
-static uint64_t first_kept(const struct hub *h, const struct event *e, const struct room *r)
-{
-    if (!errand_has_page(h, e, r))
-        return 0;
-    uint64_t first = e->errand->page.first_kept;
-    return first > 0 ? first : history_first(&r->history, r->seq);
-}
-
 static void answer_page(struct hub *h, struct event *e, struct room *r, const struct viewer *v)
 {
     struct history_row rows[HISTORY_MAX];
     const struct request_args *a = e->request.args;
+    trim_history(h, r);
     uint64_t oldest =
         h->config.store != NULL ? max(r->first, 1) : history_first(&r->history, r->seq);
     struct window w = window_of(r, a, oldest);
@@ -302,9 +313,7 @@ void on_history(struct hub *h, struct event *e)
     struct room *r = meant_room(h, e);
     if (r == NULL)
         return;
-    const struct viewer v = {.user_id = e->session->user_id,
-                             .grants = e->session->grants,
-                             .inside = user_find(e->session->user, r, NULL) != NULL};
+    const struct viewer v = viewer_of(e);
     enum problem problem = why_not_read(h, r, &v);
     if (problem != PROBLEM_NONE)
         refuse(h, e, problem, NULL);
@@ -314,9 +323,11 @@ void on_history(struct hub *h, struct event *e)
 
 void on_read(struct hub *h, struct event *e)
 {
-    const struct asker *a = e->errand->asker;
-    const struct viewer v = {.user_id = a == NULL ? NULL : a->user_id,
-                             .grants = a == NULL ? NULL : a->grants};
+    const struct viewer v = viewer_of(e);
+    if (e->request.type == REQUEST_SEARCH) {
+        answer_search(h, e, &v);
+        return;
+    }
     struct room *r = find_room(h, e->request.room);
     enum problem problem = r == NULL ? PROBLEM_NO_SUCH_ROOM : why_not_read(h, r, &v);
     if (problem != PROBLEM_NONE)

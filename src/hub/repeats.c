@@ -102,7 +102,9 @@ const struct repeat *repeats_find(struct repeats *r, uint64_t key, int64_t now_m
     if (r->n == 0)
         return NULL;
     uint32_t at = r->index[look(r, key)];
-    return at == 0 ? NULL : &r->ring[at - 1];
+    const struct repeat *found = at == 0 ? NULL : &r->ring[at - 1];
+    bool ahead = found != NULL && found->ts > now_ms + DUPLICATE_MS; /* the clock was, then */
+    return ahead ? NULL : found;
 }
 
 void repeats_add(struct repeats *r, const struct repeat *what)

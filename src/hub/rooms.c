@@ -10,7 +10,7 @@
 
 /* ---- finding ------------------------------------------------------------------------------------- */
 
-static struct room *lookup(struct hub *h, const char *name)
+struct room *room_in_memory(struct hub *h, const char *name)
 {
     rcu_read_lock();
     struct room *r = directory_find_room(h->directory, name);
@@ -24,14 +24,11 @@ static bool is_over(const struct room *r)
     return r->nmembers == 0 && !r->kept;
 }
 
-bool is_in_memory(struct hub *h, const char *name)
-{
-    return lookup(h, name) != NULL;
-}
+
 
 struct room *find_room(struct hub *h, const char *name)
 {
-    struct room *r = lookup(h, name);
+    struct room *r = room_in_memory(h, name);
     return r == NULL || is_over(r) ? NULL : r;
 }
 
@@ -50,7 +47,7 @@ static void name_numbering(struct hub *h, struct room *r, bool anew)
 
 struct room *open_room(struct hub *h, const char *name, const struct log_head *head)
 {
-    struct room *r = lookup(h, name);
+    struct room *r = room_in_memory(h, name);
     if (r == NULL) {
         r = room_new(name);
         directory_add_room(h->directory, r);
@@ -80,6 +77,7 @@ void begin_log(struct hub *h, struct room *r)
     name_numbering(h, r, true);
     count_gone(h, r->name);
     log_gone(h, r);
+    r->begun_by = r->amended = r->change;
 }
 
 bool may_know(const struct hub *h, const struct session *s, const struct room *r)

@@ -60,3 +60,13 @@ void history_page_fini(struct history_page *p)
     free(p->rows);
     *p = (struct history_page){.n = 0};
 }
+
+void found_page_fini(struct found_page *p)
+{
+    for (size_t i = 0; i < p->n; i++) {
+        message_unref(p->rows[i].row.message);
+        reactions_fini(&p->rows[i].row.reactions);
+    }
+    free(p->rows);
+    *p = (struct found_page){.n = 0};
+}

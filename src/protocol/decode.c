@@ -4,6 +4,7 @@
 #include "json.h"
 
 #include <hubbub/err.h>
+#include <hubbub/query.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -235,6 +236,20 @@ static void read_rooms(struct decoding *d)
     }
 }
 
+static void read_search(struct decoding *d)
+{
+    const char *query = text_of(d, FIELD_QUERY);
+    size_t len = query ? strlen(query) : 0;
+
+    if (len == 0 || len > QUERY_MAX) {
+        refuse(d, PROBLEM_BAD_REQUEST, query ? "query is 1 to 200 bytes" : "query is missing");
+        return;
+    }
+    struct buf text = BUF_INIT;
+    buf_add(&text, query, len);
+    take_text(d, &text);
+}
+
 /* The shortest text that is read back as the same number: pages look the answer up by it. (cJSON's
  * printer is content with nearly the same.) */
 static void add_number(struct buf *to, double v)
@@ -276,6 +291,7 @@ static void read_request(struct decoding *d)
     case REQUEST_NOTICE: read_message(d, chat); break;
     case REQUEST_TYPING: read_typing(d); break;
     case REQUEST_ROOMS: read_rooms(d); break;
+    case REQUEST_SEARCH: read_search(d); break;
     case REQUEST_PING: read_ping(d); break;
     default: break;
     }

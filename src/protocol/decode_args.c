@@ -169,10 +169,17 @@ static void read_around(struct reading *r)
 
 static void read_limit(struct reading *r)
 {
-    r->args->limit =
-        (uint32_t)(r->type == REQUEST_HISTORY
-                       ? number_of(r, 1, HISTORY_MAX, "limit is a whole number from 1 to 300")
-                       : number_of(r, 1, LEDGER_MAX, "limit is a whole number from 1 to 200"));
+    double most = LEDGER_MAX;
+    const char *detail = "limit is a whole number from 1 to 200";
+
+    if (r->type == REQUEST_HISTORY) {
+        most = HISTORY_MAX;
+        detail = "limit is a whole number from 1 to 300";
+    } else if (r->type == REQUEST_SEARCH) {
+        most = SEARCH_LIMIT;
+        detail = "limit is a whole number from 1 to 100";
+    }
+    r->args->limit = (uint32_t)number_of(r, 1, most, detail);
 }
 
 static void read_since(struct reading *r)
@@ -346,6 +353,7 @@ static const struct {
     [REQUEST_EDIT] = {ARG_SEQ, 0, true},
     [REQUEST_REACT] = {ARG_SEQ | ARG_EMOJI, ARG_REMOVE, true},
     [REQUEST_HISTORY] = {0, ARG_BEFORE | ARG_AFTER | ARG_AROUND | ARG_LIMIT, true},
+    [REQUEST_SEARCH] = {0, ARG_LIMIT, true},
     [REQUEST_CREATE] = {ARG_ROOM, SETTINGS, true},
     [REQUEST_UPDATE] = {ARG_ROOM, SETTINGS, true},
     [REQUEST_DESTROY] = {ARG_ROOM, ARG_REASON, true},

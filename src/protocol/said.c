@@ -103,12 +103,15 @@ void encode_reaction(struct buf *to, const char *room, uint64_t seq, const char 
     LIT(to, "}");
 }
 
-void encode_gap(struct buf *to, const char *room, uint64_t from, uint64_t to_seq, bool kept)
+void encode_gap(struct buf *to, const char *room, uint64_t from, uint64_t to_seq, bool kept,
+                bool changed)
 {
     STR(to, "{\"type\":\"gap\",\"room\":", room);
     INT(to, ",\"from\":", from);
     INT(to, ",\"to\":", to_seq);
     BOOL(to, ",\"kept\":", kept);
+    if (changed)
+        LIT(to, ",\"changed\":true");
     LIT(to, "}");
 }
 
@@ -168,4 +171,20 @@ void encode_history(struct buf *to, bool reply, const char *id, const char *room
     BOOL(to, ",\"hasMoreBefore\":", more_before);
     BOOL(to, ",\"hasMoreAfter\":", more_after);
     LIT(to, "}");
+}
+
+void encode_search(struct buf *to, bool reply, const char *id, const char *room,
+                   const struct found_row *rows, size_t n, uint64_t viewer)
+{
+    wire_open_body(to, reply, id);
+    if (room) {
+        STR(to, "\"room\":", room);
+        LIT(to, ",");
+    }
+    LIT(to, "\"messages\":[");
+    for (size_t i = 0; i < n; i++) {
+        COMMA(to, i);
+        encode_message(to, rows[i].room, rows[i].row.message, &rows[i].row.reactions, viewer);
+    }
+    LIT(to, "]}");
 }

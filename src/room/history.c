@@ -60,10 +60,12 @@ static void trim_aside(struct history *h, uint64_t written)
 {
     size_t left = 0;
     for (size_t i = 0; i < h->naside; i++) {
-        if (h->aside[i].change <= written)
-            empty(&h->aside[i]);
-        else
+        if (h->aside[i].change > written) {
             h->aside[left++] = h->aside[i];
+            continue;
+        }
+        h->amended += h->aside[i].change > 0; /* else it was looked at only */
+        empty(&h->aside[i]);
     }
     h->naside = left;
     if (left == 0) {
@@ -72,10 +74,15 @@ static void trim_aside(struct history *h, uint64_t written)
     }
 }
 
+static bool is_too_much(const struct history *h, const struct history_limit *limit)
+{
+    return h->n > 0 && (h->n > limit->messages || h->bytes > limit->bytes ||
+                        at(h, h->first)->message->ts < limit->since);
+}
+
 bool history_trim(struct history *h, const struct history_limit *limit, uint64_t written)
 {
-    while ((h->n > limit->messages || h->bytes > limit->bytes) && h->n > 0 &&
-           at(h, h->first)->change <= written) {
+    while (is_too_much(h, limit) && at(h, h->first)->change <= written) {
         h->bytes -= slot_size(at(h, h->first));
         empty(at(h, h->first++));
         h->n--;
@@ -87,7 +94,7 @@ bool history_trim(struct history *h, const struct history_limit *limit, uint64_t
     }
     if (h->naside > 0)
         trim_aside(h, written);
-    return h->n <= limit->messages && h->bytes <= limit->bytes && h->naside == 0;
+    return !is_too_much(h, limit) && h->naside == 0;
 }
 
 struct slot *history_find(const struct history *h, uint64_t seq)

@@ -14,6 +14,8 @@ struct settings hub_settings(const struct config *c)
         .open_rooms = c->open_rooms,
         .history_memory = (uint32_t)c->history_memory,
         .history_memory_bytes = c->history_memory_bytes,
+        .retain_ms = c->retain_ns / NS_PER_MS,
+        .retain_messages = (uint64_t)c->retain_messages,
         .edit_window_ms = c->edit_window_ns / NS_PER_MS,
         .delete_window_ms = c->delete_window_ns / NS_PER_MS,
         .operators = c->admin.item,

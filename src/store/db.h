@@ -90,6 +90,16 @@ struct statement {
     X(LONG, "SELECT log FROM logs l WHERE log > ?1 AND log <= ?2"                                \
             " AND " SQL_LAST " - l.removed > ?3 LIMIT 1")                                        \
     X(NEWEST, "SELECT ifnull(max(log), 0) FROM logs")                                            \
+    /* words.c */                                                                                \
+    X(WORDS_MARK, "SELECT ts, id FROM words_mark LIMIT 1 OFFSET ?1")                             \
+    X(WORDS_UPTO, "UPDATE words_mark SET ts = ?1, id = ?2")                                      \
+    X(WORDS_NEXT, "SELECT ts, id FROM (SELECT ts, id FROM messages WHERE (ts, id) > (?1, ?2)"    \
+                  " ORDER BY ts, id LIMIT ?3) ORDER BY ts DESC, id DESC LIMIT 1")                \
+    X(WORDS_ADD, "INSERT INTO words (rowid, text) SELECT id, text FROM said"                     \
+                 " WHERE (ts, id) > (?1, ?2) AND (ts, id) <= (?3, ?4) ORDER BY id")              \
+    X(WORDS_PUT, "INSERT INTO words (rowid, text) SELECT id, text FROM said WHERE id = ?1")      \
+    X(WORDS_TAKE, "DELETE FROM words WHERE rowid IN (SELECT id FROM messages"                    \
+                  " WHERE id BETWEEN ?1 AND ?2 AND (ts, id) <= (?3, ?4))")                       \
     X(PAGES, "PRAGMA page_count")                                                                \
     X(FREE_PAGES, "PRAGMA freelist_count")                                                       \
     X(PAGE_SIZE, "PRAGMA page_size")
@@ -116,6 +126,11 @@ struct db {
     struct known_log known[CACHED_LOGS]; /* by hash of the room */
     uint64_t hash_key;
     int64_t reacted_at; /* of the latest reaction, us */
+
+    /* words.c */
+    int64_t words_ts, words_id; /* the mark, in the present transaction */
+    bool words_known;
+    bool wordless; /* there may be messages behind the mark */
 
     /* retention.c; written by logs.c, too */
     bool nameless;     /* there may be logs without a name */
@@ -149,6 +164,23 @@ int logs_write(struct db *db, const struct record *r);
 int logs_forget(struct db *db, const char *room);
 /* What is known of one room, or of all (NULL), is not so any more. */
 void logs_doubt(struct db *db, const char *room);
+
+/* One row of numbers at most, into out[]; those that were not found are as they were. */
+int db_ask(struct db *db, int statement, const int64_t *params, int nparams, int64_t *out, int n);
+
+#define ASK(db, statement, out, n, ...)                          \
+    db_ask(db, LOGS_##statement, (const int64_t[]){__VA_ARGS__}, \
+           sizeof((const int64_t[]){__VA_ARGS__}) / sizeof(int64_t), out, n)
+
+/* ---- words.c ------------------------------------------------------------------------------------- */
+
+void words_doubt(struct db *db); /* a transaction has failed */
+/* The messages of these keys are about to be removed or to get another text: they leave the index. */
+int words_take(struct db *db, int64_t first, int64_t last);
+/* The same before a message is written, in case it is there already. */
+int words_take_old(struct db *db, int64_t key, const struct message *m);
+/* It was written. */
+int words_put(struct db *db, int64_t key, int64_t ts);
 
 /* ---- archive.c ----------------------------------------------------------------------------------- */
 

@@ -6,6 +6,10 @@
 #include <stdio.h>
 #include <unistd.h>
 
+#define INDEXED                                                    \
+    "SELECT m.id FROM messages m, words_mark w WHERE user_id = ?1" \
+    " AND (m.ts, m.id) <= (w.ts, w.id) ORDER BY m.id"
+
 /* In this order; ?1 is the user's id. A count of rows goes to the member that is named, if any. */
 static const struct {
     const char *text;
@@ -15,6 +19,8 @@ static const struct {
 #define COUNT(member) offsetof(struct erased, member)
     {"DELETE FROM reactions WHERE user_id = ?1", COUNT(reactions)},
     {"DELETE FROM reactions WHERE message IN (SELECT id FROM messages WHERE user_id = ?1)", NONE},
+    {"DELETE FROM words WHERE rowid IN (" INDEXED ")", NONE},
+    {"INSERT INTO words (rowid, text) SELECT id, '' FROM (" INDEXED ")", NONE},
     {"UPDATE messages SET user_id = '', username = '" ERASED_NAME "', request_id = '',"
      " content = '\"\"', edited = 0, deleted = 1 WHERE user_id = ?1",
      COUNT(messages)},
@@ -83,11 +89,13 @@ static int erase(sqlite3 *sql, const char *user_id, struct erased *out)
     return err == 0 && sqlite3_total_changes(sql) == changes ? ERR_NOTFOUND : err;
 }
 
-/* What was written over before, or removed, may still be in pages that are free, and in the log of what was
- * written. */
+/* What was removed before may still be in the file, in older parts of the index and in pages that are free, and in
+ * the log of what was written. */
 static int leave_nothing(sqlite3 *sql)
 {
-    int err = run(sql, "VACUUM");
+    int err = run(sql, "INSERT INTO words (words) VALUES ('optimize')");
+    if (err == 0)
+        err = run(sql, "VACUUM");
     return err != 0 ? err : run(sql, "PRAGMA wal_checkpoint(TRUNCATE)");
 }
 

@@ -137,6 +137,8 @@ static int write_message(struct db *db, const struct record *r)
     if (err != 0 || m->seq <= l->removed)
         return err; /* a new version of what is too old to be kept */
     int64_t key = message_key(l->log, m->seq);
+    if ((err = words_take_old(db, key, m)) != 0)
+        return err;
     bind_int(st, 1, key);
     bind_int(st, 2, m->ts);
     bind_text(st, 3, m->user_id);
@@ -148,6 +150,8 @@ static int write_message(struct db *db, const struct record *r)
     INSIST(sqlite3_bind_text64(st, 9, m->content, m->content_len, SQLITE_STATIC, SQLITE_UTF8) ==
            SQLITE_OK);
     err = db_step(db, st);
+    if (err == 0)
+        err = words_put(db, key, m->ts);
     if (err == 0 && db->per_room > 0 && m->seq - l->removed > db->per_room)
         note_full(db, l->log);
     if (err != 0 || !m->deleted)

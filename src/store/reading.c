@@ -247,9 +247,9 @@ int readers_read(struct readers *p, const char *room, uint64_t from, uint64_t to
     bool row;
     /* All of it as it was at one moment. */
     int err = step(r, r->st[READ_BEGIN], room, &row);
+    sqlite3_reset(r->st[READ_BEGIN]);
     if (err == 0) {
         err = read_page(r, room, from, to, &page);
-        sqlite3_reset(r->st[READ_BEGIN]);
         sqlite3_step(r->st[READ_END]);
         sqlite3_reset(r->st[READ_END]);
     }

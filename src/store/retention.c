@@ -13,25 +13,6 @@ enum {
     LOOK = 1000, /* logs that are looked at */
 };
 
-/* One row of numbers at most, into out[]; those that were not found are as they were. */
-static int ask(struct db *db, int statement, const int64_t *params, int nparams, int64_t *out,
-               int n)
-{
-    sqlite3_stmt *st = db->logs[statement];
-    for (int i = 0; i < nparams; i++)
-        sqlite3_bind_int64(st, i + 1, params[i]);
-    int code = sqlite3_step(st);
-    for (int i = 0; i < n && code == SQLITE_ROW; i++)
-        out[i] = sqlite3_column_int64(st, i);
-    int err = code == SQLITE_ROW || code == SQLITE_DONE ? 0 : db_failed(db);
-    sqlite3_reset(st);
-    return err;
-}
-
-#define ASK(db, statement, out, n, ...)                       \
-    ask(db, LOGS_##statement, (const int64_t[]){__VA_ARGS__}, \
-        sizeof((const int64_t[]){__VA_ARGS__}) / sizeof(int64_t), out, n)
-
 /* Its front is there no more: tells the log, and forgets what is known of it. */
 static int note_removed(struct db *db, int64_t log, uint64_t seq)
 {
@@ -52,6 +33,8 @@ static int remove_front(struct db *db, int64_t upto, size_t *n)
 {
     int64_t log = key_log(upto), first = message_key(log, 0), stop = upto;
     int err = ASK(db, NTH, &stop, 1, first, upto, STEP - 1);
+    if (err == 0)
+        err = words_take(db, first, stop);
     if (err == 0)
         err = ASK(db, REMOVE, NULL, 0, first, stop);
     if (err == 0)

@@ -37,10 +37,11 @@ static const char *const STEPS[] = {
     /* 2: bans by address */
     "CREATE TABLE addresses (user_id TEXT NOT NULL, address TEXT NOT NULL,"
     "  PRIMARY KEY (user_id, address)) STRICT, WITHOUT ROWID;",
-    /* 3: which role was given; what was said. A log belongs to a name, whether there is a room of that name or not; one without a
-     * name is gone, and its messages are being removed. The key of a message is its log and its seq, so that a
-     * log is one stretch of the table, without an index of its own; they are removed from the front, up to
-     * logs.removed. Epochs count up by n; reactions are in the order of their times, in us. */
+    /* 3: which role was given; what was said. A log belongs to a name, whether there is a room of that name
+     * or not; one without a name is gone, and its messages are being removed. The key of a message is its log
+     * and its seq, so that a log is one stretch of the table, without an index of its own; they are removed
+     * from the front, up to logs.removed. Epochs count up by n; reactions are in the order of their times,
+     * in us. */
     "ALTER TABLE ledger ADD COLUMN rank TEXT NOT NULL DEFAULT 'guest';"
     "CREATE TABLE logs (log INTEGER PRIMARY KEY CHECK (log BETWEEN 1 AND 8388607),"
     "  room TEXT UNIQUE, removed INTEGER NOT NULL) STRICT;"
@@ -55,6 +56,14 @@ static const char *const STEPS[] = {
     "CREATE TABLE reactions (message INTEGER NOT NULL, user_id TEXT NOT NULL,"
     "  emoji TEXT NOT NULL, at INTEGER NOT NULL, PRIMARY KEY (message, user_id, emoji))"
     "  STRICT, WITHOUT ROWID;",
+    /* 4: the words of what was said (words.c). The index has the messages that come, in the order of (ts, id), up to the
+     * mark, tombstones too, and takes their text from the view. */
+    "CREATE VIEW said AS SELECT id, ts, CASE WHEN json_valid(content)"
+    "  THEN json_extract(content, '$') ELSE '' END AS text FROM messages;"
+    "CREATE VIRTUAL TABLE words USING fts5 (text, content = 'said', content_rowid = 'id',"
+    "  tokenize = 'unicode61 remove_diacritics 2');"
+    "CREATE TABLE words_mark (ts INTEGER NOT NULL, id INTEGER NOT NULL) STRICT;"
+    "INSERT INTO words_mark VALUES (0, 0);",
 };
 
 int schema_latest(void)

@@ -104,6 +104,7 @@ static int prepare_all(struct db *db)
     for (int i = 0; i < NWRITES && err == 0; i++)
         if (WRITES[i] != NULL)
             err = prepare(db, &db->writes[i], WRITES[i]);
+    words_doubt(db);
     return err != 0 ? err : logs_open(db);
 }
 
@@ -132,7 +133,8 @@ static int connect_file(struct db *db, const char *path)
     return 0;
 }
 
-/* The schema comes first: nothing of a file that isn't ours is changed, not even its journal mode. */
+/* The schema comes first: nothing of a file that isn't ours is changed, not even its journal mode. What is removed is
+ * written over: those who remove it expect that. */
 static int set_up(struct db *db)
 {
     int err = schema_migrate(db->sql, schema_latest(), db->error, sizeof db->error);
@@ -140,7 +142,7 @@ static int set_up(struct db *db)
     if (err == 0)
         err = db_run(db, "PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL;"
                          "PRAGMA wal_autocheckpoint = 4000; PRAGMA journal_size_limit = 16777216;"
-                         "PRAGMA foreign_keys = ON;");
+                         "PRAGMA foreign_keys = ON; PRAGMA secure_delete = ON;");
     return err != 0 ? err : prepare_all(db);
 }
 
@@ -209,6 +211,19 @@ int db_step(struct db *db, sqlite3_stmt *st)
     return err;
 }
 
+int db_ask(struct db *db, int statement, const int64_t *params, int nparams, int64_t *out, int n)
+{
+    sqlite3_stmt *st = db->logs[statement];
+    for (int i = 0; i < nparams; i++)
+        sqlite3_bind_int64(st, i + 1, params[i]);
+    int code = sqlite3_step(st);
+    for (int i = 0; i < n && code == SQLITE_ROW; i++)
+        out[i] = sqlite3_column_int64(st, i);
+    int err = code == SQLITE_ROW || code == SQLITE_DONE ? 0 : db_failed(db);
+    sqlite3_reset(st);
+    return err;
+}
+
 static int write_row(struct db *db, const struct record *r)
 {
     bool no_rank = r->type == RECORD_RANK && r->rank == RANK_GUEST;
@@ -246,6 +261,7 @@ void db_roll_back(struct db *db)
     if (!sqlite3_get_autocommit(db->sql))
         db_exec(db, "ROLLBACK");
     logs_doubt(db, NULL);
+    words_doubt(db);
 }
 
 int db_write(struct db *db, struct change *const *changes, size_t n, size_t *at)

@@ -47,15 +47,16 @@ struct store {
     store_done_fn *done;
     void *arg;
     struct readers *readers;
+    struct searcher *searcher;
     struct log_filter *filter;
 
     uint64_t posted; /* of the thread that posts: the number of the latest change */
 
     /* the thread's */
     struct db *db;
-    int64_t retry_at, remove_at;
+    int64_t retry_at, remove_at, index_at;
     struct retention keep;
-    bool cannot_remove; /* that was logged */
+    bool cannot_remove, cannot_index; /* that was logged */
     uint64_t latest;    /* number of the latest change that was received */
     size_t n;           /* in waiting */
     size_t told;        /* the first of them: copies of what was handed back as failed */
@@ -71,12 +72,14 @@ struct store *store_open(const char *directory, char *why, size_t space)
     buf_printf(&path, "%s/hubbub.db", directory);
     struct db *db = db_open(path.data, why, space);
     struct readers *readers = db != NULL ? readers_open(path.data, why, space) : NULL;
+    struct searcher *searcher = readers != NULL ? searcher_open(path.data, why, space) : NULL;
     struct log_filter *filter = filter_new();
-    if (readers == NULL || db_list_logs(db, filter) != 0) {
-        if (readers != NULL) {
+    if (searcher == NULL || db_list_logs(db, filter) != 0) {
+        if (searcher != NULL)
             snprintf(why, space, "cannot read %s: %s", path.data, db_error(db));
+        searcher_close(searcher);
+        if (readers != NULL)
             readers_close(readers);
-        }
         if (db != NULL)
             db_close(db);
         filter_free(filter);
@@ -89,6 +92,7 @@ struct store *store_open(const char *directory, char *why, size_t space)
     s->lock = lock;
     s->db = db;
     s->readers = readers;
+    s->searcher = searcher;
     s->filter = filter;
     pthread_mutex_init(&s->mu, NULL);
     channel_init(&s->inbox, STORE_BACKLOG);
@@ -101,6 +105,7 @@ void store_free(struct store *s)
     channel_fini(&s->inbox);
     pthread_mutex_destroy(&s->mu);
     readers_close(s->readers);
+    searcher_close(s->searcher);
     db_close(s->db);
     filter_free(s->filter);
     close(s->lock); /* last: now another server may have the directory */
@@ -198,6 +203,13 @@ int store_read(struct store *s, const char *room, uint64_t from, uint64_t to,
     return readers_read(s->readers, room, from, to, out);
 }
 
+int store_search(struct store *s, const char *room, const char *query, unsigned limit,
+                 struct found_page *out)
+{
+    REQUIRE(limit <= SEARCH_MAX);
+    return searcher_find(s->searcher, room, query, limit, out);
+}
+
 void store_set_retention(struct store *s, const struct retention *r)
 {
     pthread_mutex_lock(&s->mu);
@@ -251,12 +263,13 @@ static void set_well(struct store *s)
 static void on_written(struct store *s)
 {
     size_t n = s->n, told = s->told;
-    set_well(s);
-    s->n = s->told = 0;
-    __atomic_store_n(&s->written, s->latest, __ATOMIC_RELEASE); /* whoever is told next may look */
-    metric_add(METRIC_STORE_CHANGES, (int64_t)n);
+    /* Whoever is told, or sees that it is well, may look at these, and post. */
     for (size_t i = 0; i < n; i++)
         leave_backlog(s, s->waiting[i]);
+    metric_add(METRIC_STORE_CHANGES, (int64_t)n);
+    __atomic_store_n(&s->written, s->latest, __ATOMIC_RELEASE);
+    set_well(s);
+    s->n = s->told = 0;
     for (size_t i = 0; i < told; i++)
         change_free(s->waiting[i]);
     for (size_t i = told; i < n; i++)
@@ -339,6 +352,23 @@ static void remove_some(struct store *s)
     s->remove_at = now + (err == 0 && more ? STEP_MS : LOOK_MS) * NS_PER_MS;
 }
 
+/* ---- the index of words -------------------------------------------------------------------------- */
+
+/* Likewise. One step in a while, so that what comes slowly makes few of them. */
+static void index_some(struct store *s)
+{
+    bool more = false;
+    int64_t now = clock_now();
+    if (s->n > 0 || now < s->index_at)
+        return;
+    int err = db_may_index(s->db) ? db_index(s->db, &more) : 0;
+    if (err != 0 && !s->cannot_index)
+        log_warn("store: what was said lately is not added to the index",
+                 LOG_STR("error", db_error(s->db)));
+    s->cannot_index = err != 0;
+    s->index_at = now + (err == 0 && more ? STEP_MS : LOOK_MS) * NS_PER_MS;
+}
+
 /* ---- the thread itself --------------------------------------------------------------------------- */
 
 /* At the end. All that is left has been handed back. */
@@ -359,9 +389,10 @@ static void store_main(void *arg)
     struct store *s = arg;
     int got;
     do {
+        int64_t tidy_at = s->remove_at < s->index_at ? s->remove_at : s->index_at;
         got = channel_recv(&s->inbox, (void **)&s->waiting[s->n],
                            (uint32_t)(STORE_BACKLOG + 1 - s->n),
-                           s->n > 0 ? s->retry_at : s->remove_at);
+                           s->n > 0 ? s->retry_at : tidy_at);
         if (got > 0) {
             s->n += (size_t)got;
             s->latest = s->waiting[s->n - 1]->number;
@@ -369,6 +400,7 @@ static void store_main(void *arg)
         if (s->n > 0)
             write_waiting(s);
         remove_some(s);
+        index_some(s);
     } while (got != ERR_CLOSED);
     give_up(s);
 }

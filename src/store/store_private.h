@@ -89,6 +89,11 @@ bool db_may_remove(const struct db *db, const struct retention *r);
 int db_remove(struct db *db, const struct retention *r, int64_t now, bool *more);
 void db_set_retention(struct db *db, const struct retention *r);
 
+/* Whether db_index() is worth calling. */
+bool db_may_index(const struct db *db);
+/* Adds the words of a few hundred messages to the index; more: there are others. 0 or ERR_SYSTEM. */
+int db_index(struct db *db, bool *more);
+
 /* What went wrong last. */
 const char *db_error(const struct db *db);
 
@@ -107,6 +112,17 @@ int readers_know_position(struct readers *r, const char *room, const char *epoch
                           bool *out);
 int readers_read(struct readers *r, const char *room, uint64_t from, uint64_t to,
                  struct history_page *out);
+
+/* ---- search.c ------------------------------------------------------------------------------------ */
+
+struct searcher;
+
+/* A connection of its own, so that history doesn't wait for what takes longer. NULL with `why`. */
+struct searcher *searcher_open(const char *path, char *why, size_t space);
+void searcher_close(struct searcher *s); /* NULL: nothing. As readers_close() */
+/* See store_search(). */
+int searcher_find(struct searcher *s, const char *room, const char *query, unsigned limit,
+                  struct found_page *out);
 
 /* ---- store.c, for tests -------------------------------------------------------------------------- */
 

@@ -5,12 +5,13 @@ import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
 import path from 'node:path';
 import { test } from 'node:test';
+import { data } from './support/log.mjs';
 import { binary, startServer } from './support/server.mjs';
 import { deferred, within } from './support/wait.mjs';
 
 /* A short run beside the server: {code, stderr}. */
-async function load(t, server) {
-    const args = ['--port', `${server.port}`, '--members', '3', '--warmup', '0.1', '--duration', '0.2', '--quiet'];
+async function load(t, server, more = ['--members', '3']) {
+    const args = ['--port', `${server.port}`, '--warmup', '0.1', '--duration', '0.2', '--quiet', ...more];
     const child = spawn(path.join(path.dirname(binary), 'hubbub-bench'), args, { stdio: ['ignore', 'ignore', 'pipe'] });
     t.after(() => child.kill('SIGKILL'));
     let stderr = '';
@@ -27,4 +28,20 @@ test('against rate limits it says how to do without them', async (t) => {
     assert.match(limited.stderr, /rate_limited[^]*start it with --no-rate-limits/);
     const free = await load(t, await startServer(t, ['--no-rate-limits']));
     assert.deepEqual(free, { code: 0, stderr: '' });
+});
+
+for (const [scenario, ...more] of [['joins', '--connections', '60', '--rate', '200'], ['acked', '--window', '20']]) {
+    test(`what is kept: ${scenario}`, async (t) => {
+        const end = await load(t, await startServer(t, data()), ['--scenario', scenario, ...more]);
+        assert.deepEqual(end, { code: 0, stderr: '' });
+    });
+}
+
+test('everybody comes back: it sees that all are whole, and that some are not', async (t) => {
+    const server = await startServer(t, data());
+    const back = (missed) => load(t, server, ['--scenario', 'return', '--connections', '60', '--members', '20', '--drain', '2', '--missed', missed]);
+    assert.deepEqual(await back('20'), { code: 0, stderr: '' });
+    const { code, stderr } = await back('400'); // more than comes at once, and it reads no pages
+    assert.equal(code, 1, stderr);
+    assert.match(stderr, /lost [1-9]\d* .*"type":"gap"/);
 });

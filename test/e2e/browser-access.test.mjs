@@ -307,6 +307,12 @@ test('comments and indentation stay at home, lines and texts do not', () => {
         assert.doesNotMatch(sent, /^ |^\/\*|; \/\/ [^'"`]*$/m, name);
         new vm.Script(sent, { filename: name });
     }
+    // A style sheet says the same with fewer spaces.
+    const [style, lean] = both('chat.css');
+    const bare = (text) => text.replace(/\/\*[^]*?\*\/|\s/g, '').replaceAll(';}', '}');
+    assert.equal(lean.split('\n').length, style.split('\n').length);
+    assert.equal(bare(lean), bare(style));
+    assert.ok(lean.length < style.length * 0.95);
     // A text over several lines could be taken for code with comments.
     const table = (text) => text.split('new Map(`')[1].split('`')[0].split('\n').map((line) => line.trim());
     const [kept, sent] = both('i18n.js').map(table);
@@ -320,7 +326,7 @@ test('the page weighs less than 60 KiB, file by file as it is sent, and needs no
     const tab = await person(browser, server, 'alice');
     const loaded = await tab.evaluate(() => performance.getEntriesByType('resource').map((one) => one.name));
     const files = [server.http() + '/', ...new Set(loaded.filter((address) => address.startsWith('http')))];
-    assert.deepEqual(files.map((address) => new URL(address).pathname.slice(1) || 'index.html').sort(), readdirSync(pageFolder).sort(), 'all of its files, and no others');
+    assert.deepEqual(files.map((address) => new URL(address).pathname.slice(1) || 'index.html').sort(), [...readdirSync(pageFolder).filter((name) => !name.endsWith('.js')), 'hubbub.js', 'page.js'].sort(), 'all of its files, its scripts as one, and no others');
     let weight = 0;
     for (const address of files) {
         const { headers } = await server.request(new URL(address).pathname, { headers: { 'Accept-Encoding': 'gzip' } });

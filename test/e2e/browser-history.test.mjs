@@ -152,6 +152,32 @@ test('where one left off there is a line, also after a reload and in rooms one w
     noComplaints(alice);
 });
 
+test('a tab that nobody looked at shows where one left off, once', async (t) => {
+    const server = await startServer(t, data());
+    const bob = await member(t, server, 'bob', 'lobby');
+    const browser = await startBrowser(t);
+    const alice = await person(browser, server, 'alice');
+    const look = (state) => alice.evaluate((visible) => {
+        Object.defineProperty(document, 'visibilityState', { configurable: true, get: () => visible });
+        document.dispatchEvent(new Event('visibilitychange'));
+    }, state);
+    await said(alice, 'before');
+    await look('hidden');
+    await fill(bob, 'lobby', 100);
+    await message(alice, 'line 100').waitFor();
+    await look('visible');
+    assert.match(await reading(alice), /^[12] at /);
+    await log(alice).locator('.said[data-seq="2"] .new-line').waitFor();
+    await alice.getByRole('button', { name: '100 new messages' }).click();
+    await sees(alice, 'line 100');
+    await look('hidden');
+    await look('visible');
+    await frame(alice);
+    await sees(alice, 'line 100');
+    assert.equal(await alice.locator('#to-newest').isVisible(), false, 'it stays at the end');
+    noComplaints(alice);
+});
+
 test('one edits in place what one said', async (t) => {
     const server = await startServer(t, data());
     const browser = await startBrowser(t);
@@ -256,10 +282,10 @@ test('reactions: a few at hand, any other, counted, mine marked, taken back', as
     assert.equal(await reaction(bob, 'cake?', '👍').getAttribute('title'), 'bob, alice');
 
     await act(bob, 'cake?', 'React…');
-    await dialog(bob).getByLabel('Any emoji or short text').fill('not one word');
+    await dialog(bob).getByLabel('Emoji').fill('not one word');
     await bob.keyboard.press('Enter');
     await dialog(bob).getByRole('alert').waitFor();
-    await dialog(bob).getByLabel('Any emoji or short text').fill('🍰');
+    await dialog(bob).getByLabel('Emoji').fill('🍰');
     await bob.keyboard.press('Enter');
     await closed(bob);
     await reaction(alice, 'cake?', '🍰 1').waitFor();
@@ -278,6 +304,27 @@ test('reactions: a few at hand, any other, counted, mine marked, taken back', as
     await reaction(alice, 'cake?', '👍').click();
     await reaction(alice, 'cake?', '👍').waitFor({ state: 'detached' });
     noComplaints(alice, bob, carol);
+});
+
+test('what means something to JavaScript is a name like any other', async (t) => {
+    const server = await startServer(t, data());
+    const browser = await startBrowser(t);
+    const alice = await person(browser, server, 'alice', { room: 'constructor' });
+    assert.equal(await composer(alice).inputValue(), '');
+    await alice.evaluate(() => window.Chat.enter('__proto__'));
+    await inRoom(alice, '__proto__');
+    const bob = await member(t, server, 'bob', '__proto__');
+    await said(alice, 'hello');
+    for (const emoji of ['constructor', '__proto__', '<b>x</b>', '\u202eevil']) {
+        await bob.ok('react', { room: '__proto__', seq: 1, emoji });
+        await reaction(alice, 'hello', emoji).click();
+        await reaction(alice, 'hello', `${emoji} 2`).waitFor();
+        assert.equal(await reaction(alice, 'hello', emoji).getAttribute('title'), 'bob, alice');
+    }
+    await alice.reload();
+    await reaction(alice, 'hello', 'constructor 2').waitFor();
+    assert.equal(await log(alice).locator('b').count(), 0);
+    noComplaints(alice);
 });
 
 test('an answer shows what it answers, and leads there wherever it is', async (t) => {
@@ -373,7 +420,32 @@ test('how far a message came is shown: on its way, sent, stored, failed and sent
     }
 });
 
-/* A tab whose line the test can cut, and keep cut while `shut`. */
+test('what was said and is not stored, or not yet, is marked as that', async (t) => {
+    const server = await startServer(t, data());
+    const browser = await startBrowser(t);
+    const alice = await fragile(browser, server, 'alice');
+    const refuse = (code) => alice.evaluate((why) => { // the next ok of a message
+        window.tamper = (text) => {
+            const { id, room, durable } = JSON.parse(text);
+            if (!durable) return text;
+            window.tamper = null;
+            return JSON.stringify({ type: 'error', id, room, code: why, message: 'not stored' });
+        };
+    }, code);
+    const marked = (text, name) => message(alice, text).getByRole('img', { name, exact: true }).waitFor();
+    await refuse('internal');
+    await says(alice, 'one');
+    await marked('one', 'Sent, but not stored');
+    await refuse('unavailable');
+    await says(alice, 'two');
+    await marked('two', 'Sent');
+    await marked('two', 'Sent and stored'); // asked for again after a while
+    assert.equal(await log(alice).locator('.pending').count(), 0, 'the others have heard both');
+    assert.deepEqual(await held(alice), [1, 2]);
+    noComplaints(alice);
+});
+
+/* A tab whose line the test can cut, and keep cut while `shut`; `tamper` changes what comes over it. */
 async function fragile(browser, server, name) {
     const tab = await openTab(browser, 'about:blank');
     await tab.addInitScript(() => {
@@ -382,6 +454,10 @@ async function fragile(browser, server, name) {
             constructor(url, protocol) {
                 super(window.shut ? url.replace('/ws', '/not') : url, protocol);
                 window.line = this;
+            }
+
+            set onmessage(act) {
+                super.onmessage = (event) => act({ data: window.tamper ? window.tamper(event.data) : event.data });
             }
         };
     });

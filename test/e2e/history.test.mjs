@@ -287,6 +287,24 @@ test('retention: the oldest go, and what is missing is named', async (t) => {
     assert.equal((await again.alice.join('lobby')).seq, 300, 'the numbering goes on');
 });
 
+test('retention by age counts for what is in memory, too', async (t) => {
+    const server = await startServer(t, data('--retain', '2s'));
+    const alice = await member(t, server, 'alice', 'lobby');
+    await fill(alice, 'lobby', 5);
+    await until(async () => (await alice.ok('history', { room: 'lobby' })).messages.length === 0, 'all to be gone', 60_000, 200);
+    await alice.refused('unknown_message', 'edit', { room: 'lobby', seq: 1, content: 'never' });
+    assert.equal((await alice.ok('message', { room: 'lobby', content: 'six' })).seq, 6);
+});
+
+test('an open room cannot be closed: what was said there is for whoever opens it next', async (t) => {
+    const server = await startServer(t, data());
+    const alice = await member(t, server, 'alice', 'lobby');
+    for (const fields of [{ visibility: 'private' }, { visibility: 'restricted' }, { password: 'sesame' }])
+        await alice.refused('forbidden', 'update', { room: 'lobby', ...fields });
+    await alice.ok('update', { room: 'lobby', topic: 'open to all', visibility: 'public', password: '' });
+    await alice.ok('create', { room: 'lobby', visibility: 'private' });
+});
+
 test('over HTTP: the same pages, with a tag and compressed', async (t) => {
     const server = await startServer(t, data());
     const alice = await member(t, server, 'alice', 'a/b c?é');

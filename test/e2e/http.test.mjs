@@ -18,7 +18,13 @@ import { until } from './support/wait.mjs';
 const pageFolder = fileURLToPath(new URL('../../web/static/', import.meta.url));
 const onDisk = (name) => readFileSync(pageFolder + name);
 const lean = fileURLToPath(new URL('../../web/lean.sed', import.meta.url));
-const asServed = (name) => execFileSync('sed', ['-f', lean, pageFolder + name]);
+const join = fileURLToPath(new URL('../../web/join.sed', import.meta.url));
+const scripts = [...String(onDisk('index.html')).matchAll(/<script src="([^"]+)"/g)].map((match) => match[1]);
+function asServed(name) {
+    if (name === 'page.js') return Buffer.concat(scripts.filter((one) => one !== 'hubbub.js').map(asServed));
+    const bytes = execFileSync('sed', ['-f', lean, pageFolder + name]);
+    return name === 'index.html' ? execFileSync('sed', ['-f', join], { input: bytes }) : bytes;
+}
 
 const TYPES = {
     html: /^text\/html; ?charset=utf-8$/i,
@@ -29,7 +35,7 @@ const TYPES = {
 
 test('the page and everything it is made of are served, at / and at /static/', async (t) => {
     const server = await startServer(t);
-    for (const name of readdirSync(pageFolder)) {
+    for (const name of [...readdirSync(pageFolder), 'page.js']) {
         for (const target of [`/${name}`, `/static/${name}`]) {
             const reply = await server.request(target);
             assert.equal(reply.status, 200, target);

@@ -18,6 +18,7 @@ import { startAgain, startServer } from './support/server.mjs';
 import { until } from './support/wait.mjs';
 
 const SECONDS = Number(process.env.HUBBUB_MODEL_SECONDS || 20);
+const ROUNDS = 10; // at least, on a machine that has other work
 const SEED = Number(process.env.HUBBUB_SEED || Math.floor(Math.random() * 2 ** 31));
 const ROOMS = ['hall', 'lobby', 'den'], KEPT = 'hall', OWNER = 'alice';
 const PEOPLE = { alice: 3, bob: 2, carol: 2, dave: 2 };
@@ -75,6 +76,7 @@ class World {
         for (const tab of this.tabs) {
             if (tab.slow > 0 && --tab.slow === 0 && tab.online) tab.read();
         }
+        for (const room of this.rooms) room.hot = 1 + this.roll(room.last); // changed and looked at by several in this round
         for (let n = 2 + this.roll(24); n > 0; n--) {
             const tab = this.pick(this.tabs);
             if (tab.slow > 0) continue;
@@ -108,7 +110,7 @@ class World {
         const what = this.roll(100);
         if (what < 45) return this.say(tab, room);
         if (what < 50) return this.sayAgain(tab, room);
-        if (what < 80) return this.change(tab, room);
+        if (what < 76) return this.change(tab, room);
         if (what < 86) return this.scroll(tab, room);
         if (what < 91) {
             this.note(`${tab.name} leaves ${room.name}`);
@@ -199,7 +201,7 @@ class World {
     change(tab, room) {
         if (room.last === 0) return undefined;
         const userId = this.userIds[tab.user];
-        const seq = this.chance(60) ? Math.max(1, room.last - this.roll(20)) : 1 + this.roll(room.last);
+        const seq = this.chance(40) ? Math.min(room.hot, room.last) : this.chance(60) ? Math.max(1, room.last - this.roll(20)) : 1 + this.roll(room.last);
         const entry = room.at(seq);
         const kind = this.pick(['edit', 'remove', 'react', 'react', 'react']);
         const own = entry.userId === userId;
@@ -239,8 +241,9 @@ class World {
         const view = tab.views.get(room.name);
         const limit = 1 + this.roll(60);
         return async () => {
-            const place = this.pick([{ before: view.start ?? 1 }, { around: 1 + this.roll(room.last + 1) }, { after: this.roll(room.last + 1) }, {}]);
-            await tab.page(room, { limit, ...place });
+            const places = [{ before: view.start ?? 1 }, { around: 1 + this.roll(room.last + 1) }, { after: this.roll(room.last + 1) }, {}];
+            if (this.chance(50)) await tab.page(room, { limit, ...this.pick(places) });
+            else await Promise.all(Array.from({ length: 8 }, () => tab.page(room, { around: room.hot, limit: 3 })));
         };
     }
 
@@ -320,7 +323,7 @@ class World {
             }
             await tab.ask('leave', { room: 'nobody is ever in here' }); // all that was sent before has come
             for (const view of tab.views.values()) {
-                assert.equal(view.wrong, undefined);
+                assert.ok(view.wrong === undefined, view.wrong);
                 let wrong; // who fell behind is told so a little later
                 await until(() => !view.inside || (wrong = view.whyNot()) === undefined, () => wrong);
             }
@@ -367,7 +370,7 @@ test('what everybody holds is what the model says', async (t) => {
     const end = Date.now() + SECONDS * 1000;
     try {
         await world.begin();
-        while (Date.now() < end) await world.round();
+        while (Date.now() < end || world.rounds < ROUNDS) await world.round();
         for (const tab of world.tabs) if (tab.slow > 0 && tab.online) tab.read();
         await world.check({ whole: true });
         await world.server.stop();
@@ -377,5 +380,5 @@ test('what everybody holds is what the model says', async (t) => {
     }
     const { rounds, kills, stops, gaps, dropped, repeated, said } = world;
     console.log(`# ${JSON.stringify({ rounds, kills, stops, gaps, dropped, repeated, said, kept: world.rooms.map((room) => room.last) })}`);
-    assert.ok(rounds > 5 && world.rooms.every((room) => room.last > 0), 'something happened');
+    assert.ok(world.rooms.some((room) => room.last > 0), 'something was said');
 });

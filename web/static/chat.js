@@ -116,7 +116,8 @@
     /* ---- of each room, kept for this browser: the draft, and how far one has read ---- */
 
     function keptOf(what) {
-        try { return JSON.parse(Chat.kept.get(what)) || {}; } catch (odd) { return {}; }
+        const all = Object.create(null); // a room may be called constructor
+        try { return Object.assign(all, JSON.parse(Chat.kept.get(what))); } catch (odd) { return all; }
     }
 
     function keep(what, room, value) {
@@ -136,14 +137,16 @@
     Chat.seen = function (room) {
         room.unread = room.mentions = 0;
         if (!room.epoch) return;
-        room.seenTo = [room.epoch, room.last];
+        room.seenTo = [room.epoch, Math.max(room.last, room.old)];
         seenTimer = seenTimer || setTimeout(keepSeen, 500);
     };
 
     function keepSeen() {
         clearTimeout(seenTimer);
         seenTimer = 0;
-        for (const room of Chat.rooms.values()) if (room.seenTo) keep('seen', room, room.seenTo);
+        const all = keptOf('seen');
+        for (const room of Chat.rooms.values()) all[room.name] = room.seenTo || all[room.name];
+        Chat.kept.set('seen', JSON.stringify(all));
     }
 
     /* Into a room, where one left it: now, or on an earlier visit. */
@@ -184,6 +187,7 @@
         }
         if (!room.out && !room.info.kept && room.may('owner')) items.push({ label: t('keep room'), icon: 'lock', run: () => Chat.createRoom(room.name) });
         if (items.length) items.push(null);
+        items.push({ label: t('search'), run: Chat.search });
         items.push({ label: t('leave room'), icon: 'door', run: () => Chat.leave(room) });
         Chat.menu(anchor, items);
     }
@@ -262,6 +266,7 @@
         const writing = event.target.closest('input, textarea, select');
         const command = event.ctrlKey || event.metaKey;
         if (event.altKey && !command && ['ArrowUp', 'ArrowDown'].includes(event.key)) Chat.walkRooms(event.key === 'ArrowUp' ? -1 : 1, event.shiftKey);
+        else if (command && event.shiftKey && event.key.toLowerCase() === 'f') Chat.search();
         else if (command && event.key.toLowerCase() === 'k') {
             pane('rooms');
             $('find').focus();

@@ -129,7 +129,7 @@
         room.until = seq;
         room.marked = false;
         if (!event.again && seq - missed > room.last) room.missing(seq - missed + 1);
-        if (!event.again) Chat.seen(room);
+        if (!event.again || missed === undefined) Chat.seen(room);
         for (const item of room.items) if (item.error) Chat.timeline.tryAgain(room, item);
         room.info = Chat.hub.rooms.get(event.room);
         room.out = null;
@@ -236,17 +236,19 @@
         message.item = item;
     }
 
-    function onGap(room, { from, to, kept }) {
-        const n = to - from + 1;
-        if (kept) room.missing(to + 1, n);
+    function onGap(room, { from, to, kept, changed }) {
+        if (changed) room.reset(); // what is shown may be old: all of it is asked for anew
+        const n = to - (changed ? 1 : from) + 1;
+        if (kept || changed) room.missing(to + 1, n);
         else room.notice(() => [t('gap here', { n })]);
         room.last = Math.max(room.last, to);
-        if (room !== Chat.active) room.unread += n;
+        if (room !== Chat.active) room.unread += to - from + 1;
+        else if (changed) Chat.timeline.show(room);
     }
 
     function markNew(room, item) {
         clearNew(room);
-        room.firstNew = item;
+        room.firstNew = room.toShow = item;
         item.firstNew = true;
     }
 

@@ -61,6 +61,7 @@
         deleteMessage: 'room seq reason',
         react: 'room seq emoji',
         history: 'room',
+        search: 'query',
         ledger: 'room limit before',
         undo: 'room entry',
         why: 'room',

@@ -45,7 +45,7 @@
         back again = Connected again. = Wieder verbunden.
         missed = {n} message was said while you were away.|{n} messages were said while you were away. = In deiner Abwesenheit wurde {n} Nachricht geschrieben.|In deiner Abwesenheit wurden {n} Nachrichten geschrieben.
         room anew = This room began anew. What was said before is gone. = Dieser Raum hat neu begonnen. Was vorher gesagt wurde, ist weg.
-        gap here = {n} message is missing here and not kept.|{n} messages are missing here and not kept. = Hier fehlt {n} Nachricht, die nicht aufbewahrt ist.|Hier fehlen {n} Nachrichten, die nicht aufbewahrt sind.
+        gap here = Messages that are missing here and not kept: {n} = Nachrichten, die hier fehlen und nicht aufbewahrt sind: {n}
         you missed = You missed {n} message.|You missed {n} messages. = Du hast {n} Nachricht verpasst.|Du hast {n} Nachrichten verpasst.
         load = Show = Zeigen
         server stops = The server is about to restart. You will be back by yourself. = Der Server startet gleich neu. Du kommst von selbst zurück.
@@ -96,9 +96,8 @@
         message gone = Message removed by {by} = Nachricht entfernt von {by}
         message gone own = Message taken back = Nachricht zurückgenommen
         message gone once = Message removed = Nachricht entfernt
-        react = React… = Reagieren …
-        emoji = Any emoji or short text = Ein Emoji oder kurzer Text
-        react do = React = Reagieren
+        react = React = Reagieren
+        emoji = Emoji = Emoji
         reply = Reply = Antworten
         reply to = Reply to = Antwort auf
         earlier message = an earlier message = eine frühere Nachricht
@@ -106,7 +105,7 @@
         edited = (edited) = (bearbeitet)
         sent = Sent = Gesendet
         stored = Sent and stored = Gesendet und gespeichert
-        not stored = Sent, but the server could not store it = Gesendet, aber der Server konnte es nicht speichern
+        not stored = Sent, but not stored = Gesendet, aber nicht gespeichert
         show all = Show all of it = Ganz zeigen
         not confirmed = on its way… = unterwegs …
         goes out in = goes out in {n} s = wird in {n} s gesendet
@@ -294,6 +293,8 @@
         help keys = Keys = Tasten
         help commands = Commands = Befehle
         help format = Formatting = Formatierung
+        search = Search messages = Nachrichten suchen
+        no messages = Nothing found. = Nichts gefunden.
         k send = send = senden
         k break = new line = neue Zeile
         k complete = complete names and commands = Namen und Befehle ergänzen
@@ -303,7 +304,7 @@
         k panes = rooms, messages, composer, people = Räume, Nachrichten, Eingabe, Leute
         k rows = walk through messages = durch Nachrichten gehen
         k actions = actions for a message = Aktionen zur Nachricht
-        k parts = links and reactions of a message = Links und Reaktionen einer Nachricht
+        k parts = parts of a message = Teile einer Nachricht
         k edit = edit your last message = die letzte eigene Nachricht bearbeiten
         k newest = jump to the newest message = zur neuesten Nachricht
         k help = this help = diese Hilfe

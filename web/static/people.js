@@ -80,8 +80,8 @@
         const items = [
             ...(room.out ? [] : [
                 ...Chat.PALETTE.map((emoji) => ({ label: emoji, className: 'emoji', run: () => Chat.reactFrom(room, item, emoji) })),
-                { label: t('react'), icon: 'plus', run: () => Chat.askReaction(room, item) },
-                { label: t('reply'), icon: 'reply', run: () => Chat.answer(room, item) },
+                { label: t('react') + '…', icon: 'plus', run: () => Chat.askReaction(room, item) },
+                { label: t('reply'), icon: 'undo', run: () => Chat.answer(room, item) },
                 ...(mine ? [{ label: t('edit'), icon: 'pen', run: () => Chat.edit(room, item) }] : []),
             ]),
             { label: t('copy text'), icon: 'copy', run: () => Chat.copy(item.content) },

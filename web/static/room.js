@@ -31,6 +31,7 @@
             this.name = name;
             this.info = { name, title: '', topic: '', visibility: 'public', role: 'guest' };
             this.reset();
+            this.seenTo = null; // [epoch, seq]
             this.old = 0; // what comes up to this seq is no news: it was said before we came
             this.until = 0; // and what comes up to this one was said while we were away
             this.pending = []; // what was said and is not confirmed: Outgoing of the library
@@ -107,7 +108,7 @@
         made(m) {
             const item = {
                 kind: 'message', userId: m.userId, username: m.username, content: m.content, seq: m.seq, ts: m.ts || Date.now(),
-                replyTo: m.replyTo, editedTs: m.editedTs, gone: m.deleted ? {} : undefined, reactions: m.reactions || [], names: {},
+                replyTo: m.replyTo, editedTs: m.editedTs, gone: m.deleted ? {} : undefined, reactions: m.reactions || [], names: Object.create(null),
             };
             this.look(item);
             this.bySeq.set(m.seq, item);
@@ -189,7 +190,8 @@
             this.bySeq = new Map();
             this.last = 0; // the seq up to which what was said is here, or in a hole
             this.unread = this.mentions = 0;
-            this.firstNew = null;
+            this.firstNew = null; // has the line of what is new
+            this.toShow = null; // the same, until the way there was shown
             this.answer = null; // the message that is being answered
             this.view = { from: 0, to: 0, follow: true, fresh: 0, anchor: null };
         }

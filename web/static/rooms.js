@@ -245,4 +245,39 @@
         $('create-room').addEventListener('click', () => Chat.createRoom());
         $('rooms-nav').addEventListener('keydown', onKey);
     };
+
+    /* ---- what was said ---- */
+
+    /* Leads there; enters the room if need be. */
+    function foundRow(dialog, found) {
+        const button = el('button', { type: 'button', class: 'room' },
+            el('span', {}, bdi('#' + found.room), ' ', bdi(found.username), ' ', Chat.moment(found.ts), el('br'), bdi(found.content)));
+        button.addEventListener('click', async () => {
+            dialog.close();
+            await Chat.enter(found.room);
+            await Chat.hub.why(found.room); // by then its messages are here
+            if (Chat.active && Chat.active.name === found.room) Chat.timeline.jump(found.seq);
+        });
+        return el('li', {}, button);
+    }
+
+    Chat.search = function () {
+        const input = el('input', { type: 'search', autofocus: true, 'aria-label': t('search') });
+        const here = el('input', { type: 'checkbox' });
+        const list = el('ul', {});
+        Chat.dialog({
+            title: t('search'), wide: 'tall',
+            content: [input, Chat.active && el('label', {}, here, ' ', t('room'), ' ', bdi('#' + Chat.active.name)), list],
+            buttons: el('button', { class: 'primary' }, t('search')),
+            onsubmit: async (dialog) => {
+                try {
+                    const { messages } = await Chat.hub.search(input.value, { room: here.checked ? Chat.active.name : undefined });
+                    list.replaceChildren(...messages.map((found) => foundRow(dialog, found)));
+                    dialog.error(messages.length ? '' : t('no messages'));
+                } catch (error) {
+                    dialog.error(Chat.errorText(error));
+                }
+            },
+        });
+    };
 })();

@@ -98,11 +98,13 @@
         draw(view.anchor);
     }
 
-    /* Where one left off, when that is further up than what is in view. */
+    /* Where one left off, when that is further up than what is in view. Once. */
     timeline.toNew = function () {
         const { room } = timeline;
-        const item = room && room.firstNew;
-        if (!item || !room.view.follow) return;
+        const item = room && room.toShow;
+        if (!item) return;
+        room.toShow = null;
+        if (!room.view.follow) return;
         draw();
         if (item.node && item.node.offsetTop >= log.scrollTop) return;
         room.view.fresh = room.items.slice(room.items.indexOf(item)).filter((one) => one.seq).length;
@@ -123,9 +125,10 @@
     /* To what is quoted, which may have to be asked for. */
     timeline.jump = async function (seq) {
         const { room } = timeline;
-        const hole = room.holeAt(seq);
         try {
-            if (hole) room.fill(hole, await Chat.hub.history(room.name, { around: seq, limit: PAGE }));
+            const page = room.holeAt(seq) && await Chat.hub.history(room.name, { around: seq, limit: PAGE });
+            const hole = room.holeAt(seq); // it may have been filled meanwhile
+            if (hole) room.fill(hole, page);
         } catch (error) {
             Chat.toast(Chat.errorText(error));
             return;
@@ -154,7 +157,8 @@
             view.from = Math.max(view.from, at - SPAN);
             view.to = Math.min(view.to, at + SPAN);
         }
-        const wanted = view.from === 0 && !(items[0] && items[0].kind === 'hole') ? [Chat.hello(room)] : [];
+        const begins = view.from === 0 && room.last >= room.until && !(items[0] && items[0].kind === 'hole');
+        const wanted = begins ? [Chat.hello(room)] : [];
         for (let i = view.from; i < view.to; i++) {
             if (items[i].day) wanted.push(Chat.dayRow(items[i]));
             wanted.push(Chat.rowOf(items[i]));
@@ -197,8 +201,8 @@
         const edge = log.scrollTop;
         const anchor = anchorNow();
         const reading = anchor && anchor.item.node ? anchor.item.node.offsetTop : Infinity;
-        for (const { item, offsetTop: top } of list.children) {
-            if (!item || item.kind !== 'hole' || item.missed || item.error) continue;
+        for (const { item, offsetTop: top } of list.querySelectorAll('.hole')) {
+            if (item.missed || item.error) continue;
             if (top > edge - MARGIN && top < edge + log.clientHeight + MARGIN) load(item, top < reading ? 'before' : 'after');
         }
     }

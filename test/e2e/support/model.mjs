@@ -221,6 +221,9 @@ export class View {
         if (!this.inside) return;
         for (const message of messages) {
             if (message.seq > this.position) continue; // will come
+            const held = this.held.get(message.seq); // a page is not older than what came before it
+            this.#is(!held || ((held.editedTs ?? 0) <= (message.editedTs ?? 0) && (!held.deleted || message.deleted)),
+                () => `a page has ${JSON.stringify(message)} after ${JSON.stringify(held)}`);
             this.held.set(message.seq, plain(message));
             this.stale.delete(message.seq);
         }

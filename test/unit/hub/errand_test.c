@@ -198,6 +198,7 @@ static void a_position_in_a_log_that_is_gone_is_none(void **state)
     assert_int_equal(store_knows_position(s.store, "den", epoch, 10, &x.position_good), 0);
     assert_true(x.position_good);
     x.have |= NEED_POSITION;
+    await_clock();
     act(alice, REQUEST_DESTROY, "den", NULL); /* and all that was said there */
     AWAIT_OK(alice);
     come_in(alice, "den");
@@ -294,6 +295,7 @@ static void a_page_of_a_log_that_is_gone_is_not_shown(void **state)
     struct look l;
     look_init(&l);
     fetch_page(&l.errand, l.bob);
+    await_clock();
     act(l.alice, REQUEST_DESTROY, "den", NULL);
     AWAIT_OK(l.alice);
     come_in(l.alice, "den");

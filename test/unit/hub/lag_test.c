@@ -1,6 +1,7 @@
 /* Members that fall behind: rooms go on without them, and they are told what they missed once they have caught up. */
 #include "past.h"
 
+#include <hubbub/mem.h>
 #include <hubbub/metrics.h>
 
 enum { LIMIT = 40 }; /* of bob's outbox: at 36 the rooms stop, at 20 they go on */
@@ -184,6 +185,26 @@ static void each_room_for_itself(void **state)
     stage_fini(&c.stage);
 }
 
+/* What changes the room, or must not be seen any more. */
+static void who_is_left_out_hears_what_must_not_be_missed(void **state)
+{
+    (void)state;
+    struct crowd c;
+    stage_init(&c.stage, &usual);
+    crowd_init(&c, &c.stage);
+    say_apart(&c, 60);
+    ask(c.alice, about_message(c.alice, REQUEST_DELETE, "den", 1));
+    act(c.alice, REQUEST_MUTE, "den", "bob");
+    act(c.alice, REQUEST_DESTROY, "den", NULL);
+    hub_fence(c.stage.hub);
+    EXPECT_CHAT(c.bob, 1, 36);
+    EXPECT(c.bob, "{'type':'delete','room':'den','seq':1,*}");
+    EXPECT(c.bob, "{'type':'moderation','room':'den','action':'mute',*'username':'bob',*}");
+    EXPECT(c.bob, "{'type':'room','room':'den','destroyed':true,*}");
+    EXPECT_NOTHING(c.bob);
+    stage_fini(&c.stage);
+}
+
 /* It stops reading altogether, and what it asks for is too much in the end. */
 static void who_never_reads_is_closed(void **state)
 {
@@ -204,15 +225,44 @@ static void who_never_reads_is_closed(void **state)
     stage_fini(&c.stage);
 }
 
+/* Nothing new was said, but what was said is another now. */
+static void who_misses_changes_only_is_told_so(void **state)
+{
+    (void)state;
+    struct stage *s;
+    struct crowd c;
+    stage_init(s = &c.stage, &usual);
+    crowd_init(&c, s);
+    say_apart(&c, 1);
+    int64_t pauses = metric_read(METRIC_PAUSES);
+    while (metric_read(METRIC_PAUSES) == pauses) {
+        struct event *e = about(c.alice, REQUEST_EDIT, "den", NULL);
+        e->request.args->seq = c.said;
+        e->request.text = xstrdup("\"again\"");
+        e->request.text_len = strlen(e->request.text);
+        ask(c.alice, e);
+        hub_fence(s->hub);
+    }
+    const char *text;
+    while ((text = probe_next(c.bob, clock_now() + STAGE_PATIENCE)) != NULL &&
+           !text_matches("{'type':'gap',*}", text))
+        ;
+    assert_non_null(text);
+    EXPECT_MATCH("{*'from':2,'to':1,'kept':true,'changed':true}", text);
+    stage_fini(s);
+}
+
 int main(int argc, char **argv)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(who_falls_behind_is_left_out_and_told),
+        cmocka_unit_test(who_misses_changes_only_is_told_so),
         cmocka_unit_test(what_nobody_keeps_is_told_as_well),
         cmocka_unit_test(comings_and_goings_are_no_gap),
         cmocka_unit_test(replies_still_come),
         cmocka_unit_test(who_is_left_out_may_leave),
         cmocka_unit_test(each_room_for_itself),
+        cmocka_unit_test(who_is_left_out_hears_what_must_not_be_missed),
         cmocka_unit_test(who_never_reads_is_closed),
     };
     return RUN_STAGED(argc, argv, "hub and who falls behind", tests);

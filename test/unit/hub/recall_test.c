@@ -223,6 +223,7 @@ static void what_was_destroyed_is_not_gone_on_with(void **state)
     char epoch[EPOCH_MAX + 1];
     strcpy(epoch, come_in(alice, "den"));
     chat_kept(alice, "den", 1, 10);
+    await_clock();
     act(alice, REQUEST_DESTROY, "den", NULL);
     AWAIT_OK(alice);
     probe_skip(alice);
@@ -238,6 +239,29 @@ static void what_was_destroyed_is_not_gone_on_with(void **state)
     stage_fini(&s);
 }
 
+/* Also while the disk still has what is gone. */
+static void nor_while_the_disk_is_behind(void **state)
+{
+    (void)state;
+    struct stage s;
+    stage_init_past(&s, 100);
+    struct probe *alice = person(&s, "alice"), *bob = person(&s, "bob");
+    create(alice, "den", VISIBILITY_PUBLIC, NULL);
+    AWAIT_OK(alice);
+    char epoch[EPOCH_MAX + 1];
+    strcpy(epoch, come_in(alice, "den"));
+    chat_kept(alice, "den", 1, 10);
+    probe_skip(alice);
+    stage_disk(&s, false);
+    act(alice, REQUEST_DESTROY, "den", NULL);
+    come_in(alice, "den");
+    chat(alice, "den", 1, 12);
+    come_back(bob, "den", 5, epoch);
+    EXPECT(bob, "{'type':'ok',*'seq':12,*'recovered':false,*}");
+    stage_disk(&s, true);
+    stage_fini(&s);
+}
+
 /* The same with an open room, the log of which outlives it, until somebody makes a kept one of that name. */
 static void nor_is_what_was_begun_anew(void **state)
 {
@@ -250,6 +274,7 @@ static void nor_is_what_was_begun_anew(void **state)
     chat_kept(alice, "den", 1, 10);
     part(alice, "den", "2");
     AWAIT(alice, "{'type':'ok','id':'2',*}");
+    await_clock();
     create(alice, "den", VISIBILITY_PUBLIC, NULL);
     AWAIT_OK(alice);
     act(alice, REQUEST_DESTROY, "den", NULL);
@@ -326,7 +351,7 @@ static void what_cannot_be_read_is_still_kept(void **state)
     struct probe *alice = person(&s, "alice"), *bob = person(&s, "bob");
     const char *epoch = come_in(alice, "den");
     chat_kept(alice, "den", 1, 20);
-    assert_int_equal(store_exec(s.store, "ALTER TABLE messages RENAME TO elsewhere"), 0);
+    assert_int_equal(store_exec(s.store, "PRAGMA legacy_alter_table = ON; ALTER TABLE messages RENAME TO elsewhere"), 0);
     come_back(bob, "den", 10, epoch);
     EXPECT(bob, "{'type':'ok',*'recovered':true,*}");
     EXPECT_GAP(bob, 11, 15, true);
@@ -500,6 +525,7 @@ int main(int argc, char **argv)
         cmocka_unit_test(nor_more_than_fits_a_page),
         cmocka_unit_test(it_goes_on_in_another_life),
         cmocka_unit_test(what_was_destroyed_is_not_gone_on_with),
+        cmocka_unit_test(nor_while_the_disk_is_behind),
         cmocka_unit_test(nor_is_what_was_begun_anew),
         cmocka_unit_test(the_classic_dialect_gets_them_as_messages),
         cmocka_unit_test(edits_reactions_and_removals_are_in_it),

@@ -130,6 +130,8 @@ static const struct {
     {REQUEST_HISTORY, "'limit':300,'before':1", "- limit=300 before=1"},
     {REQUEST_HISTORY, "'after':0,'limit':1", "- limit=1 after=0"},
     {REQUEST_HISTORY, "'around':9007199254740991", "- around=9007199254740991"},
+    {REQUEST_SEARCH, "'query':'brown \\'fox'", "- text=brown \"fox"},
+    {REQUEST_SEARCH, "'room':'a','query':'x','limit':100,'before':7", "a text=x limit=100"},
     {REQUEST_DELETE, "'seq':1", "- seq=1"},
     {REQUEST_DELETE, "'room':'a','seq':9007199254740991,'reason':'rude'",
      "a reason=rude seq=9007199254740991"},
@@ -346,6 +348,10 @@ static const struct {
     {REQUEST_REACT, "'seq':1,'emoji':'\\u200b'", EMOJI},
     {REQUEST_REACT, "'seq':'1','emoji':'a'", SEQ},
     {REQUEST_REACT, "'seq':1,'emoji':'a','remove':1", "remove must be true or false"},
+    {REQUEST_SEARCH, "'query':''", "query is 1 to 200 bytes"},
+    {REQUEST_SEARCH, "'query':['x']", "query must be a string"},
+    {REQUEST_SEARCH, "'query':'x','limit':0", "limit is a whole number from 1 to 100"},
+    {REQUEST_SEARCH, "'query':'x','limit':101", "limit is a whole number from 1 to 100"},
     {REQUEST_HISTORY, "'before':0", "before is the number of a message"},
     {REQUEST_HISTORY, "'after':-1", "after is the number of a message"},
     {REQUEST_HISTORY, "'around':0", "around is the number of a message"},
@@ -430,7 +436,8 @@ static int decode_without(enum request_type type, const char *omitted, struct re
 {
     static const char *const fields[] = {"'room':'a'",    "'user':'bob'", "'role':'member'",
                                          "'seq':1",       "'entry':1",    "'token':'t'",
-                                         "'content':'c'", "'title':'t'",  "'emoji':'e'"};
+                                         "'content':'c'", "'title':'t'",  "'emoji':'e'",
+                                         "'query':'q'"};
     struct buf b = BUF_INIT;
     struct request r;
 
@@ -465,6 +472,7 @@ static void what_is_needed(void **state)
         {"emoji", "emoji is missing", PROBLEM_BAD_REQUEST, " react "},
         {"entry", "entry is missing", PROBLEM_BAD_REQUEST, " undo "},
         {"token", "token is missing", PROBLEM_BAD_REQUEST, " auth "},
+        {"query", "query is missing", PROBLEM_BAD_REQUEST, " search "},
         {"content", "content is missing", PROBLEM_BAD_REQUEST, " message edit notice "},
         {"title", "there is nothing to change", PROBLEM_BAD_REQUEST, " update "},
     };

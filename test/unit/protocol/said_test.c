@@ -149,10 +149,12 @@ static void events(void **state)
     encode_reaction(&b, "a", 3, "u1", "alice", "+1", false, 0);
     assert_says(&b, "{'type':'reaction','room':'a','seq':3,'emoji':'+1','count':0,'userId':'u1',"
                     "'username':'alice','removed':true}");
-    encode_gap(&b, "r\"m", 3, 9007199254740991, true);
+    encode_gap(&b, "r\"m", 3, 9007199254740991, true, false);
     assert_says(&b, "{'type':'gap','room':'r\\\"m','from':3,'to':9007199254740991,'kept':true}");
-    encode_gap(&b, "a", 1, 1, false);
+    encode_gap(&b, "a", 1, 1, false, false);
     assert_says(&b, "{'type':'gap','room':'a','from':1,'to':1,'kept':false}");
+    encode_gap(&b, "a", 2, 1, true, true);
+    assert_says(&b, "{'type':'gap','room':'a','from':2,'to':1,'kept':true,'changed':true}");
     buf_fini(&b);
 }
 

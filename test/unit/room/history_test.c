@@ -7,7 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-static const struct history_limit all = {UINT32_MAX, SIZE_MAX}, none = {0, 0};
+static const struct history_limit all = {UINT32_MAX, SIZE_MAX, 0}, none = {0, 0, 0};
 
 static struct message *version(uint64_t seq, const char *content)
 {
@@ -58,11 +58,34 @@ static void empty_it_has_nothing(void **state)
     history_fini(&h);
 }
 
+/* Message n is n ms old, counted from the beginning of time. */
+static void what_is_too_old_goes(void **state)
+{
+    (void)state;
+    struct history h = {0};
+    const struct history_limit from_fifty = {100, SIZE_MAX, 50};
+    for (uint64_t seq = 1; seq <= 80; seq++)
+        history_add(&h,
+                    message_new(&(struct message){.seq = seq,
+                                                  .ts = (int64_t)seq,
+                                                  .user_id = "u-alice",
+                                                  .username = "alice",
+                                                  .id = "",
+                                                  .content = "\"x\"",
+                                                  .content_len = 3}),
+                    seq);
+    assert_false(history_trim(&h, &from_fifty, 20)); /* the others are not on the disk */
+    expect_range(&h, 21, 80);
+    assert_true(history_trim(&h, &from_fifty, 80));
+    expect_range(&h, 50, 80);
+    history_fini(&h);
+}
+
 static void it_grows_and_goes_round(void **state)
 {
     (void)state;
     struct history h = {0};
-    const struct history_limit ten = {10, SIZE_MAX};
+    const struct history_limit ten = {10, SIZE_MAX, 0};
     add(&h, 30, 69); /* it need not begin at 1, nor in step with the space */
     expect_range(&h, 30, 69);
     for (uint64_t seq = 70; seq < 1000; seq++) {
@@ -100,9 +123,9 @@ static void bytes_are_a_limit_too(void **state)
     add(&h, 1, 100);
     size_t each = message_size(history_find(&h, 1)->message);
     assert_int_equal(h.bytes, 100 * each);
-    assert_true(history_trim(&h, &(struct history_limit){100, 7 * each + each / 2}, UINT64_MAX));
+    assert_true(history_trim(&h, &(struct history_limit){100, 7 * each + each / 2, 0}, UINT64_MAX));
     expect_range(&h, 94, 100);
-    assert_true(history_trim(&h, &(struct history_limit){100, each - 1}, UINT64_MAX));
+    assert_true(history_trim(&h, &(struct history_limit){100, each - 1, 0}, UINT64_MAX));
     assert_int_equal(h.n, 0); /* even the last one, which alone is too large */
     history_fini(&h);
 }
@@ -114,9 +137,9 @@ static void what_is_not_written_stays(void **state)
     add(&h, 1, 100);
     assert_false(history_trim(&h, &none, 0));
     expect_range(&h, 1, 100);
-    assert_false(history_trim(&h, &(struct history_limit){10, SIZE_MAX}, 60));
+    assert_false(history_trim(&h, &(struct history_limit){10, SIZE_MAX, 0}, 60));
     expect_range(&h, 61, 100);
-    assert_true(history_trim(&h, &(struct history_limit){10, SIZE_MAX}, 95));
+    assert_true(history_trim(&h, &(struct history_limit){10, SIZE_MAX, 0}, 95));
     expect_range(&h, 91, 100);
     assert_false(history_trim(&h, &none, 99));
     expect_range(&h, 100, 100);
@@ -168,6 +191,7 @@ static void older_ones_are_set_aside_until_they_are_written(void **state)
     assert_int_equal(reactions_count(&history_find(&h, 9)->reactions, "+"), 1);
     assert_true(history_trim(&h, &all, 201));
     assert_null(history_find(&h, 9));
+    assert_int_equal(h.amended, 2);
     expect_range(&h, 100, 110);
     history_fini(&h);
 }
@@ -180,6 +204,7 @@ static void what_was_set_aside_and_left_alone_goes_at_once(void **state)
     assert_true(history_trim(&h, &all, 0));
     assert_null(history_find(&h, 7));
     assert_null(h.aside);
+    assert_int_equal(h.amended, 0);
     history_fini(&h);
 }
 
@@ -281,8 +306,8 @@ static void it_is_as_a_simple_model_has_it(void **state)
         m->first = 1;
         srandom(seed);
         for (int step = 0; step < 400; step++) {
-            const struct history_limit limit = {(uint32_t)(random() % 40),
-                                                random() % 3 ? SIZE_MAX : (size_t)random() % 4000};
+            const struct history_limit limit = {
+                (uint32_t)(random() % 40), random() % 3 ? SIZE_MAX : (size_t)random() % 4000, 0};
             long what = random() % 10;
             if (what < 5 || m->last == 0) {
                 say_one(&h, m);
@@ -307,6 +332,7 @@ int main(int argc, char **argv)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(empty_it_has_nothing),
         cmocka_unit_test(it_grows_and_goes_round),
+        cmocka_unit_test(what_is_too_old_goes),
         cmocka_unit_test(what_is_empty_takes_no_memory),
         cmocka_unit_test(bytes_are_a_limit_too),
         cmocka_unit_test(what_is_not_written_stays),

@@ -18,6 +18,7 @@ static const char *const may[REQUEST_COUNT] = {
     [REQUEST_EDIT] = "yyyyyy",
     [REQUEST_REACT] = "yyyyyy",
     [REQUEST_HISTORY] = "yyyyyy",
+    [REQUEST_SEARCH] = "yyyyyy",
     /* of what others have said */
     [REQUEST_DELETE] = "..yyyy",
     [REQUEST_SETTINGS] = "..yyyy",

@@ -382,11 +382,21 @@ static void a_user_is_forgotten(void **state)
     (void)state;
     struct erased e;
     struct shop *s = shop_started();
+    shop_exec(s, "PRAGMA secure_delete = OFF"); /* a file with the past in it */
     shop_put(s, a_life(), 0);
     struct change *c = change_new();
     add_said(c, "den", a_message(4, 4, "", SECRET " before the edit"));
-    add_said(c, "den", a_message(4, 4, "", "edited"));
     shop_put(s, c, 0);
+    c = change_new();
+    add_said(c, "den", a_message(4, 4, "", "edited"));
+    add_epoch(c, "gone", "e", 0);
+    for (uint64_t seq = 1; seq <= 300; seq++)
+        add_said(c, "gone", a_message(seq, 1, "", SECRET));
+    shop_put(s, c, 0);
+    c = change_new();
+    name(change_add(c, RECORD_LOG_GONE)->room, "gone");
+    shop_put(s, c, 0);
+    SHOP_UNTIL(shop_count(s, "SELECT count(*) FROM logs") == 1);
     shop_close(s);
     assert_true(holds(s->file, SECRET));
     assert_int_equal(archive_erase(s->directory, "u1", &e, why, sizeof why), 0);

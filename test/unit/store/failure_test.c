@@ -194,6 +194,51 @@ static void a_full_backlog_is_told(void **state)
     shop_free(s);
 }
 
+static struct change *a_large_message(uint64_t seq)
+{
+    enum { LARGE = 1 << 20 };
+    struct change *c = change_new();
+    char *content = xmalloc(LARGE);
+    memset(content, 'x', LARGE);
+    content[0] = content[LARGE - 1] = '"';
+    if (seq == 1)
+        add_epoch(c, "den", "e", 0);
+    add_said(c, "den",
+             message_new(&(struct message){.seq = seq,
+                                           .user_id = "u1",
+                                           .username = "alice",
+                                           .id = "",
+                                           .content = content,
+                                           .content_len = LARGE}));
+    free(content);
+    return c;
+}
+
+/* It may also be full of few large ones; who found that it was not has room for some more. */
+static void a_backlog_is_bounded_in_bytes(void **state)
+{
+    (void)state;
+    enum { FITS = STORE_BACKLOG_BYTES >> 20 };
+    struct shop *s = shop_started();
+    shop_exec(s, READ_ONLY);
+    for (uintptr_t i = 1; i <= FITS; i++) {
+        assert_false(store_full(s->store));
+        post_numbered(s, a_large_message(i), i);
+    }
+    assert_true(store_full(s->store));
+    for (uintptr_t i = FITS + 1; i <= FITS + STORE_SPARE; i++)
+        post_numbered(s, a_large_message(i), i);
+    shop_wait(s, FITS + STORE_SPARE);
+    shop_answers(s, 0, FITS + STORE_SPARE, ERR_SYSTEM);
+    assert_true(store_full(s->store)); /* handed back, and still waiting */
+    shop_exec(s, WRITABLE);
+    SHOP_UNTIL(store_written(s->store) == FITS + STORE_SPARE);
+    assert_false(store_full(s->store));
+    shop_head(s, "den", "e", 1, FITS + STORE_SPARE);
+    assert_answered_once(s, FITS + STORE_SPARE);
+    shop_free(s);
+}
+
 /* Handed back as failed already, it is not handed back again. */
 static void what_is_refused_later_is_left_out_then(void **state)
 {
@@ -271,7 +316,7 @@ static void messages_are_made_good_with_their_log(void **state)
     shop_put(s, c, ERR_SYSTEM);
     shop_exec(s, ROOMY);
     SHOP_UNTIL(store_written(s->store) == 4);
-    assert_true(shop_is_well(s));
+    SHOP_UNTIL(shop_is_well(s));
     shop_said(s, "den", 1, 9,
               "first 1: 1 u1 alice \"1\" at 1; 2 u1 alice \"2\" at 2, + 1; 3 u1 alice \"3\" at 3; "
               "4 u1 alice \"4\" at 4");
@@ -307,6 +352,7 @@ int main(int argc, char **argv)
         cmocka_unit_test(a_file_that_may_not_grow),
         cmocka_unit_test(while_somebody_else_writes_it_waits),
         cmocka_unit_test(a_full_backlog_is_told),
+        cmocka_unit_test(a_backlog_is_bounded_in_bytes),
         cmocka_unit_test(what_is_refused_later_is_left_out_then),
         cmocka_unit_test(stop_hands_back_what_cannot_be_written),
         cmocka_unit_test(stop_tries_once_more),

@@ -427,6 +427,22 @@ static inline void shop_said(struct shop *s, const char *room, uint64_t from, ui
     buf_fini(&b);
 }
 
+/* "den 1, pub 3": the best first. */
+static inline void shop_found(struct shop *s, const char *room, const char *query,
+                              const char *expected)
+{
+    struct buf b = BUF_INIT;
+    struct found_page page;
+    assert_int_equal(store_search(s->store, room, query, SEARCH_MAX, &page), 0);
+    buf_add_str(&b, "");
+    for (size_t i = 0; i < page.n; i++)
+        buf_printf(&b, "%s%s %llu", i == 0 ? "" : ", ", page.rows[i].room,
+                   (unsigned long long)page.rows[i].row.message->seq);
+    found_page_fini(&page);
+    assert_string_equal(b.data == NULL ? "" : b.data, expected);
+    buf_fini(&b);
+}
+
 static inline void shop_head(struct shop *s, const char *room, const char *epoch, uint64_t first,
                              uint64_t last)
 {

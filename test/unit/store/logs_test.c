@@ -152,6 +152,23 @@ static void a_message_without_a_log_is_refused(void **state)
     shop_free(s);
 }
 
+/* The next log gets its number. */
+static void what_was_refused_leaves_no_log_behind(void **state)
+{
+    (void)state;
+    struct shop *s = shop_started();
+    struct change *c = a_log("den", "e", 1, 1);
+    add_ledger(c, "no such room", 1);
+    shop_put(s, c, ERR_SYSTEM);
+    shop_put(s, a_log("pub", "e", 1, 1), 0);
+    c = change_new();
+    add_messages(c, "den", 2, 2);
+    shop_put(s, c, ERR_SYSTEM);
+    shop_head(s, "pub", "e", 1, 1);
+    shop_no_log(s, "den");
+    shop_free(s);
+}
+
 /* ---- new versions ---------------------------------------------------------------------------------- */
 
 static void a_new_version_takes_the_place_of_the_old_one(void **state)
@@ -409,7 +426,7 @@ struct looker {
     struct shop *s;
     pthread_t thread;
     uint64_t seen;
-    bool wrong;
+    bool wrong, over; /* over: atomic */
 };
 
 enum { MANY = 3000 };
@@ -466,6 +483,52 @@ static void many_read_while_one_writes(void **state)
     shop_free(s);
 }
 
+/* Message and reaction change together, again and again. */
+static struct change *turned(uint64_t round)
+{
+    struct change *c = change_new();
+    bool on = round % 2 == 0;
+    add_said(c, "den", a_message(1, 1, "", on ? "on" : "off"));
+    add_reaction(c, on ? RECORD_REACTION : RECORD_REACTION_GONE, "den", 1, "u1", "+");
+    return c;
+}
+
+static void *watch_turns(void *arg)
+{
+    struct looker *l = arg;
+    while (!__atomic_load_n(&l->over, __ATOMIC_RELAXED) && !l->wrong) {
+        struct history_page page;
+        l->wrong = store_read(l->s->store, "den", 1, 1, &page) != 0;
+        if (l->wrong)
+            break;
+        bool on = strcmp(page.rows[0].message->content, "\"on\"") == 0;
+        l->wrong = page.rows[0].reactions.n != (on ? 1 : 0);
+        l->seen++;
+        history_page_fini(&page);
+    }
+    return NULL;
+}
+
+static void a_page_is_one_moment(void **state)
+{
+    (void)state;
+    enum { TURNS = 3000 };
+    struct shop *s = shop_started();
+    struct looker l = {.s = s};
+    struct change *c = change_new();
+    add_epoch(c, "den", "e", 0);
+    shop_put(s, c, 0);
+    shop_put(s, turned(0), 0);
+    assert_int_equal(pthread_create(&l.thread, NULL, watch_turns, &l), 0);
+    for (uint64_t i = 1; i <= TURNS; i++)
+        shop_put(s, turned(i), 0);
+    __atomic_store_n(&l.over, true, __ATOMIC_RELAXED);
+    assert_int_equal(pthread_join(l.thread, NULL), 0);
+    assert_false(l.wrong);
+    assert_true(l.seen > 0);
+    shop_free(s);
+}
+
 static void what_cannot_be_read_is_told(void **state)
 {
     (void)state;
@@ -491,6 +554,7 @@ int main(int argc, char **argv)
         cmocka_unit_test(rooms_are_apart),
         cmocka_unit_test(so_many_rooms),
         cmocka_unit_test(a_message_without_a_log_is_refused),
+        cmocka_unit_test(what_was_refused_leaves_no_log_behind),
         cmocka_unit_test(a_new_version_takes_the_place_of_the_old_one),
         cmocka_unit_test(reactions_come_and_go),
         cmocka_unit_test(a_log_is_gone_by_itself),
@@ -502,6 +566,7 @@ int main(int argc, char **argv)
         cmocka_unit_test(what_was_said_just_now_is_loaded),
         cmocka_unit_test(pages_are_what_was_asked_for),
         cmocka_unit_test(many_read_while_one_writes),
+        cmocka_unit_test(a_page_is_one_moment),
         cmocka_unit_test(what_cannot_be_read_is_told),
     };
     return RUN_TESTS(argc, argv, "logs", tests);

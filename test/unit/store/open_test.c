@@ -83,7 +83,7 @@ static void a_directory_that_is_there_keeps_its_rights(void **state)
     shop_free(s);
 }
 
-/* Commits must last through a power cut, and rooms must take along what is theirs. */
+/* Commits must last through a power cut, rooms must take along what is theirs, and what is removed must be gone. */
 static void the_connection_is_set_up(void **state)
 {
     (void)state;
@@ -93,7 +93,8 @@ static void the_connection_is_set_up(void **state)
               "CREATE TEMP TABLE t (v); INSERT INTO t SELECT journal_mode FROM pragma_journal_mode;"
               "INSERT INTO t SELECT synchronous FROM pragma_synchronous;"
               "INSERT INTO t SELECT foreign_keys FROM pragma_foreign_keys;"
-              "CREATE TEMP TABLE same (v CHECK (v = 'wal 2 1'));"
+              "INSERT INTO t SELECT secure_delete FROM pragma_secure_delete;"
+              "CREATE TEMP TABLE same (v CHECK (v = 'wal 2 1 1'));"
               "INSERT INTO same SELECT group_concat(v, ' ') FROM t");
     shop_free(s);
 }

@@ -1,0 +1,174 @@
+/* Looking for words in what was said, in all rooms that the user may read. Whoever asks searches the disk (errand.h) and
+ * brings what was found; here is known who may see it, and what has become of it since. When too little is left, more
+ * is searched for. Without a disk, it is what is in memory of one room. */
+#include "hub/hub_private.h"
+
+#include <hubbub/err.h>
+#include <hubbub/query.h>
+#include <string.h>
+
+enum { USUAL = 20, SPARE = 4 /* times what is asked for, each time that it wasn't enough */ };
+
+/* What is about to be answered. */
+struct result {
+    struct found_row rows[SEARCH_LIMIT]; /* the messages are borrowed */
+    size_t n, limit, bytes;
+    bool doubtful; /* something was left out that a second look may show */
+};
+
+static void add(struct result *to, const char *room, const struct history_row *row)
+{
+    to->bytes += row_weight(row);
+    if (to->bytes > PAGE_BYTES && to->n > 0) {
+        to->limit = to->n;
+        return;
+    }
+    strcpy(to->rows[to->n].room, room);
+    to->rows[to->n++].row = *row;
+}
+
+static void answer(struct hub *h, struct event *e, const struct viewer *v, const struct result *x)
+{
+    const char *room = e->request.room[0] == '\0' ? NULL : e->request.room;
+    encode_search(scratch(h), e->type != EVENT_READ, e->request.id, room, x->rows, x->n,
+                  v->user_id == NULL ? 0 : user_mark(v->user_id));
+    reply_scratch(h, e);
+}
+
+/* ---- what was found on the disk ------------------------------------------------------------------ */
+
+/* A room that is not in memory is open to all, if the name was nobody else's meanwhile. */
+static void sift_absent(struct hub *h, const struct event *e, const struct viewer *v,
+                        const struct found_row *f, struct result *to)
+{
+    if (!errand_is_recent(h, e, f->room))
+        to->doubtful = true;
+    else if (v->grants == NULL || grants_find(v->grants, f->room) >= 0)
+        add(to, f->room, &f->row);
+}
+
+static void sift(struct hub *h, const struct event *e, const struct viewer *v,
+                 const struct found_row *f, struct result *to)
+{
+    const struct room *r = room_in_memory(h, f->room);
+    const struct message *m = f->row.message;
+    if (r == NULL) {
+        sift_absent(h, e, v, f, to);
+        return;
+    }
+    /* The log may be another one by now. */
+    if (m->seq > r->seq || m->ts < r->begun || why_not_read(h, r, v) != PROBLEM_NONE)
+        return;
+    const struct slot *s = history_find(&r->history, m->seq);
+    if (s == NULL && r->amended > e->errand->before->written) {
+        to->doubtful = true; /* this one, perhaps */
+    } else if (s == NULL) {
+        add(to, f->room, &f->row);
+    } else if (!s->message->deleted && s->message->ts == m->ts &&
+               s->message->edited_ts == m->edited_ts) {
+        add(to, f->room, &(struct history_row){s->message, s->reactions});
+    }
+}
+
+static void sift_all(struct hub *h, const struct event *e, const struct viewer *v,
+                     struct result *to)
+{
+    const struct found_page *found = &e->errand->found;
+    for (size_t i = 0; i < found->n && to->n < to->limit; i++)
+        sift(h, e, v, &found->rows[i], to);
+}
+
+/* True: more is being looked for. */
+static bool look_again(struct hub *h, struct event *e, const struct result *x)
+{
+    const struct errand *errand = e->errand;
+    uint64_t had = errand->to, next = had * SPARE < SEARCH_MAX ? had * SPARE : SEARCH_MAX;
+    if (x->n >= x->limit)
+        return false;
+    if (errand->found.more && had < SEARCH_MAX)
+        return errand_need(h, e, NEED_SEARCH, 0, next, NULL);
+    return x->doubtful && errand_need(h, e, NEED_SEARCH, 0, had, NULL);
+}
+
+static void search_disk(struct hub *h, struct event *e, const struct viewer *v, size_t limit)
+{
+    const struct errand *x = e->errand;
+    bool had = x != NULL && x->have & NEED_SEARCH;
+    if (!had && errand_need(h, e, NEED_SEARCH, 0, limit * SPARE, NULL))
+        return;
+    if (!had || x->err != 0) {
+        bool late = had && x->err == ERR_TIMEOUT;
+        refuse(h, e, PROBLEM_UNAVAILABLE,
+               late ? "too much has these words: look for rarer ones, or in one room"
+                    : "the disk cannot be read, try again");
+        return;
+    }
+    struct result result = {.limit = limit};
+    sift_all(h, e, v, &result);
+    if (look_again(h, e, &result))
+        return;
+    /* Of a room where nobody is, no more is known than what was found. */
+    if (result.n == 0 && e->request.room[0] != '\0' && find_room(h, e->request.room) == NULL)
+        refuse(h, e, PROBLEM_NO_SUCH_ROOM, NULL);
+    else
+        answer(h, e, v, &result);
+}
+
+/* ---- what is in memory --------------------------------------------------------------------------- */
+
+/* Does it have all the words? They are looked for as JSON text, as content is. */
+static bool has_words(const struct message *m, const struct query_word *words, size_t n,
+                      struct buf *word)
+{
+    for (size_t i = 0; i < n; i++) {
+        buf_clear(word);
+        protocol_quote(word, words[i].text, words[i].len);
+        word->data[word->len - 1] = '\0';
+        if (strcasestr(m->content, word->data + 1) == NULL)
+            return false;
+    }
+    return n > 0;
+}
+
+static void search_memory(struct hub *h, struct event *e, const struct viewer *v,
+                          const struct room *r, size_t limit)
+{
+    struct query_word words[QUERY_WORDS];
+    struct result result = {.limit = limit};
+    struct buf word = BUF_INIT;
+    size_t n = query_words(e->request.text, words);
+    uint64_t first = history_first(&r->history, r->seq);
+    for (uint64_t seq = r->seq; seq >= first && result.n < result.limit; seq--) {
+        const struct slot *s = history_find(&r->history, seq);
+        if (s != NULL && !s->message->deleted && has_words(s->message, words, n, &word))
+            add(&result, r->name, &(struct history_row){s->message, s->reactions});
+    }
+    buf_fini(&word);
+    answer(h, e, v, &result);
+}
+
+/* ---- both ---------------------------------------------------------------------------------------- */
+
+void answer_search(struct hub *h, struct event *e, const struct viewer *v)
+{
+    const struct request *q = &e->request;
+    struct room *r = q->room[0] == '\0' ? NULL : find_room(h, q->room);
+    enum problem problem = r == NULL ? PROBLEM_NONE : why_not_read(h, r, v);
+    size_t limit = q->args->limit == 0 ? USUAL : q->args->limit;
+    if (problem != PROBLEM_NONE)
+        refuse(h, e, problem, NULL);
+    else if (h->config.store != NULL)
+        search_disk(h, e, v, limit);
+    else if (r != NULL)
+        search_memory(h, e, v, r, limit);
+    else if (q->room[0] != '\0')
+        refuse(h, e, PROBLEM_NO_SUCH_ROOM, NULL);
+    else
+        refuse(h, e, PROBLEM_BAD_REQUEST, "nothing is kept here: say in which room");
+}
+
+void on_search(struct hub *h, struct event *e)
+{
+    const struct viewer v = viewer_of(e);
+    answer_search(h, e, &v);
+}
