@@ -21,7 +21,7 @@ enum {
     MAX_USERS_MAX = 1000000,
     EMOJI_MAX = 32,
     EPOCH_MAX = 16,
-    HISTORY_MAX = 300, /* messages of one page, and that a join brings */
+    HISTORY_MAX = 300,  /* messages of one page, and that a join brings */
     SEARCH_LIMIT = 100, /* messages that one search finds */
 };
 

@@ -119,7 +119,7 @@ void notice_forget(struct hub *h, struct room *r);
 
 /* rooms.c: finding, opening and closing rooms. */
 struct room *find_room(struct hub *h,
-                       const char *name);           /* NULL, also for one that is on its way out */
+                       const char *name); /* NULL, also for one that is on its way out */
 struct room *room_in_memory(struct hub *h, const char *name); /* also one on its way out */
 /* Also one on its way out: as new, but for its log. head: where that ends; NULL: there is none to go on with. */
 struct room *open_room(struct hub *h, const char *name, const struct log_head *head);

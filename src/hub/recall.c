@@ -8,8 +8,8 @@
 #include <string.h>
 
 enum {
-    ROW_BYTES = 256,         /* of a message beside its content */
-    REACTION_BYTES = 80,     /* of each kind of reaction */
+    ROW_BYTES = 256,     /* of a message beside its content */
+    REACTION_BYTES = 80, /* of each kind of reaction */
     PAGE_USUAL = 50,
 };
 

@@ -24,8 +24,6 @@ static bool is_over(const struct room *r)
     return r->nmembers == 0 && !r->kept;
 }
 
-
-
 struct room *find_room(struct hub *h, const char *name)
 {
     struct room *r = room_in_memory(h, name);

@@ -25,24 +25,24 @@ enum {
 };
 
 /* ?2, ?3: only keys between. Of a page, best first and then newest. */
-#define SQL_FOUND(score, table)                                                             \
-    "SELECT " SQL_MESSAGE ", room FROM (SELECT m.id AS found, m.ts AS said_at, " score      \
-    " AS score FROM " table " w JOIN messages m ON m.id = w.rowid JOIN logs l"              \
-    " ON l.log = m.id >> 40 WHERE " table " MATCH ?1 AND w.rowid BETWEEN ?2 AND ?3"         \
-    " AND l.room IS NOT NULL ORDER BY score, said_at DESC, found DESC LIMIT ?4)"            \
-    " JOIN messages ON id = found JOIN logs ON log = id >> 40"                              \
+#define SQL_FOUND(score, table)                                                        \
+    "SELECT " SQL_MESSAGE ", room FROM (SELECT m.id AS found, m.ts AS said_at, " score \
+    " AS score FROM " table " w JOIN messages m ON m.id = w.rowid JOIN logs l"         \
+    " ON l.log = m.id >> 40 WHERE " table " MATCH ?1 AND w.rowid BETWEEN ?2 AND ?3"    \
+    " AND l.room IS NOT NULL ORDER BY score, said_at DESC, found DESC LIMIT ?4)"       \
+    " JOIN messages ON id = found JOIN logs ON log = id >> 40"                         \
     " ORDER BY score, said_at DESC, found DESC"
 
-#define SEARCH_STATEMENTS(X)                                                                      \
-    X(BEGIN, "BEGIN")                                                                             \
-    X(END, "ROLLBACK")                                                                            \
-    X(LOG, "SELECT log FROM logs WHERE room = ?1")                                                \
-    X(CLEAR, "DELETE FROM latest")                                                                \
-    X(FILL, "INSERT INTO latest (rowid, text) SELECT id, text FROM said WHERE id IN"              \
-            " (SELECT m.id FROM messages m, words_mark w WHERE (m.ts, m.id) > (w.ts, w.id)"       \
-            " AND m.id BETWEEN ?2 AND ?3 ORDER BY m.ts DESC, m.id DESC LIMIT ?4) ORDER BY id")    \
-    X(LATEST, SQL_FOUND("0", "latest"))                                                           \
-    X(WORDS, SQL_FOUND("bm25(words)", "words"))                                                   \
+#define SEARCH_STATEMENTS(X)                                                                   \
+    X(BEGIN, "BEGIN")                                                                          \
+    X(END, "ROLLBACK")                                                                         \
+    X(LOG, "SELECT log FROM logs WHERE room = ?1")                                             \
+    X(CLEAR, "DELETE FROM latest")                                                             \
+    X(FILL, "INSERT INTO latest (rowid, text) SELECT id, text FROM said WHERE id IN"           \
+            " (SELECT m.id FROM messages m, words_mark w WHERE (m.ts, m.id) > (w.ts, w.id)"    \
+            " AND m.id BETWEEN ?2 AND ?3 ORDER BY m.ts DESC, m.id DESC LIMIT ?4) ORDER BY id") \
+    X(LATEST, SQL_FOUND("0", "latest"))                                                        \
+    X(WORDS, SQL_FOUND("bm25(words)", "words"))                                                \
     X(REACTIONS, "SELECT user_id, emoji FROM reactions WHERE message = ?1 ORDER BY at")
 
 enum {

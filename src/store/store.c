@@ -57,9 +57,9 @@ struct store {
     int64_t retry_at, remove_at, index_at;
     struct retention keep;
     bool cannot_remove, cannot_index; /* that was logged */
-    uint64_t latest;    /* number of the latest change that was received */
-    size_t n;           /* in waiting */
-    size_t told;        /* the first of them: copies of what was handed back as failed */
+    uint64_t latest;                  /* number of the latest change that was received */
+    size_t n;                         /* in waiting */
+    size_t told; /* the first of them: copies of what was handed back as failed */
     struct change *waiting[STORE_BACKLOG + 1]; /* never full: there is always room to receive */
 };
 
@@ -391,8 +391,7 @@ static void store_main(void *arg)
     do {
         int64_t tidy_at = s->remove_at < s->index_at ? s->remove_at : s->index_at;
         got = channel_recv(&s->inbox, (void **)&s->waiting[s->n],
-                           (uint32_t)(STORE_BACKLOG + 1 - s->n),
-                           s->n > 0 ? s->retry_at : tidy_at);
+                           (uint32_t)(STORE_BACKLOG + 1 - s->n), s->n > 0 ? s->retry_at : tidy_at);
         if (got > 0) {
             s->n += (size_t)got;
             s->latest = s->waiting[s->n - 1]->number;

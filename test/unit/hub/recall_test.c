@@ -351,7 +351,10 @@ static void what_cannot_be_read_is_still_kept(void **state)
     struct probe *alice = person(&s, "alice"), *bob = person(&s, "bob");
     const char *epoch = come_in(alice, "den");
     chat_kept(alice, "den", 1, 20);
-    assert_int_equal(store_exec(s.store, "PRAGMA legacy_alter_table = ON; ALTER TABLE messages RENAME TO elsewhere"), 0);
+    assert_int_equal(
+        store_exec(s.store,
+                   "PRAGMA legacy_alter_table = ON; ALTER TABLE messages RENAME TO elsewhere"),
+        0);
     come_back(bob, "den", 10, epoch);
     EXPECT(bob, "{'type':'ok',*'recovered':true,*}");
     EXPECT_GAP(bob, 11, 15, true);

@@ -434,10 +434,9 @@ static void refused(void **state)
 /* With everything that any request needs, and then without one of it. */
 static int decode_without(enum request_type type, const char *omitted, struct request_error *e)
 {
-    static const char *const fields[] = {"'room':'a'",    "'user':'bob'", "'role':'member'",
-                                         "'seq':1",       "'entry':1",    "'token':'t'",
-                                         "'content':'c'", "'title':'t'",  "'emoji':'e'",
-                                         "'query':'q'"};
+    static const char *const fields[] = {
+        "'room':'a'",  "'user':'bob'",  "'role':'member'", "'seq':1",     "'entry':1",
+        "'token':'t'", "'content':'c'", "'title':'t'",     "'emoji':'e'", "'query':'q'"};
     struct buf b = BUF_INIT;
     struct request r;
 

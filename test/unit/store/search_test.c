@@ -4,8 +4,8 @@
 #include <sqlite3.h>
 
 #define CHECK "INSERT INTO words (words, rank) VALUES ('integrity-check', 1)"
-#define BEHIND                                                            \
-    "SELECT count(*) FROM messages m, words_mark w"                       \
+#define BEHIND                                      \
+    "SELECT count(*) FROM messages m, words_mark w" \
     " WHERE (m.ts, m.id) > (w.ts, w.id)"
 #define ALL_INDEXED(s) SHOP_UNTIL(shop_count(s, BEHIND) == 0)
 
