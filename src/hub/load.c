@@ -22,6 +22,7 @@ static void load_room(struct hub *h, const struct record *record)
 
 static void load_epoch(struct room *r, const struct record *record)
 {
+    REQUIRE(r != NULL); /* the server itself has no log */
     r->seq = record->seq;
     r->first = record->entry;
 }
