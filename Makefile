@@ -53,7 +53,7 @@ endif
 
 # ---- flags ---------------------------------------------------------------------------------------
 
-PACKAGES := libwebsockets libcjson liburcu-memb liburcu-cds inih zlib sqlite3 libjwt libsodium libcrypto icu-i18n
+PACKAGES := libwebsockets libcjson liburcu-memb liburcu-cds inih zlib sqlite3 libpq libjwt libsodium libcrypto icu-i18n
 
 # $(call once,NAME,COMMAND): a variable that asks pkg-config when first used, and then only once.
 # Not at the start: `make run` may have to install pkg-config first.

@@ -20,7 +20,7 @@ node_is_new_enough() {
 if ! command -v dpkg-query > /dev/null; then
     # Not Debian: the names differ, so only say what is needed.
     if command -v pkg-config > /dev/null &&
-       pkg-config --exists libwebsockets libcjson liburcu-memb liburcu-cds inih zlib sqlite3 \
+       pkg-config --exists libwebsockets libcjson liburcu-memb liburcu-cds inih zlib sqlite3 libpq \
            libjwt libsodium libcrypto icu-i18n; then
         exit 0
     fi

@@ -24,8 +24,7 @@ struct config_list {
 /* Indices into the choices of --log and --log-level. */
 enum config_log { CONFIG_LOG_LOGFMT, CONFIG_LOG_JSON };
 enum config_level { CONFIG_LEVEL_ERROR, CONFIG_LEVEL_WARN, CONFIG_LEVEL_INFO, CONFIG_LEVEL_DEBUG };
-enum config_store { CONFIG_STORE_SQLITE, CONFIG_STORE_MEMORY }; /* of --store */
-enum config_sync { CONFIG_SYNC_FULL, CONFIG_SYNC_NORMAL };      /* of --sync */
+enum config_sync { CONFIG_SYNC_FULL, CONFIG_SYNC_NORMAL }; /* of --sync */
 
 /*
  * Fields marked (r) follow a reload. Ranges, units and defaults: the table in src/server/options.c,
@@ -52,7 +51,7 @@ struct config {
 
     /* rooms and data */
     char *data;      /* directory, never NULL */
-    int store;       /* enum config_store */
+    char *store;     /* "sqlite", "memory" or an address: see config_keeps(), config_database() */
     int sync;        /* enum config_sync */
     bool open_rooms; /* (r) a join makes a room that isn't there */
 
@@ -138,6 +137,11 @@ void config_print(const struct config *c, FILE *out);
 
 /* Prints what --help shows. */
 void config_help(FILE *out);
+
+/* Does anything outlive the server? */
+bool config_keeps(const struct config *c);
+/* The address of PostgreSQL, with its password; NULL: there is none. Borrowed. */
+const char *config_database(const struct config *c);
 
 /* Frees what *c owns and empties it; an empty one is fine. */
 void config_free(struct config *c);

@@ -68,6 +68,7 @@
     X(STORE_CHANGES, "store_changes_total", "counter", "Changes written to the store")             \
     X(STORE_FAILURES, "store_failures_total", "counter", "Attempts to write that failed")          \
     X(STORE_BACKLOG, "store_backlog", "gauge", "Changes that wait to be written")                  \
+    X(STORE_PARKED, "store_parked", "gauge", "Changes on this disk that wait for the database")    \
     X(STORE_INDEXED, "store_indexed_total", "counter", "Messages added to the index of words")
 
 enum metric {

@@ -1,9 +1,13 @@
-/* The store: what outlives the server. A thread of its own with a bounded channel in front of it, and a
- * SQLite database in the data directory behind it.
+/* The store: what outlives the server. A thread of its own with a bounded channel in front of it, and a database
+ * behind it: SQLite in the data directory, or PostgreSQL.
  *
  * The hub posts changes and never waits for the disk. A change is one transaction of records; changes are
  * committed in the order they were posted, many at a time when many wait (group commit), and each is then
  * handed back through `done`. Records say what is, not what to add: doing one twice does no harm.
+ *
+ * A PostgreSQL that is away: changes go into a file of the data directory (backlog.db), are handed back as written when
+ * they are on the disk there, and go over into the database, in order, when it is back; reading fails until then. It
+ * begins with the database: a store is not opened without.
  *
  * A disk that is full or read-only: what cannot be written is kept, in order, and tried again every second;
  * changes are handed back as failed meanwhile and still made when the disk is well. When more wait than
@@ -112,14 +116,22 @@ struct store;
 typedef void store_done_fn(void *arg, struct change *c, int err);
 typedef void store_load_fn(void *arg, const struct record *r);
 
-/* Opens or makes the database in `directory`, which is made (0700) when it isn't there, and brings its schema up
- * to date. NULL with `why`, a whole line, when that fails: a newer schema than this program's, no permission,
- * a second server on the same directory, not a database. */
-struct store *store_open(const char *directory, char *why, size_t space);
+/* Opens or makes the database, and brings its schema up to date: that of PostgreSQL at `url` (postgres://…) or, with
+ * NULL, a file of SQLite in `directory`. The directory is made (0700) when it isn't there. NULL with `why`, a whole
+ * line, when that fails: a newer schema than this program's, no permission, a second server on the same directory or
+ * database, not a database. Passwords are not in the line. */
+struct store *store_open(const char *directory, const char *url, char *why, size_t space);
 
 /* Could a server have its data there? Leaves nothing behind. 0; ERR_AGAIN: one has, right now; ERR_SYSTEM: no.
  * `why` is a whole line for both. */
-int store_try(const char *directory, char *why, size_t space);
+int store_try(const char *directory, const char *url, char *why, size_t space);
+
+/* Is it an address that libpq understands? NULL, or a short text why not. */
+const char *store_url_check(const char *url);
+/* The address without its passwords, for people: at most space - 1 bytes. Returns `to`. */
+char *store_url_show(const char *url, char *to, size_t space);
+/* Has it a password, for all to see where it stands? */
+bool store_url_has_password(const char *url);
 
 /* Calls fn for all that is kept, rooms before what belongs to them: ROOM, RANK, SANCTION, ADDRESS, LEDGER (of each
  * room the newest `ledger` ones, oldest first), INVITE; of kept rooms EPOCH (epoch: the latest, seq: of the
@@ -171,7 +183,7 @@ int store_read(struct store *s, const char *room, uint64_t from, uint64_t to,
 enum { SEARCH_MAX = 1000 };
 /* The messages that have all words of the query (<hubbub/query.h>), of one room or of all (NULL), at most `limit`
  * (SEARCH_MAX): the very latest, which may not be in the index yet, newest first, and then by how well they fit, newest
- * first. Also ERR_TIMEOUT, after some seconds. */
+ * first. Also ERR_TIMEOUT, after a second. */
 int store_search(struct store *s, const char *room, const char *query, unsigned limit,
                  struct found_page *out);
 

@@ -23,7 +23,7 @@ static const char *unused_because(const struct option_row *row, const struct con
 {
     if (strcmp(row->name, "port") == 0 && c->listen.n > 0)
         return "there is listen";
-    if (row->for_disk && c->store == CONFIG_STORE_MEMORY)
+    if (row->for_disk && !config_keeps(c))
         return "store is memory";
     return NULL;
 }

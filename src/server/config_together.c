@@ -20,7 +20,7 @@ static const char *contradiction(const struct config *c, const struct config_sou
     if (c->listen.n > 0 && in_vain(from->port, from->listen))
         return "--port is not used beside --listen: name the port there (--listen '*:8080'), or "
                "take it back (--listen '')";
-    if (c->store != CONFIG_STORE_MEMORY || !in_vain(from->disk, from->store))
+    if (config_keeps(c) || !in_vain(from->disk, from->store))
         return NULL;
     snprintf(why, space,
              "--%s is not used with --store memory, which keeps nothing: leave one of them out",
@@ -57,6 +57,9 @@ const char *config_fits_together(const struct config *c, const struct config_sou
         return "--ping-period must be less than --pong-wait, or no pong could come in time";
     if (c->data == NULL)
         return "--data wants a directory; --store memory keeps nothing";
+    if (config_database(c) != NULL && c->retain_bytes > 0)
+        return "--retain-bytes counts the file of --store sqlite: with PostgreSQL use --retain or "
+               "--retain-messages";
     const char *wrong = no_web(c, why, space);
     if (wrong == NULL)
         wrong = half_an_identity(c);

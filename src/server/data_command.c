@@ -67,8 +67,12 @@ static int find_data(struct command *command, int argc, char **argv, const char 
     }
     if (status == COMMAND_RUN)
         status = command_config(command, c);
-    if (status == COMMAND_RUN && c->store == CONFIG_STORE_MEMORY) {
-        command_refuse(command->name, "a server with --store memory keeps nothing");
+    if (status == COMMAND_RUN && (!config_keeps(c) || config_database(c) != NULL)) {
+        command_refuse(command->name,
+                       config_keeps(c)
+                           ? "this is for --store sqlite: what is kept is in PostgreSQL, "
+                             "which has pg_dump and psql"
+                           : "a server with --store memory keeps nothing");
         config_free(c);
         status = 1;
     }

@@ -11,6 +11,7 @@
 
 #include <hubbub/address.h>
 #include <hubbub/identity.h>
+#include <hubbub/store.h>
 
 #define MS INT64_C(1000000)
 #define SEC (1000 * MS)
@@ -36,7 +37,8 @@
 #define LIST(n, f, v) .name = n, .type = OPTION_LIST, FIELD(f), .value = v
 #define ACTION(n, outcome) .name = n, .type = OPTION_ACTION, .field = outcome
 
-static option_check check_listen, check_origin, check_node, check_alg, check_user, check_network;
+static option_check check_listen, check_origin, check_node, check_alg, check_user, check_network,
+    check_store;
 
 const struct option_row options[] = {
 #define GROUP .group = "Listening"
@@ -82,8 +84,10 @@ const struct option_row options[] = {
 #define GROUP .group = "Rooms and data"
     {TEXT("data", data, "DIR"), .initial = "./hubbub-data", .for_disk = true, GROUP,
      .help = "where messages, rooms that are kept, their people and the server's own key live"},
-    {CHOICE("store", store, "sqlite|memory"), .initial = "sqlite", GROUP,
-     .help = "memory: nothing outlives the server, and no --data is made"},
+    {TEXT("store", store, "WHERE"), .initial = "sqlite", .check = check_store,
+     .show = store_url_show, GROUP,
+     .help = "sqlite: in --data; postgres://user:password@host/database: in PostgreSQL, see the "
+             "README; memory: nothing outlives the server, and no --data is made"},
     {CHOICE("sync", sync, "full|normal"), .initial = "full", .for_disk = true, GROUP,
      .help = "normal: faster on some disks, but a power cut may take back what was confirmed last; "
              "the end of the process does not"},
@@ -252,6 +256,29 @@ static const char *check_network(const char *value)
 {
     struct network n;
     return network_parse(value, &n) ? NULL : "want an address, address/bits or unix";
+}
+
+static bool is_address(const char *value)
+{
+    return strncmp(value, "postgres://", 11) == 0 || strncmp(value, "postgresql://", 13) == 0;
+}
+
+static const char *check_store(const char *value)
+{
+    if (strcmp(value, "sqlite") == 0 || strcmp(value, "memory") == 0)
+        return NULL;
+    return is_address(value) ? store_url_check(value)
+                             : "want sqlite, memory or postgres://user:password@host:port/database";
+}
+
+bool config_keeps(const struct config *c)
+{
+    return c->store == NULL || strcmp(c->store, "memory") != 0;
+}
+
+const char *config_database(const struct config *c)
+{
+    return c->store != NULL && is_address(c->store) ? c->store : NULL;
 }
 
 /* ---- finding ------------------------------------------------------------------------------------- */

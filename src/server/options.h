@@ -26,6 +26,9 @@ enum option_type {
 /* What a row may refuse beyond its type: returns NULL, or why the value won't do. */
 typedef const char *option_check(const char *value);
 
+/* Writes what others may see of a value. Returns `to`. */
+typedef char *option_show(const char *value, char *to, size_t space);
+
 struct option_row {
     const char *name; /* "max-per-room" */
     enum option_type type;
@@ -34,6 +37,7 @@ struct option_row {
     int64_t min, max;    /* of COUNT, SIZE, TIME, in the field's unit */
     const char *choices; /* of CHOICE: "logfmt|json" */
     option_check *check; /* of TEXT and each item of LIST, or NULL */
+    option_show *show;   /* of TEXT: what others may see of it; NULL: all */
     bool reloadable;
     bool for_disk;     /* of no use with --store memory */
     const char *group; /* heading in --help; rows of a group are adjacent */

@@ -169,7 +169,9 @@ static const char *check_text(const struct option_row *row, const char *text, ch
     }
     if (wrong == NULL)
         return NULL;
-    snprintf(why, whylen, "'%s': %s", text, wrong);
+    char shown[256];
+    snprintf(why, whylen, "'%s': %s",
+             row->show != NULL ? row->show(text, shown, sizeof(shown)) : text, wrong);
     return why;
 }
 
@@ -262,7 +264,11 @@ char *option_text(const struct option_row *row, const struct config *c, size_t i
     case OPTION_LIST:
         snprintf(to, space, "%s", CONST_FIELD(struct config_list, row, c).item[i]);
         break;
-    case OPTION_TEXT: snprintf(to, space, "%s", CONST_FIELD(char *, row, c)); break;
+    case OPTION_TEXT:
+        if (row->show != NULL)
+            return row->show(CONST_FIELD(char *, row, c), to, space);
+        snprintf(to, space, "%s", CONST_FIELD(char *, row, c));
+        break;
     case OPTION_FLAG: snprintf(to, space, "%s", get_number(row, c) ? "yes" : "no"); break;
     case OPTION_CHOICE: {
         int n = (int)choice_at(row->choices, get_number(row, c), &word);

@@ -53,8 +53,8 @@ static void keep_as_told(struct store *s, const struct config *c)
 static bool open_data(struct parts *p, const struct config *c, char *why, size_t space)
 {
     char path[PATH_MAX];
-    bool keep = c->store != CONFIG_STORE_MEMORY;
-    if (keep && (p->store = store_open(c->data, why, space)) == NULL)
+    bool keep = config_keeps(c);
+    if (keep && (p->store = store_open(c->data, config_database(c), why, space)) == NULL)
         return false;
     if (keep)
         keep_as_told(p->store, c);

@@ -11,6 +11,7 @@
 #include <hubbub/log.h>
 #include <hubbub/rcu.h>
 #include <hubbub/server.h>
+#include <hubbub/store.h>
 #include <hubbub/thread.h>
 #include <signal.h>
 #include <stdio.h>
@@ -65,7 +66,7 @@ static void work_out_capacity(const struct config *c, unsigned cores, struct cap
  * likely this one, before a reload: then `why` says so, and else is empty. */
 static bool places_are_good(const struct config *c, char *why, size_t space)
 {
-    int err = c->store == CONFIG_STORE_MEMORY ? 0 : store_try(c->data, why, space);
+    int err = !config_keeps(c) ? 0 : store_try(c->data, config_database(c), why, space);
     if (err != 0)
         return err == ERR_AGAIN;
     struct listener *l = listen_on_all(c, why, space);
@@ -203,6 +204,15 @@ static void serve(struct server *s)
     }
 }
 
+/* What stands on the command line is for every user of the machine to read. */
+static void warn_of_passwords(int argc, char **argv)
+{
+    for (int i = 1; i < argc; i++)
+        if (strstr(argv[i], "postgres") != NULL && store_url_has_password(argv[i]))
+            log_warn("the password of --store can be seen in the list of processes: give it in "
+                     "HUBBUB_STORE, in a file for --config, or in ~/.pgpass");
+}
+
 int server_run(const struct config *config, int argc, char **argv)
 {
     struct server s = {.config = *config, .argc = argc, .argv = argv, .cores = count_cores()};
@@ -215,6 +225,7 @@ int server_run(const struct config *config, int argc, char **argv)
     signal(SIGPIPE, SIG_IGN);
     signal(SIGXFSZ, SIG_IGN); /* a file size limit is a full disk, which is survived */
     configure_log(config);
+    warn_of_passwords(argc, argv);
     rcu_register_thread();
 
     struct capacity capacity;

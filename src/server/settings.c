@@ -57,7 +57,7 @@ struct retention retention_settings(const struct config *c)
 struct identity_config identity_settings(const struct config *c)
 {
     return (struct identity_config){
-        .directory = c->store == CONFIG_STORE_MEMORY ? NULL : c->data,
+        .directory = config_keeps(c) ? c->data : NULL,
         .mode = (enum auth_mode)c->auth,
         .alg = c->auth_alg,
         .keys = c->auth_key.item,

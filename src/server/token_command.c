@@ -136,7 +136,7 @@ static void tell_key(const struct identities *i, const char *directory)
 static bool print_token(const struct order *o, const struct config *c)
 {
     char why[512];
-    if (c->store == CONFIG_STORE_MEMORY)
+    if (!config_keeps(c))
         return refuse("a server with --store memory keeps no key: nobody else can sign for it");
     if (c->auth == AUTH_GUEST)
         return refuse("a server with --auth guest lets nobody in by a token");

@@ -3,6 +3,7 @@
 #ifndef HUBBUB_STORE_DB_H
 #define HUBBUB_STORE_DB_H
 
+#include "store/statements.h"
 #include "store/store_private.h"
 
 #include <sqlite3.h>
@@ -10,8 +11,6 @@
 enum {
     BUSY_MS = 2000, /* somebody looks at it with sqlite3(1), or takes a backup */
     MAX_COLUMNS = 16,
-    RANK_GONE = RECORD_COUNT, /* RECORD_RANK with RANK_GUEST */
-    NWRITES,
     CACHED_LOGS = 4096, /* a power of two */
     FULL_LOGS = 64,
 };

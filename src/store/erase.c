@@ -129,7 +129,7 @@ int archive_erase(const char *directory, const char *user_id, struct erased *out
     if (err != 0)
         return err;
     sqlite3_close(sql);
-    if ((err = store_try(directory, why, space)) != 0)
+    if ((err = store_try(directory, NULL, why, space)) != 0)
         return err;
     int lock = place_lock(directory, why, space);
     if (lock < 0)

@@ -62,10 +62,26 @@ static const struct field {
     {FIELD("code", NAME, code, NULL)},
     {FIELD("address", NAME, address, NULL)},
     {FIELD("epoch", NAME, epoch, NULL)},
+    {FIELD("emoji", NAME, emoji, NULL)},
     {FIELD("seq", NUMBER, seq, NULL)},
 };
 
 enum { NFIELDS = sizeof FIELDS / sizeof FIELDS[0] };
+
+int field_count(void)
+{
+    return NFIELDS;
+}
+
+const char *field_column(int field)
+{
+    return FIELDS[field].column;
+}
+
+bool field_fits(int field, enum record_type type)
+{
+    return FIELDS[field].offset + FIELDS[field].size <= record_size(type);
+}
 
 int field_find(const char *column)
 {

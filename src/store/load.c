@@ -6,37 +6,14 @@
 #include <hubbub/log.h>
 #include <stdio.h>
 
-#define RUNS "(until = 0 OR until > :now)"
-#define BANNED "(SELECT user_id FROM sanctions WHERE room = '' AND action = 'ban' AND " RUNS ")"
-
-/* What is loaded, in this order. */
-static const struct {
-    enum record_type type;
-    const char *query;
-} READS[] = {
-    {RECORD_ROOM, "SELECT * FROM rooms WHERE room <> '' ORDER BY room"},
-    {RECORD_RANK, "SELECT * FROM ranks ORDER BY room, user_id"},
-    {RECORD_SANCTION, "SELECT * FROM sanctions WHERE " RUNS " ORDER BY room, user_id, action"},
-    {RECORD_ADDRESS,
-     "SELECT * FROM addresses WHERE user_id IN " BANNED " ORDER BY user_id, address"},
-    {RECORD_LEDGER, "WITH oldest (room, entry) AS MATERIALIZED"
-                    " (SELECT room, (SELECT min(entry) FROM (SELECT entry FROM ledger l"
-                    "  WHERE l.room = r.room ORDER BY entry DESC LIMIT :ledger)) FROM rooms r)"
-                    "SELECT l.* FROM oldest o JOIN ledger l"
-                    " ON l.room = o.room AND l.entry >= o.entry ORDER BY l.room, l.entry"},
-    {RECORD_INVITE, "SELECT * FROM invites WHERE " RUNS " ORDER BY room, code"},
+/* And what was said, as this database keeps it. */
+static const struct load_query SAID[] = {
     {RECORD_EPOCH, "SELECT room, " SQL_EPOCH " AS epoch, " SQL_LAST " AS seq, " SQL_FIRST
                    " AS entry FROM rooms r JOIN logs l USING (room) ORDER BY room"},
     {RECORD_MESSAGE,
      "SELECT " SQL_MESSAGE ", room FROM messages JOIN logs ON log = id >> 40"
      " WHERE ts > :since AND request_id <> '' AND room IS NOT NULL ORDER BY ts, id"},
-};
-
-/* What is not loaded, and goes. */
-static const char *const SWEEPS[] = {
-    "DELETE FROM sanctions WHERE NOT " RUNS,
-    "DELETE FROM addresses WHERE user_id NOT IN " BANNED,
-    "DELETE FROM invites WHERE NOT " RUNS,
+    {RECORD_COUNT, NULL},
 };
 
 static void bind_named(sqlite3_stmt *st, const char *name, int64_t number)
@@ -45,12 +22,6 @@ static void bind_named(sqlite3_stmt *st, const char *name, int64_t number)
     if (at > 0)
         sqlite3_bind_int64(st, at, number);
 }
-
-static const char *const TYPES[] = {
-#define X(name) #name,
-    RECORD_TABLE(X)
-#undef X
-};
 
 static int set_column(struct db *db, struct record *r, sqlite3_stmt *st, int i)
 {
@@ -61,8 +32,8 @@ static int set_column(struct db *db, struct record *r, sqlite3_stmt *st, int i)
     const char *text = (const char *)sqlite3_column_text(st, i);
     if (text != NULL && field_set(r, field, text, number))
         return 0;
-    snprintf(db->error, sizeof db->error, "the %s of a %s is '%.64s'", column, TYPES[r->type],
-             text != NULL ? text : "");
+    snprintf(db->error, sizeof db->error, "the %s of a %s is '%.64s'", column,
+             record_type_name(r->type), text != NULL ? text : "");
     return ERR_SYSTEM;
 }
 
@@ -87,18 +58,18 @@ static int load_row(struct db *db, enum record_type type, sqlite3_stmt *st, stor
     return err;
 }
 
-static int load_table(struct db *db, size_t i, uint32_t ledger, int64_t now, store_load_fn *fn,
-                      void *arg)
+static int load_table(struct db *db, const struct load_query *q, uint32_t ledger, int64_t now,
+                      store_load_fn *fn, void *arg)
 {
     sqlite3_stmt *st;
-    if (sqlite3_prepare_v2(db->sql, READS[i].query, -1, &st, NULL) != SQLITE_OK)
+    if (sqlite3_prepare_v2(db->sql, q->query, -1, &st, NULL) != SQLITE_OK)
         return db_failed(db);
     bind_named(st, ":now", now);
     bind_named(st, ":since", now - DUPLICATE_MS);
     bind_named(st, ":ledger", ledger);
     int err = 0, code = SQLITE_DONE;
     while (err == 0 && (code = sqlite3_step(st)) == SQLITE_ROW)
-        err = load_row(db, READS[i].type, st, fn, arg);
+        err = load_row(db, q->type, st, fn, arg);
     if (err == 0 && code != SQLITE_DONE)
         err = db_failed(db);
     sqlite3_finalize(st);
@@ -119,11 +90,13 @@ static int sweep(struct db *db, const char *text, int64_t now)
 int db_load(struct db *db, uint32_t ledger, int64_t now, store_load_fn *fn, void *arg)
 {
     int err = 0;
-    for (size_t i = 0; i < sizeof READS / sizeof READS[0] && err == 0; i++)
-        err = load_table(db, i, ledger, now, fn, arg);
+    for (const struct load_query *q = READS; q->query != NULL && err == 0; q++)
+        err = load_table(db, q, ledger, now, fn, arg);
+    for (const struct load_query *q = SAID; q->query != NULL && err == 0; q++)
+        err = load_table(db, q, ledger, now, fn, arg);
     /* On a full disk it is only left out. */
-    for (size_t i = 0; i < sizeof SWEEPS / sizeof SWEEPS[0] && err == 0; i++)
-        if (sweep(db, SWEEPS[i], now) != 0)
+    for (const char *const *text = SWEEPS; *text != NULL && err == 0; text++)
+        if (sweep(db, *text, now) != 0)
             log_warn("store: what has ended is not deleted", LOG_STR("error", db->error));
     return err;
 }

@@ -151,7 +151,7 @@ static bool is_locked(const char *directory, char *why, size_t space)
     return locked;
 }
 
-int store_try(const char *directory, char *why, size_t space)
+static int try_directory(const char *directory, char *why, size_t space)
 {
     struct stat st;
     if (stat(directory, &st) == 0 && !S_ISDIR(st.st_mode)) {
@@ -165,4 +165,10 @@ int store_try(const char *directory, char *why, size_t space)
         return ERR_SYSTEM;
     }
     return there && is_locked(directory, why, space) ? ERR_AGAIN : 0;
+}
+
+int store_try(const char *directory, const char *url, char *why, size_t space)
+{
+    int err = try_directory(directory, why, space);
+    return err != 0 || url == NULL ? err : postgres_backend.try(url, why, space);
 }

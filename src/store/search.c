@@ -16,10 +16,12 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 enum {
     LATEST = 1000, /* messages that the index may lack; of more, it is being made, the newest */
-    PATIENCE_S = 3,
+    PATIENCE_S =
+        1, /* with the time that others take before it: whoever asks has other things to do */
     LOOK_STEPS = 10000, /* of SQLite's machine, between two looks at the clock */
     FOUND_BYTES = 2 << 20,
 };
@@ -33,16 +35,17 @@ enum {
     " JOIN messages ON id = found JOIN logs ON log = id >> 40"                         \
     " ORDER BY score, said_at DESC, found DESC"
 
-#define SEARCH_STATEMENTS(X)                                                                   \
-    X(BEGIN, "BEGIN")                                                                          \
-    X(END, "ROLLBACK")                                                                         \
-    X(LOG, "SELECT log FROM logs WHERE room = ?1")                                             \
-    X(CLEAR, "DELETE FROM latest")                                                             \
-    X(FILL, "INSERT INTO latest (rowid, text) SELECT id, text FROM said WHERE id IN"           \
-            " (SELECT m.id FROM messages m, words_mark w WHERE (m.ts, m.id) > (w.ts, w.id)"    \
-            " AND m.id BETWEEN ?2 AND ?3 ORDER BY m.ts DESC, m.id DESC LIMIT ?4) ORDER BY id") \
-    X(LATEST, SQL_FOUND("0", "latest"))                                                        \
-    X(WORDS, SQL_FOUND("bm25(words)", "words"))                                                \
+#define SEARCH_STATEMENTS(X)                                                                \
+    X(BEGIN, "BEGIN")                                                                       \
+    X(END, "ROLLBACK")                                                                      \
+    X(LOG, "SELECT log FROM logs WHERE room = ?1")                                          \
+    X(CLEAR, "DELETE FROM latest")                                                          \
+    X(MARK, "SELECT ts, id FROM words_mark")                                                \
+    X(FILL, "INSERT INTO latest (rowid, text) SELECT id, text FROM said WHERE id IN"        \
+            " (SELECT id FROM messages WHERE (ts, id) > (?5, ?6) AND +id BETWEEN ?2 AND ?3" \
+            " ORDER BY ts DESC, id DESC LIMIT ?4) ORDER BY id")                             \
+    X(LATEST, SQL_FOUND("0", "latest"))                                                     \
+    X(WORDS, SQL_FOUND("bm25(words)", "words"))                                             \
     X(REACTIONS, "SELECT user_id, emoji FROM reactions WHERE message = ?1 ORDER BY at")
 
 enum {
@@ -215,22 +218,41 @@ static int bind_range(struct searcher *s, const char *room)
     return 0;
 }
 
+/* What is behind the mark, into the index in memory. */
+static int fill(struct searcher *s)
+{
+    sqlite3_stmt *mark = s->st[SEARCH_MARK], *st = s->st[SEARCH_FILL];
+    int code = sqlite3_step(mark);
+    sqlite3_bind_int64(st, 4, LATEST);
+    sqlite3_bind_int64(st, 5, code == SQLITE_ROW ? sqlite3_column_int64(mark, 0) : 0);
+    sqlite3_bind_int64(st, 6, code == SQLITE_ROW ? sqlite3_column_int64(mark, 1) : 0);
+    int err = code == SQLITE_ROW ? run(s, SEARCH_CLEAR) : failed(s, code);
+    sqlite3_reset(mark);
+    return err != 0 ? err : run(s, SEARCH_FILL);
+}
+
 /* All of it as it was at one moment. */
 static int look(struct searcher *s, const char *room, const char *expression, unsigned limit,
                 struct found_page *page)
 {
     size_t bytes = 0;
     int err = bind_range(s, room);
-    sqlite3_bind_int64(s->st[SEARCH_FILL], 4, LATEST);
     if (err == 0)
-        err = run(s, SEARCH_CLEAR);
-    if (err == 0)
-        err = run(s, SEARCH_FILL);
+        err = fill(s);
     if (err == 0)
         err = find(s, SEARCH_LATEST, expression, limit, page, &bytes);
     if (err == 0)
         err = find(s, SEARCH_WORDS, expression, limit, page, &bytes);
     return err;
+}
+
+/* 0 or ERR_TIMEOUT. */
+static int lock(struct searcher *s)
+{
+    struct timespec until;
+    clock_gettime(CLOCK_REALTIME, &until);
+    until.tv_sec += PATIENCE_S;
+    return pthread_mutex_timedlock(&s->mu, &until) == 0 ? 0 : ERR_TIMEOUT;
 }
 
 int searcher_find(struct searcher *s, const char *room, const char *query, unsigned limit,
@@ -239,10 +261,11 @@ int searcher_find(struct searcher *s, const char *room, const char *query, unsig
     struct found_page page = {.rows = xmalloc((limit + 1) * sizeof page.rows[0])};
     struct buf expression = BUF_INIT;
     add_expression(&expression, query);
+    int64_t begun = clock_now();
     int err = 0;
-    if (expression.data[0] != '\0') {
-        pthread_mutex_lock(&s->mu);
-        s->until = clock_now() + PATIENCE_S * NS_PER_S;
+    if (expression.data[0] != '\0' && (err = lock(s)) == 0) {
+        int64_t until = begun + PATIENCE_S * NS_PER_S;
+        s->until = until;
         err = run(s, SEARCH_BEGIN);
         if (err == 0)
             err = look(s, room, expression.data, limit, &page);

@@ -14,37 +14,6 @@
 #include <string.h>
 #include <unistd.h>
 
-/* What a record does; what is said is in logs.c. An INSERT OR REPLACE of a room would take along what belongs to it. */
-static const char *const WRITES[NWRITES] = {
-    [RECORD_ROOM] =
-        "INSERT INTO rooms (room, title, topic, password, visibility, max_users, slow_mode)"
-        " VALUES (:room, :title, :topic, :password, :visibility, :max_users, :slow_mode)"
-        " ON CONFLICT DO UPDATE SET title = :title, topic = :topic, password = :password,"
-        " visibility = :visibility, max_users = :max_users, slow_mode = :slow_mode",
-    [RECORD_ROOM_GONE] = "DELETE FROM rooms WHERE room = :room AND room <> ''",
-    [RECORD_RANK] = "INSERT OR REPLACE INTO ranks (room, user_id, username, rank)"
-                    " VALUES (:room, :user_id, :username, :rank)",
-    [RANK_GONE] = "DELETE FROM ranks WHERE room = :room AND user_id = :user_id",
-    [RECORD_SANCTION] =
-        "INSERT OR REPLACE INTO sanctions (room, user_id, username, action, by_name, by_id,"
-        " by_rank, reason, ts, until, entry)"
-        " VALUES (:room, :user_id, :username, :action, :by_name, :by_id,"
-        " :by_rank, :reason, :ts, :until, :entry)",
-    [RECORD_SANCTION_GONE] = "DELETE FROM sanctions"
-                             " WHERE room = :room AND user_id = :user_id AND action = :action",
-    [RECORD_ADDRESS] = "INSERT OR REPLACE INTO addresses (user_id, address)"
-                       " VALUES (:user_id, :address)",
-    [RECORD_ADDRESS_GONE] = "DELETE FROM addresses WHERE user_id = :user_id",
-    [RECORD_LEDGER] =
-        "INSERT OR REPLACE INTO ledger (room, entry, action, user_id, username, by_name, by_id,"
-        " by_rank, rank, reason, ts, until, undone)"
-        " VALUES (:room, :entry, :action, :user_id, :username, :by_name, :by_id,"
-        " :by_rank, :rank, :reason, :ts, :until, :undone)",
-    [RECORD_INVITE] = "INSERT OR REPLACE INTO invites (room, code, user_id, by_id, until)"
-                      " VALUES (:room, :code, :user_id, :by_id, :until)",
-    [RECORD_INVITE_GONE] = "DELETE FROM invites WHERE room = :room AND code = :code",
-};
-
 const char *db_error(const struct db *db)
 {
     return db->error;
@@ -275,3 +244,27 @@ int db_write(struct db *db, struct change *const *changes, size_t n, size_t *at)
         db_roll_back(db);
     return err;
 }
+
+const struct backend sqlite_backend = {
+    .open = db_open,
+    .close = db_close,
+    .set_sync = db_set_sync,
+    .load = db_load,
+    .list_logs = db_list_logs,
+    .write = db_write,
+    .set_retention = db_set_retention,
+    .may_remove = db_may_remove,
+    .remove = db_remove,
+    .error = db_error,
+    .exec = db_exec,
+    .readers_open = readers_open,
+    .readers_close = readers_close,
+    .head = readers_head,
+    .know_position = readers_know_position,
+    .read = readers_read,
+    .may_index = db_may_index,
+    .index = db_index,
+    .searcher_open = searcher_open,
+    .searcher_close = searcher_close,
+    .search = searcher_find,
+};

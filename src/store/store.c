@@ -4,8 +4,8 @@
  * What cannot be written stays in `waiting`, in order and in front of what comes, until it can. When nothing
  * waits, or it is time, it removes what should not be kept any more (retention.c). */
 #include "store/store_private.h"
+#include "store/vault.h"
 
-#include <hubbub/buf.h>
 #include <hubbub/channel.h>
 #include <hubbub/check.h>
 #include <hubbub/clock.h>
@@ -46,53 +46,41 @@ struct store {
     struct thread *thread;
     store_done_fn *done;
     void *arg;
-    struct readers *readers;
-    struct searcher *searcher;
+    struct vault *vault; /* the thread's, but for reading */
     struct log_filter *filter;
 
     uint64_t posted; /* of the thread that posts: the number of the latest change */
 
     /* the thread's */
-    struct db *db;
-    int64_t retry_at, remove_at, index_at;
+    int64_t retry_at, remove_at, index_at, tend_at;
     struct retention keep;
     bool cannot_remove, cannot_index; /* that was logged */
+    const char *said;                 /* what was logged last of what is wrong */
     uint64_t latest;                  /* number of the latest change that was received */
     size_t n;                         /* in waiting */
     size_t told; /* the first of them: copies of what was handed back as failed */
     struct change *waiting[STORE_BACKLOG + 1]; /* never full: there is always room to receive */
 };
 
-struct store *store_open(const char *directory, char *why, size_t space)
+struct store *store_open(const char *directory, const char *url, char *why, size_t space)
 {
     int lock = place_lock(directory, why, space);
     if (lock < 0)
         return NULL;
-    struct buf path = BUF_INIT;
-    buf_printf(&path, "%s/hubbub.db", directory);
-    struct db *db = db_open(path.data, why, space);
-    struct readers *readers = db != NULL ? readers_open(path.data, why, space) : NULL;
-    struct searcher *searcher = readers != NULL ? searcher_open(path.data, why, space) : NULL;
+    struct vault *vault = vault_open(directory, url, why, space);
     struct log_filter *filter = filter_new();
-    if (searcher == NULL || db_list_logs(db, filter) != 0) {
-        if (searcher != NULL)
-            snprintf(why, space, "cannot read %s: %s", path.data, db_error(db));
-        searcher_close(searcher);
-        if (readers != NULL)
-            readers_close(readers);
-        if (db != NULL)
-            db_close(db);
+    if (vault == NULL || vault_list_logs(vault, filter) != 0) {
+        if (vault != NULL) {
+            snprintf(why, space, "cannot read what is kept: %s", vault_error(vault));
+            vault_close(vault);
+        }
         filter_free(filter);
-        buf_fini(&path);
         close(lock);
         return NULL;
     }
-    buf_fini(&path);
     struct store *s = xcalloc(1, sizeof *s);
     s->lock = lock;
-    s->db = db;
-    s->readers = readers;
-    s->searcher = searcher;
+    s->vault = vault;
     s->filter = filter;
     pthread_mutex_init(&s->mu, NULL);
     channel_init(&s->inbox, STORE_BACKLOG);
@@ -104,9 +92,7 @@ void store_free(struct store *s)
     REQUIRE(s->n == 0);
     channel_fini(&s->inbox);
     pthread_mutex_destroy(&s->mu);
-    readers_close(s->readers);
-    searcher_close(s->searcher);
-    db_close(s->db);
+    vault_close(s->vault);
     filter_free(s->filter);
     close(s->lock); /* last: now another server may have the directory */
     free(s);
@@ -115,22 +101,22 @@ void store_free(struct store *s)
 int store_load(struct store *s, uint32_t ledger, store_load_fn *fn, void *arg)
 {
     REQUIRE(s->thread == NULL);
-    int err = db_load(s->db, ledger, clock_wall_ms(), fn, arg);
+    int err = vault_load(s->vault, ledger, fn, arg);
     if (err != 0)
-        log_error("store: cannot be read", LOG_STR("error", db_error(s->db)));
+        log_error("store: cannot be read", LOG_STR("error", vault_error(s->vault)));
     return err;
 }
 
 void store_set_sync(struct store *s, bool full)
 {
     REQUIRE(s->thread == NULL);
-    if (db_set_sync(s->db, full) != 0)
-        log_error("store: stays in step with the disk", LOG_STR("error", db_error(s->db)));
+    if (vault_set_sync(s->vault, full) != 0)
+        log_error("store: stays in step with the disk", LOG_STR("error", vault_error(s->vault)));
 }
 
 int store_exec(struct store *s, const char *sql)
 {
-    return db_exec(s->db, sql);
+    return vault_exec(s->vault, sql);
 }
 
 /* ---- other threads ------------------------------------------------------------------------------- */
@@ -186,7 +172,7 @@ uint64_t store_written(const struct store *s)
 int store_head(struct store *s, const char *room, struct log_head *out)
 {
     if (filter_may_have(s->filter, room))
-        return readers_head(s->readers, room, out);
+        return vault_head(s->vault, room, out);
     *out = (struct log_head){.exists = false};
     return 0;
 }
@@ -194,20 +180,20 @@ int store_head(struct store *s, const char *room, struct log_head *out)
 int store_knows_position(struct store *s, const char *room, const char *epoch, uint64_t seq,
                          bool *out)
 {
-    return readers_know_position(s->readers, room, epoch, seq, out);
+    return vault_know_position(s->vault, room, epoch, seq, out);
 }
 
 int store_read(struct store *s, const char *room, uint64_t from, uint64_t to,
                struct history_page *out)
 {
-    return readers_read(s->readers, room, from, to, out);
+    return vault_read(s->vault, room, from, to, out);
 }
 
 int store_search(struct store *s, const char *room, const char *query, unsigned limit,
                  struct found_page *out)
 {
     REQUIRE(limit <= SEARCH_MAX);
-    return searcher_find(s->searcher, room, query, limit, out);
+    return vault_search(s->vault, room, query, limit, out);
 }
 
 void store_set_retention(struct store *s, const struct retention *r)
@@ -237,16 +223,19 @@ bool store_healthy(struct store *s, char *why, size_t space)
 
 /* ---- the thread ---------------------------------------------------------------------------------- */
 
-static void set_unwell(struct store *s)
+static const char FAILING[] = "store: changes cannot be written, trying on",
+                  AWAY[] = "store: the database is away, changes wait on this disk";
+
+static void set_unwell(struct store *s, const char *what)
 {
     pthread_mutex_lock(&s->mu);
-    bool first = !s->unwell;
+    bool first = !s->unwell || s->said != what;
     s->unwell = true;
-    snprintf(s->why, sizeof s->why, "%s", db_error(s->db));
+    s->said = what;
+    snprintf(s->why, sizeof s->why, "%s", vault_error(s->vault));
     pthread_mutex_unlock(&s->mu);
     if (first)
-        log_error("store: changes cannot be written, trying on", LOG_STR("error", db_error(s->db)),
-                  LOG_INT("waiting", s->n));
+        log_error(what, LOG_STR("error", vault_error(s->vault)), LOG_INT("waiting", s->n));
 }
 
 static void set_well(struct store *s)
@@ -259,6 +248,15 @@ static void set_well(struct store *s)
     }
 }
 
+/* What is on the local disk is safe, and yet not where it belongs. */
+static void tell_health(struct store *s)
+{
+    if (vault_is_well(s->vault))
+        set_well(s);
+    else
+        set_unwell(s, AWAY);
+}
+
 /* The first `told` have been handed back before. */
 static void on_written(struct store *s)
 {
@@ -268,7 +266,7 @@ static void on_written(struct store *s)
         leave_backlog(s, s->waiting[i]);
     metric_add(METRIC_STORE_CHANGES, (int64_t)n);
     __atomic_store_n(&s->written, s->latest, __ATOMIC_RELEASE);
-    set_well(s);
+    tell_health(s);
     s->n = s->told = 0;
     for (size_t i = 0; i < told; i++)
         change_free(s->waiting[i]);
@@ -279,7 +277,7 @@ static void on_written(struct store *s)
 static void on_failed(struct store *s)
 {
     metric_add(METRIC_STORE_FAILURES, 1);
-    set_unwell(s);
+    set_unwell(s, FAILING);
     s->retry_at = clock_now() + NS_PER_S;
     for (; s->told < s->n; s->told++) {
         struct change *c = s->waiting[s->told];
@@ -293,8 +291,8 @@ static void on_refused(struct store *s, size_t at)
 {
     struct change *c = s->waiting[at];
     bool told = at < s->told;
-    log_error("store: a change makes no sense and is left out", LOG_STR("error", db_error(s->db)),
-              LOG_STR("room", c->first->room));
+    log_error("store: a change makes no sense and is left out",
+              LOG_STR("error", vault_error(s->vault)), LOG_STR("room", c->first->room));
     metric_add(METRIC_STORE_FAILURES, 1);
     leave_backlog(s, c);
     memmove(&s->waiting[at], &s->waiting[at + 1], (s->n - at - 1) * sizeof s->waiting[0]);
@@ -312,7 +310,7 @@ static void write_waiting(struct store *s)
     size_t at = 0;
     int err;
     __atomic_store_n(&s->busy_since, clock_now(), __ATOMIC_RELAXED);
-    while ((err = db_write(s->db, s->waiting, s->n, &at)) == ERR_INVALID)
+    while ((err = vault_write(s->vault, s->waiting, s->n, &at)) == ERR_INVALID)
         on_refused(s, at);
     __atomic_store_n(&s->busy_since, 0, __ATOMIC_RELAXED);
     if (err == 0)
@@ -331,7 +329,7 @@ static void look_at_retention(struct store *s)
     s->keep = s->retention;
     pthread_mutex_unlock(&s->mu);
     if (is_new)
-        db_set_retention(s->db, &s->keep);
+        vault_set_retention(s->vault, &s->keep);
 }
 
 /* A step, when it is time for one. A disk that is not well has other worries. */
@@ -343,13 +341,21 @@ static void remove_some(struct store *s)
         return;
     look_at_retention(s);
     int err = 0;
-    if (db_may_remove(s->db, &s->keep))
-        err = db_remove(s->db, &s->keep, clock_wall_ms(), &more);
+    if (vault_may_remove(s->vault, &s->keep))
+        err = vault_remove(s->vault, &s->keep, clock_wall_ms(), &more);
     if (err != 0 && !s->cannot_remove)
         log_warn("store: what is too old or too much is not removed",
-                 LOG_STR("error", db_error(s->db)));
+                 LOG_STR("error", vault_error(s->vault)));
     s->cannot_remove = err != 0;
     s->remove_at = now + (err == 0 && more ? STEP_MS : LOOK_MS) * NS_PER_MS;
+}
+
+/* A database that was away may be back. */
+static void tend(struct store *s)
+{
+    s->tend_at = vault_tend(s->vault);
+    if (s->n == 0)
+        tell_health(s);
 }
 
 /* ---- the index of words -------------------------------------------------------------------------- */
@@ -361,10 +367,10 @@ static void index_some(struct store *s)
     int64_t now = clock_now();
     if (s->n > 0 || now < s->index_at)
         return;
-    int err = db_may_index(s->db) ? db_index(s->db, &more) : 0;
+    int err = vault_index(s->vault, &more);
     if (err != 0 && !s->cannot_index)
         log_warn("store: what was said lately is not added to the index",
-                 LOG_STR("error", db_error(s->db)));
+                 LOG_STR("error", vault_error(s->vault)));
     s->cannot_index = err != 0;
     s->index_at = now + (err == 0 && more ? STEP_MS : LOOK_MS) * NS_PER_MS;
 }
@@ -376,7 +382,7 @@ static void give_up(struct store *s)
 {
     if (s->n > 0)
         log_error("store: changes are lost", LOG_INT("changes", s->n),
-                  LOG_STR("error", db_error(s->db)));
+                  LOG_STR("error", vault_error(s->vault)));
     while (s->n > 0) {
         leave_backlog(s, s->waiting[--s->n]);
         change_free(s->waiting[s->n]);
@@ -390,14 +396,17 @@ static void store_main(void *arg)
     int got;
     do {
         int64_t tidy_at = s->remove_at < s->index_at ? s->remove_at : s->index_at;
+        int64_t wake = s->n > 0 ? s->retry_at : tidy_at;
         got = channel_recv(&s->inbox, (void **)&s->waiting[s->n],
-                           (uint32_t)(STORE_BACKLOG + 1 - s->n), s->n > 0 ? s->retry_at : tidy_at);
+                           (uint32_t)(STORE_BACKLOG + 1 - s->n),
+                           wake < s->tend_at ? wake : s->tend_at);
         if (got > 0) {
             s->n += (size_t)got;
             s->latest = s->waiting[s->n - 1]->number;
         }
-        if (s->n > 0)
+        if (s->n > 0 && (got != ERR_TIMEOUT || clock_now() >= s->retry_at))
             write_waiting(s);
+        tend(s);
         remove_some(s);
         index_some(s);
     } while (got != ERR_CLOSED);

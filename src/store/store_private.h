@@ -27,6 +27,10 @@ void record_clear(struct record *r);
 
 /* The field of this column, or -1. */
 int field_find(const char *column);
+int field_count(void);
+const char *field_column(int field);
+/* Has a record of this type, which may be a short one, this field? */
+bool field_fits(int field, enum record_type type);
 
 enum field_kind { FIELD_TEXT, FIELD_NUMBER };
 
@@ -65,6 +69,49 @@ bool filter_may_have(const struct log_filter *f, const char *room); /* false: ce
 
 struct db;
 
+struct readers;
+struct searcher;
+
+/* A kind of database: what the store wants of it. See below for what each does; `where` is a path, or an address. */
+struct backend {
+    struct db *(*open)(const char *where, char *why, size_t space);
+    void (*close)(struct db *db);
+    int (*set_sync)(struct db *db, bool full);
+    int (*load)(struct db *db, uint32_t ledger, int64_t now, store_load_fn *fn, void *arg);
+    int (*list_logs)(struct db *db, struct log_filter *to);
+    int (*write)(struct db *db, struct change *const *changes, size_t n, size_t *at);
+    void (*set_retention)(struct db *db, const struct retention *r);
+    bool (*may_remove)(const struct db *db, const struct retention *r);
+    int (*remove)(struct db *db, const struct retention *r, int64_t now, bool *more);
+    const char *(*error)(const struct db *db);
+    int (*exec)(struct db *db, const char *sql); /* for tests */
+
+    struct readers *(*readers_open)(const char *where, char *why, size_t space);
+    void (*readers_close)(struct readers *r);
+    int (*head)(struct readers *r, const char *room, struct log_head *out);
+    int (*know_position)(struct readers *r, const char *room, const char *epoch, uint64_t seq,
+                         bool *out);
+    int (*read)(struct readers *r, const char *room, uint64_t from, uint64_t to,
+                struct history_page *out);
+
+    /* Of those with an index of words; else NULL. */
+    bool (*may_index)(const struct db *db);
+    int (*index)(struct db *db, bool *more);
+    struct searcher *(*searcher_open)(const char *where, char *why, size_t space);
+    void (*searcher_close)(struct searcher *s);
+    int (*search)(struct searcher *s, const char *room, const char *query, unsigned limit,
+                  struct found_page *out);
+
+    /* Of those that may be away; else NULL. */
+    bool (*ready)(const struct db *db);     /* it is there */
+    int64_t (*tend)(struct db *db);         /* looks for it; when to call this again, never long */
+    const char *(*id)(const struct db *db); /* of the database, the same wherever it is */
+    /* Could a server use it? Changes nothing. As store_try(). */
+    int (*try)(const char *where, char *why, size_t space);
+};
+
+extern const struct backend sqlite_backend, postgres_backend;
+
 /* Opens or makes the file, and brings its schema up to date. NULL with `why`. */
 struct db *db_open(const char *path, char *why, size_t space);
 void db_close(struct db *db);
@@ -99,8 +146,6 @@ const char *db_error(const struct db *db);
 
 /* ---- reading.c ----------------------------------------------------------------------------------- */
 
-struct readers;
-
 /* A few connections to the same file that only read. NULL with `why`. */
 struct readers *readers_open(const char *path, char *why, size_t space);
 /* Nobody reads any more. Before db_close(), which tidies up after the last connection. */
@@ -114,8 +159,6 @@ int readers_read(struct readers *r, const char *room, uint64_t from, uint64_t to
                  struct history_page *out);
 
 /* ---- search.c ------------------------------------------------------------------------------------ */
-
-struct searcher;
 
 /* A connection of its own, so that history doesn't wait for what takes longer. NULL with `why`. */
 struct searcher *searcher_open(const char *path, char *why, size_t space);

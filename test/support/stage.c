@@ -68,7 +68,7 @@ void stage_init(struct stage *s, const struct settings *settings)
 static void open_store(struct stage *s)
 {
     char why[256];
-    s->store = store_open(s->directory, why, sizeof(why));
+    s->store = store_open(s->directory, NULL, why, sizeof(why));
     if (s->store == NULL)
         fail_msg("%s", why);
 }

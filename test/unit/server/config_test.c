@@ -121,7 +121,7 @@ static void defaults(void **state)
     assert_int_equal(c.admin.n, 0);
     assert_int_equal(c.trusted_proxy.n, 0);
     assert_string_equal(c.data, "./hubbub-data");
-    assert_int_equal(c.store, CONFIG_STORE_SQLITE);
+    assert_string_equal(c.store, "sqlite");
     assert_int_equal(c.sync, CONFIG_SYNC_FULL);
     assert_true(c.edit_window_ns == INT64_C(3) * 3600 * 1000000000);
     assert_true(c.delete_window_ns == INT64_C(600) * 1000000000);
@@ -380,7 +380,7 @@ static void what_is_not_used_is_not_printed_as_if(void **state)
     fclose(f);
     clean_environment(NULL);
     struct config again = load(ARGV("--config", path)); // or the file would contradict itself
-    assert_int_equal(again.store, CONFIG_STORE_MEMORY);
+    assert_string_equal(again.store, "memory");
     assert_int_equal(again.port, 8080);
     assert_int_equal(again.retain_ns, 0);
     config_free(&c);

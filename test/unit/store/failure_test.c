@@ -160,6 +160,7 @@ static void while_somebody_else_writes_it_waits(void **state)
     sqlite3 *other;
     struct shop *s = shop_started();
     assert_int_equal(sqlite3_open(s->file, &other), SQLITE_OK);
+    sqlite3_busy_timeout(other, TEST_SECONDS * 1000);
     assert_int_equal(sqlite3_exec(other, "BEGIN IMMEDIATE", NULL, NULL, NULL), SQLITE_OK);
     shop_put(s, a_room("den", ""), ERR_SYSTEM);
     assert_unwell(s, "database is locked");

@@ -5,6 +5,7 @@
 #ifndef HUBBUB_TEST_STORE_HELPERS_H
 #define HUBBUB_TEST_STORE_HELPERS_H
 
+#include <support/pg_stage.h>
 #include <support/test_main.h>
 
 #include "store/store_private.h"
@@ -25,8 +26,12 @@
 
 enum { TEST_ANSWERS = 3 * STORE_BACKLOG, TEST_SECONDS = 60 };
 
+/* Tests of a suite run on each database in turn: see SHOP_TESTS. */
+static struct pg_stage *shop_postgres; /* NULL: SQLite */
+
 struct shop {
     char parent[64], directory[96], file[128];
+    char *url; /* of a database of its own in shop_postgres */
     struct store *store;
 
     pthread_mutex_t mu;
@@ -74,6 +79,8 @@ static inline struct shop *shop_new(void)
     assert_non_null(mkdtemp(s->parent));
     snprintf(s->directory, sizeof s->directory, "%s/data", s->parent);
     snprintf(s->file, sizeof s->file, "%s/hubbub.db", s->directory);
+    if (shop_postgres != NULL)
+        s->url = pg_stage_database(shop_postgres);
     return s;
 }
 
@@ -98,6 +105,8 @@ static inline void shop_free(struct shop *s)
 {
     shop_close(s);
     nftw(s->parent, shop_remove, 8, FTW_DEPTH | FTW_PHYS);
+    if (s->url != NULL)
+        pg_stage_drop(shop_postgres, s->url);
     pthread_cond_destroy(&s->cond);
     pthread_mutex_destroy(&s->mu);
     free(s);
@@ -107,7 +116,7 @@ static inline void shop_free(struct shop *s)
 static inline void shop_open(struct shop *s)
 {
     char why[512] = "";
-    s->store = store_open(s->directory, why, sizeof why);
+    s->store = store_open(s->directory, s->url, why, sizeof why);
     assert_string_equal(why, "");
     assert_non_null(s->store);
 }
@@ -131,7 +140,7 @@ static inline struct shop *shop_started(void)
 static inline void shop_refused(struct shop *s, const char *words)
 {
     char why[512] = "";
-    assert_null(store_open(s->directory, why, sizeof why));
+    assert_null(store_open(s->directory, s->url, why, sizeof why));
     if (strstr(why, words) == NULL)
         fail_msg("want '%s' in '%s'", words, why);
     assert_null(strchr(why, '\n'));
@@ -469,6 +478,8 @@ static inline int64_t shop_count(struct shop *s, const char *query)
 {
     sqlite3 *other;
     sqlite3_stmt *st;
+    if (s->url != NULL)
+        return pg_stage_number(s->url, query);
     assert_int_equal(sqlite3_open(s->file, &other), SQLITE_OK);
     sqlite3_busy_timeout(other, TEST_SECONDS * 1000);
     assert_int_equal(sqlite3_prepare_v2(other, query, -1, &st, NULL), SQLITE_OK);
@@ -496,5 +507,35 @@ static inline void shop_kept(struct shop *s, const char *expected)
 {
     shop_kept_newest(s, 1000, expected);
 }
+
+/* ---- on both databases ---------------------------------------------------------------------------- */
+
+/* Runs a suite with SQLite, then with a PostgreSQL of its own. -d sqlite or -d postgres: with that alone. */
+static inline int shop_run(int argc, char **argv, const char *suite, const struct CMUnitTest *tests,
+                           size_t n)
+{
+    const char *only = argc > 2 && strcmp(argv[1], "-d") == 0 ? argv[2] : NULL;
+    int failed = 0;
+    char title[64];
+    if (only != NULL) {
+        argv[2] = argv[0];
+        argc -= 2;
+        argv += 2;
+    }
+    if (only == NULL || strcmp(only, "sqlite") == 0)
+        failed = run_tests(argc, argv, suite, tests, n, NULL, NULL);
+    if (only != NULL && strcmp(only, "postgres") != 0)
+        return failed;
+    snprintf(title, sizeof title, "%s in PostgreSQL", suite);
+    shop_postgres = pg_stage_start();
+    optind = 1;
+    failed += run_tests(argc, argv, title, tests, n, NULL, NULL);
+    pg_stage_stop(shop_postgres);
+    shop_postgres = NULL;
+    return failed;
+}
+
+#define SHOP_TESTS(argc, argv, suite, tests) \
+    shop_run(argc, argv, suite, tests, sizeof(tests) / sizeof(tests)[0])
 
 #endif

@@ -65,7 +65,7 @@ static void directories_above_are_made(void **state)
     char why[256];
     char deep[160];
     snprintf(deep, sizeof deep, "%s/a//b/", s->directory);
-    struct store *store = store_open(deep, why, sizeof why);
+    struct store *store = store_open(deep, NULL, why, sizeof why);
     assert_non_null(store);
     assert_int_equal(mode_of(deep), 0700);
     store_free(store);

@@ -1,0 +1,172 @@
+/* PostgreSQL between the files that share it: postgres.c connects, postgres_write.c writes, postgres_load.c reads it
+ * all at the start, postgres_remove.c removes, postgres_read.c has connections of its own. */
+#ifndef HUBBUB_STORE_POSTGRES_H
+#define HUBBUB_STORE_POSTGRES_H
+
+#include "store/postgres_link.h"
+#include "store/statements.h"
+#include "store/store_private.h"
+
+enum {
+    PG_PARAMS = 16,
+    PG_TOUCHED = 64, /* rooms */
+};
+
+#define PG_SEQ_MAX ((UINT64_C(1) << 40) - 1) /* as in SQLite */
+
+/* For queries in which l is a row of logs. What was removed is in the index until a VACUUM, so nothing looks for the
+ * first message from the beginning. */
+#define PG_FIRST                                                                   \
+    "coalesce((SELECT seq FROM messages m WHERE m.log = l.log AND seq > l.removed" \
+    " ORDER BY seq LIMIT 1), 0)"
+#define PG_LAST                                                           \
+    "greatest(l.removed, (SELECT seq FROM messages m WHERE m.log = l.log" \
+    " ORDER BY seq DESC LIMIT 1), 0)"
+#define PG_EPOCH \
+    "coalesce((SELECT epoch FROM epochs e WHERE e.log = l.log ORDER BY n DESC LIMIT 1), '')"
+/* What postgres_message() wants. */
+enum { PG_MESSAGE_COLUMNS = 9 };
+#define PG_MESSAGE "seq, ts, user_id, username, request_id, reply_to, edited, deleted, content"
+
+/* A statement with the members of a record as its parameters, $1 and so on. */
+struct pg_statement {
+    int nparams;
+    int field[PG_PARAMS]; /* of each parameter; negative: one of load's own, ~field */
+};
+enum { PG_NOW, PG_LEDGER, PG_OWN };
+
+/* What is sent of what is said: after `wN`, the WRITES, there is `lN`. */
+#define PG_STATEMENTS(X)                                                                           \
+    X(BEGIN, "BEGIN")                                                                              \
+    X(COMMIT, "COMMIT")                                                                            \
+    X(MAKE, "INSERT INTO logs (room, removed) SELECT $1, 0"                                        \
+            " WHERE NOT EXISTS (SELECT 1 FROM logs WHERE room = $1)")                              \
+    X(FORGET, "UPDATE logs SET room = NULL WHERE room = $1")                                       \
+    X(EPOCH, "WITH l AS (SELECT log FROM logs WHERE room = $1), again AS (UPDATE epochs e"         \
+             " SET seq = $3 FROM l WHERE e.log = l.log AND e.epoch = $2 RETURNING 1)"              \
+             " INSERT INTO epochs (log, n, epoch, seq) SELECT l.log, coalesce((SELECT max(n)"      \
+             " FROM epochs e WHERE e.log = l.log), 0) + 1, $2, $3 FROM l"                          \
+             " WHERE NOT EXISTS (SELECT 1 FROM again)")                                            \
+    X(OLD_EPOCHS, "DELETE FROM epochs e USING logs l WHERE l.room = $1 AND e.log = l.log AND n <=" \
+                  " (SELECT max(n) FROM epochs f WHERE f.log = l.log) - $2")                       \
+    /* A log that isn't there is NULL, which the table refuses. */                                 \
+    X(MESSAGE, "INSERT INTO messages (log, " PG_MESSAGE ") SELECT l.log, $2::bigint, $3::bigint,"  \
+               " $4, $5, $6, $7::bigint, $8::bigint, $9::bigint, $10"                              \
+               " FROM (VALUES (1)) one LEFT JOIN logs l ON l.room = $1"                            \
+               " WHERE l.log IS NULL OR l.removed < $2::bigint"                                    \
+               " ON CONFLICT (log, seq) DO UPDATE SET ts = excluded.ts,"                           \
+               " user_id = excluded.user_id, username = excluded.username,"                        \
+               " request_id = excluded.request_id, reply_to = excluded.reply_to,"                  \
+               " edited = excluded.edited, deleted = excluded.deleted,"                            \
+               " content = excluded.content")                                                      \
+    X(NO_REACTIONS, "DELETE FROM reactions r USING logs l"                                         \
+                    " WHERE l.room = $1 AND r.log = l.log AND r.seq = $2")                         \
+    X(REACTION, "INSERT INTO reactions (log, seq, user_id, emoji)"                                 \
+                " SELECT l.log, $2::bigint, $3, $4"                                                \
+                " FROM (VALUES (1)) one LEFT JOIN logs l ON l.room = $1"                           \
+                " WHERE l.log IS NULL OR EXISTS (SELECT 1 FROM messages m"                         \
+                " WHERE m.log = l.log AND m.seq = $2::bigint AND deleted = 0)"                     \
+                " ON CONFLICT DO NOTHING")                                                         \
+    X(REACTION_GONE, "DELETE FROM reactions r USING logs l WHERE l.room = $1 AND r.log = l.log"    \
+                     " AND r.seq = $2 AND r.user_id = $3 AND r.emoji = $4")                        \
+    /* postgres_remove.c */                                                                        \
+    X(NAMELESS, "SELECT log FROM logs WHERE room IS NULL ORDER BY log LIMIT 1")                    \
+    X(END, "DELETE FROM logs WHERE log = $1")                                                      \
+    X(REMOVE, "WITH l AS (SELECT removed FROM logs WHERE log = $1),"                               \
+              " gone AS (DELETE FROM messages WHERE log = $1 AND seq IN (SELECT seq"               \
+              "  FROM messages WHERE log = $1 AND seq <= $2 AND seq > (SELECT removed FROM l)"     \
+              "  ORDER BY seq LIMIT $3) RETURNING seq),"                                           \
+              " top AS (SELECT max(seq) AS seq, count(*) AS n FROM gone),"                         \
+              " bare AS (DELETE FROM reactions r USING top WHERE r.log = $1"                       \
+              "  AND r.seq <= top.seq AND r.seq > (SELECT removed FROM l)),"                       \
+              " shorter AS (UPDATE logs SET removed = greatest(removed, top.seq) FROM top"         \
+              "  WHERE log = $1) SELECT n FROM top")                                               \
+    X(OLDEST, "SELECT log, max(seq) FROM (SELECT log, seq FROM messages WHERE ts < $1"             \
+              " ORDER BY ts LIMIT $2) o GROUP BY log")                                             \
+    X(SURPLUS, "SELECT log, last - $2::bigint FROM (SELECT log, removed, " PG_LAST " AS last"      \
+               " FROM logs l WHERE room = $1) x WHERE last - removed > $2::bigint")                \
+    X(LONG, "SELECT log, last - $3::bigint FROM (SELECT log, removed, " PG_LAST " AS last"         \
+            " FROM logs l WHERE log > $1 AND log <= $2) x WHERE last - removed > $3::bigint"       \
+            " ORDER BY log LIMIT 1")                                                               \
+    X(NEWEST, "SELECT coalesce(max(log), 0) FROM logs")
+
+enum {
+#define X(name, text) DO_##name,
+    PG_STATEMENTS(X)
+#undef X
+        NPG
+};
+
+struct postgres {
+    char *url; /* owned */
+    struct link link;
+    enum { PG_AWAY, PG_CONNECTING, PG_READY } state;
+    int64_t next;      /* when to look again, or to give up */
+    int64_t give_up;   /* connecting */
+    unsigned failures; /* in a row */
+    int pid;           /* of the server's process for the connection before this; 0: none */
+    char id[64];       /* of the database */
+    bool full_sync;
+    struct pg_statement writes[NWRITES];
+    char error[288];
+
+    /* postgres_remove.c; written by postgres_write.c, too */
+    bool nameless;     /* there may be logs without a name */
+    uint64_t per_room; /* 0: any number */
+    bool all;          /* all logs are to be looked at: those after `seen` */
+    int64_t seen;
+    size_t ntouched; /* rooms that may have more than per_room */
+    char touched[PG_TOUCHED][NAME_MAX_BYTES + 1];
+};
+
+/* What the store has is a struct db. */
+static inline struct postgres *postgres_of(struct db *db)
+{
+    return (struct postgres *)db;
+}
+
+/* Keeps what the link says; a connection that is gone is looked for again. Returns ERR_SYSTEM. */
+int postgres_failed(struct postgres *p);
+
+/* "… :room …" with the numbers of its parameters: "… $1 …". At most `space`. */
+void postgres_number(const char *text, struct pg_statement *s, char *to, size_t space);
+
+/* A copy of a row that begins with PG_MESSAGE at that column. */
+struct message *postgres_message(const PGresult *res, int row);
+
+/* The values of a statement's parameters, as text. */
+struct pg_values {
+    const char *value[PG_PARAMS];
+    char digits[PG_PARAMS][24];
+    int n;
+};
+void values_text(struct pg_values *v, const char *text);
+void values_number(struct pg_values *v, int64_t number);
+
+/* ---- postgres_schema.c --------------------------------------------------------------------------- */
+
+int postgres_schema_latest(void);
+int postgres_schema_version(struct link *l, int *version); /* -1: there is none */
+/* See schema_migrate(). */
+int postgres_schema_migrate(struct link *l, int to, char *why, size_t space);
+
+/* ---- the others, see store_private.h ------------------------------------------------------------- */
+
+int postgres_write(struct db *db, struct change *const *changes, size_t n, size_t *at);
+int postgres_load(struct db *db, uint32_t ledger, int64_t now, store_load_fn *fn, void *arg);
+int postgres_list_logs(struct db *db, struct log_filter *to);
+bool postgres_may_remove(const struct db *db, const struct retention *r);
+int postgres_remove(struct db *db, const struct retention *r, int64_t now, bool *more);
+void postgres_set_retention(struct db *db, const struct retention *r);
+/* A room has one more: perhaps one too many. */
+void postgres_touch(struct postgres *p, const char *room);
+
+struct readers *postgres_readers_open(const char *url, char *why, size_t space);
+void postgres_readers_close(struct readers *r);
+int postgres_head(struct readers *r, const char *room, struct log_head *out);
+int postgres_know_position(struct readers *r, const char *room, const char *epoch, uint64_t seq,
+                           bool *out);
+int postgres_read(struct readers *r, const char *room, uint64_t from, uint64_t to,
+                  struct history_page *out);
+
+#endif

@@ -1,0 +1,27 @@
+/* What all databases are told in the same words. */
+#ifndef HUBBUB_STORE_STATEMENTS_H
+#define HUBBUB_STORE_STATEMENTS_H
+
+#include <hubbub/store.h>
+
+enum {
+    RANK_GONE = RECORD_COUNT, /* RECORD_RANK with RANK_GUEST */
+    NWRITES,
+};
+
+/* What a record does, by its type; NULL for those of what is said. */
+extern const char *const WRITES[NWRITES];
+
+struct load_query {
+    enum record_type type;
+    const char *query;
+};
+/* What is loaded, in this order, before what was said. Ends with a query of NULL. */
+extern const struct load_query READS[];
+
+/* What is not loaded, and goes. Ends with NULL. */
+extern const char *const SWEEPS[];
+
+const char *record_type_name(enum record_type type); /* "ROOM" */
+
+#endif

@@ -1,0 +1,145 @@
+/*
+ * A server that keeps its data in PostgreSQL: over restarts, while the database is stopped and started again under load,
+ * and killed itself meanwhile. And what it says of the database, to whom, and what never.
+ *
+ * HUBBUB_CRASHES: how often it is killed (8). HUBBUB_SEED: repeats who says what, though not the moments.
+ */
+import assert from 'node:assert/strict';
+import { writeFileSync } from 'node:fs';
+import path from 'node:path';
+import { test } from 'node:test';
+import { connect, connectAgain } from './support/client.mjs';
+import { dice } from './support/dice.mjs';
+import { live, pause } from './support/lives.mjs';
+import { startPostgres } from './support/postgres.mjs';
+import { folder, runToEnd, startAgain, startServer } from './support/server.mjs';
+import { until } from './support/wait.mjs';
+
+const CRASHES = Number(process.env.HUBBUB_CRASHES || 8);
+const SEED = Number(process.env.HUBBUB_SEED || Math.floor(Math.random() * 2 ** 31));
+
+const data = (url, ...args) => ['--data', path.join(folder(), 'data'), '--store', url, ...args];
+const ready = async (server) => (await server.request('/readyz')).status === 200;
+const say = (client, room, content, id) => {
+    client.send({ type: 'message', room, content, id });
+    return client.next({ id });
+};
+const lines = (text) => text.split('\n').filter((line) => line !== '');
+
+test('what was said and settled is there in the next life', async (t) => {
+    const postgres = await startPostgres(t);
+    const first = await startServer(t, data(postgres.url()));
+    const alice = await connect(t, first, { username: 'alice' });
+    await alice.ok('create', { room: 'den', title: 'The "den" ☕', topic: 'a; DROP TABLE rooms;--' });
+    await alice.join('den');
+    const said = await say(alice, 'den', 'hello', 'm1');
+    assert.equal(said.durable, true);
+    await alice.ok('react', { room: 'den', seq: said.seq, emoji: '👍' });
+    await say(alice, 'den', 'wrong', 'm2');
+    await alice.ok('edit', { room: 'den', seq: 2, content: 'right' });
+    const before = await alice.ok('history', { room: 'den' });
+    await first.kill();
+
+    const server = await startAgain(t, first);
+    const again = await connectAgain(t, server, alice);
+    await again.join('den');
+    const after = await again.ok('history', { room: 'den' });
+    assert.deepEqual(after.messages, before.messages);
+    assert.equal((await again.ok('settings', { room: 'den' })).title, 'The "den" ☕');
+    assert.equal(postgres.ask('SELECT count(*) FROM messages'), '2');
+    const repeated = await say(again, 'den', 'hello', 'm1');
+    assert.deepEqual([repeated.seq, repeated.dup], [said.seq, true]);
+});
+
+test('while the database is away people talk on, and the probe says so', async (t) => {
+    const postgres = await startPostgres(t);
+    const server = await startServer(t, data(postgres.url(), '--history-memory', '2'));
+    const alice = await connect(t, server, { username: 'alice' }), bob = await connect(t, server, { username: 'bob' });
+    await alice.join('lobby');
+    await bob.join('lobby');
+    for (let i = 1; i <= 5; i++) await say(alice, 'lobby', `${i}`, `m${i}`);
+
+    await postgres.kill();
+    await until(async () => !await ready(server), 'the probe to know');
+    const reply = await server.request('/readyz');
+    assert.deepEqual([reply.status, reply.headers['retry-after']], [503, '5']);
+    assert.match(reply.text, /^store: PostgreSQL: /);
+    const said = await say(alice, 'lobby', '6', 'm6');
+    assert.equal(said.durable, true);
+    assert.equal((await bob.next({ type: 'message', content: '6' })).seq, 6);
+    await bob.join('nobody was ever here');
+    assert.equal((await bob.request('history', { room: 'lobby', before: 3 })).code, 'unavailable');
+    assert.deepEqual((await bob.ok('history', { room: 'lobby', limit: 1 })).messages.map((one) => one.content), ['6']);
+    assert.ok(await server.metric('hubbub_store_parked') > 0);
+
+    await postgres.start();
+    await until(() => ready(server), 'the probe to be well');
+    assert.equal(await server.metric('hubbub_store_parked'), 0);
+    const all = await bob.ok('history', { room: 'lobby' });
+    assert.deepEqual(all.messages.map((one) => one.content), ['1', '2', '3', '4', '5', '6']);
+});
+
+test('without the database it does not begin, in one line', async (t) => {
+    const postgres = await startPostgres(t);
+    const server = await startServer(t, data(postgres.url()));
+    await postgres.kill();
+    await until(async () => !await ready(server), 'the probe to know');
+    await server.stop();
+    const end = await runToEnd(['--port', '0', ...server.args]);
+    assert.equal(end.code, 1);
+    assert.equal(lines(end.stderr).filter((line) => line.startsWith('hubbub: ')).length, 1, end.stderr);
+    assert.match(end.stderr, /hubbub: cannot use the database of --store: connection to server/);
+});
+
+test('a second server on the same database is refused', async (t) => {
+    const postgres = await startPostgres(t);
+    await startServer(t, data(postgres.url()));
+    const end = await runToEnd(['--port', '0', ...data(postgres.url())]);
+    assert.equal(end.code, 1);
+    assert.match(end.stderr, /^hubbub: cannot use the database of --store: it is in use by another server$/m);
+});
+
+test('the password is nowhere to be seen', async (t) => {
+    const postgres = await startPostgres(t);
+    const url = postgres.url('postgres', 'hubbub:s3cret').replace('?', '?sslpassword=s3cret&');
+    const warned = await startServer(t, data(url));
+    assert.match(warned.stderr, /the password of --store can be seen in the list of processes/);
+    await warned.stop();
+    assert.doesNotMatch(warned.stderr, /s3cret/);
+
+    const where = ['--data', path.join(folder(), 'data')];
+    const file = path.join(folder(), 'hubbub.ini');
+    writeFileSync(file, `store = ${url}\n`);
+    for (const [args, env] of [[['--config', file], {}], [[], { HUBBUB_STORE: url }], [['--store', url], {}]]) {
+        const end = await runToEnd(['--port', '0', ...where, ...args, '--check'], { env });
+        assert.equal(end.code, 0, end.stderr);
+        assert.match(end.stdout, /^store = postgres:\/\/hubbub:\*\*\*@\/postgres\?sslpassword=\*\*\*&host=/m);
+        assert.doesNotMatch(end.stdout + end.stderr, /s3cret/);
+    }
+    const quiet = await startServer(t, where, { env: { HUBBUB_STORE: url } });
+    await quiet.stop();
+    assert.doesNotMatch(quiet.stderr, /s3cret|list of processes/);
+    for (const bad of ['postgres://u:s3cret@h/d?colour=red', 'postgres://u:s3cret@[h/d', 'postgre://u:s3cret@h/d']) {
+        const end = await runToEnd(['--store', bad]);
+        assert.equal(end.code, 2, end.stderr);
+        assert.equal(lines(end.stderr).length, 1, end.stderr);
+        assert.doesNotMatch(end.stderr, /s3cret/);
+    }
+    const both = await runToEnd([...data(postgres.url()), '--retain-bytes', '1G']);
+    assert.equal(both.code, 2);
+    assert.match(both.stderr, /--retain-bytes counts the file of --store sqlite/);
+});
+
+test(`what was acknowledged survives ${CRASHES} kills, of the server and of the database`, async (t) => {
+    console.log(`# HUBBUB_SEED=${SEED}`);
+    const postgres = await startPostgres(t), roll = dice(SEED);
+    const trouble = async () => {
+        for (let times = roll(3); times > 0; times--) {
+            await postgres.kill();
+            await pause(roll(700));
+            if (roll(3) > 0) await postgres.start();
+            await pause(roll(500)); // it may be on its way over
+        }
+    };
+    await live(t, CRASHES, roll, { args: data(postgres.url()), trouble, calm: () => postgres.start() });
+});
