@@ -122,7 +122,7 @@ static struct change *room_of(long number, long messages)
 static void fill(const char *directory, long rooms, long messages)
 {
     char why[512];
-    struct store *s = store_open(directory, why, sizeof why);
+    struct store *s = store_open(directory, NULL, why, sizeof why);
     if (s == NULL)
         fail(directory, why);
     if (store_start(s, on_done, NULL) != 0)

@@ -163,6 +163,7 @@ struct room {
     struct history history;    /* the latest messages */
     uint64_t change;           /* the latest change of the store about its log */
     uint64_t begun_by; /* the one by which the log before this one is gone; 0: there was none */
+    uint64_t life;     /* of the hub's lives, that of its log; 0: before it was in memory */
     int64_t begun;     /* its log began then, ms since 1970; 0: before it was in memory */
     uint32_t changes;  /* edits, removals and reactions so far */
     uint32_t changes_flushed; /* those that are in the outboxes */

@@ -52,6 +52,7 @@ struct hub {
     struct session *leaving; /* while draining: who leaves next; its followers leave later */
     uint64_t run;            /* random: another in each run of the server */
     uint64_t logs_begun;     /* anew, in this one */
+    uint64_t lives;          /* the same, and those of rooms that had none */
     struct buf scratch;      /* for one encoded object at a time */
     struct buf tail;         /* for the end of a message */
     struct buf past;         /* for frames of earlier messages */

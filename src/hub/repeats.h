@@ -12,7 +12,8 @@ struct repeat {
     uint64_t key;  /* hash of user, room and id */
     uint64_t body; /* hash of what was said; 0: not known, it was changed before the server began */
     uint64_t seq;
-    int64_t ts; /* ms since 1970 */
+    int64_t ts;    /* ms since 1970 */
+    uint64_t life; /* logs that the hub had begun by then */
 };
 
 /* Those of the last five minutes (DUPLICATE_MS), at most REPEATS_MAX: a ring in the order in which they were said, and

@@ -30,13 +30,20 @@ struct room *find_room(struct hub *h, const char *name)
     return r == NULL || is_over(r) ? NULL : r;
 }
 
+/* What was said under its name before was said elsewhere. */
+static void begin_life(struct hub *h, struct room *r)
+{
+    r->life = ++h->lives;
+    r->begun = clock_wall_ms();
+}
+
 /* In one run of the server a room's numbering has one name as long as no log was begun anew, however often the room
  * goes out of memory and comes back. A log that was has another, and it never gets back the name of the one before. */
 static void name_numbering(struct hub *h, struct room *r, bool anew)
 {
     if (anew) {
         h->logs_begun++;
-        r->begun = clock_wall_ms();
+        begin_life(h, r);
     }
     snprintf(r->epoch, sizeof r->epoch, "%016llx",
              (unsigned long long)hash_text(h->run + h->logs_begun, r->name));
@@ -56,7 +63,7 @@ struct room *open_room(struct hub *h, const char *name, const struct log_head *h
             r->first = head->first;
             r->epoch_noted = strcmp(r->epoch, head->epoch) == 0;
         } else if (head != NULL) {
-            r->begun = clock_wall_ms();
+            begin_life(h, r);
         }
         return r;
     }

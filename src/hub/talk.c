@@ -56,7 +56,7 @@ static bool is_repeated(struct hub *h, const struct event *e, const struct membe
                         const struct repeat *now)
 {
     const struct repeat *before = repeats_find(&h->repeats, now->key, now->ts);
-    if (before == NULL || before->ts < m->room->begun) /* in a log that is gone */
+    if (before == NULL || before->life < m->room->life) /* in a log that is gone */
         return false;
     if (before->body != 0 && before->body != now->body) {
         refuse(h, e, PROBLEM_CONFLICT, NULL);
@@ -83,6 +83,7 @@ static struct repeat as_repeat(const struct hub *h, const struct event *e, const
         .key = repeats_key(&h->repeats, e->session->user_id, m->room->name, q->id),
         .body = body,
         .ts = ts,
+        .life = h->lives,
     };
 }
 
