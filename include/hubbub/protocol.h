@@ -310,6 +310,9 @@ void encode_invite(struct buf *to, const char *room, const char *by, const char 
 /* content_json: quoted already. Classic: a message of "server". */
 void encode_notice(struct buf *to, enum dialect dialect, const char *room, const char *by,
                    const char *content_json);
+/* content_json: quoted already. Classic: a message of no room. */
+void encode_dm(struct buf *to, enum dialect dialect, const char *from, const char *from_id,
+               const char *to_name, const char *content_json, int64_t ts_ms);
 /* The token expires in so many seconds. */
 void encode_auth(struct buf *to, int64_t expires_ms, int64_t in_s);
 

@@ -36,6 +36,7 @@ enum dialect { DIALECT_CLASSIC, DIALECT_FULL, DIALECT_COUNT };
     X("leave", LEAVE, 1, REQUESTS)       \
     X("message", MESSAGE, 1, MESSAGES)   \
     X("typing", TYPING, 1, REQUESTS)     \
+    X("dm", DM, 1, MESSAGES)             \
     X("edit", EDIT, 1, MESSAGES)         \
     X("delete", DELETE, 1, MODERATION)   \
     X("react", REACT, 1, REQUESTS)       \
@@ -126,7 +127,7 @@ struct request {
     char room[NAME_MAX_BYTES + 1]; /* "" when the client gave none */
     bool stay;                     /* join: keep the other rooms */
     bool typing_paused;            /* typing: state is "paused", not "active" */
-    /* Owned, may be NULL. message, edit: the content, and ping: t, as JSON text, quoted and escaped, ready to
+    /* Owned, may be NULL. message, edit, dm: the content, and ping: t, as JSON text, quoted and escaped, ready to
      * be put into a frame; notice: likewise; rooms, search: the query as plain text. Ends with a NUL that text_len
      * leaves out. */
     char *text;

@@ -108,8 +108,9 @@ static void on_request(struct hub *h, struct event *e)
         [REQUEST_UNMUTE] = on_unmute,   [REQUEST_ROLE] = on_role,
         [REQUEST_LEDGER] = on_ledger,   [REQUEST_UNDO] = on_undo,
         [REQUEST_WHY] = on_why,         [REQUEST_NOTICE] = on_notice,
-        [REQUEST_EDIT] = on_edit,       [REQUEST_REACT] = on_react,
-        [REQUEST_HISTORY] = on_history, [REQUEST_SEARCH] = on_search,
+        [REQUEST_DM] = on_dm,           [REQUEST_EDIT] = on_edit,
+        [REQUEST_REACT] = on_react,     [REQUEST_HISTORY] = on_history,
+        [REQUEST_SEARCH] = on_search,
     };
     INSIST(handlers[e->request.type] != NULL); /* the others their reader answers */
     if (e->session->barred)

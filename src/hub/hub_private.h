@@ -275,6 +275,7 @@ void on_delete(struct hub *h, struct event *e);
 void on_why(struct hub *h, struct event *e);
 void on_edit(struct hub *h, struct event *e); /* amend.c */
 void on_react(struct hub *h, struct event *e);
+void on_dm(struct hub *h, struct event *e);      /* dm.c */
 void on_history(struct hub *h, struct event *e); /* recall.c */
 void on_read(struct hub *h, struct event *e);
 void on_search(struct hub *h, struct event *e); /* search.c */

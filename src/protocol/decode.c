@@ -295,6 +295,7 @@ static void read_request(struct decoding *d)
     case REQUEST_JOIN: read_join(d); break;
     case REQUEST_MESSAGE:
     case REQUEST_EDIT:
+    case REQUEST_DM:
     case REQUEST_NOTICE: read_message(d, chat); break;
     case REQUEST_TYPING: read_typing(d); break;
     case REQUEST_ROOMS: read_rooms(d); break;

@@ -98,6 +98,11 @@ static void read_user(struct reading *r)
         refuse(r, detail);
 }
 
+static void read_to(struct reading *r)
+{
+    read_user(r);
+}
+
 static void read_reason(struct reading *r)
 {
     r->args->reason = prose_of(r, REASON_MAX, "\n\t", "reason is a text of at most 500 bytes");
@@ -314,6 +319,7 @@ static void read_slow_mode(struct reading *r)
 /* Key, name, how it is read, and whether "" counts as absent. (In a join it does for all.) */
 #define ARG_TABLE(X)                               \
     X("user", USER, user, true)                    \
+    X("to", TO, to, true)                          \
     X("reason", REASON, reason, true)              \
     X("seconds", SECONDS, seconds, false)          \
     X("address", ADDRESS, address, false)          \
@@ -377,6 +383,7 @@ static const struct {
                       false},
     [REQUEST_MESSAGE] = {0, ARG_FILES, false},
     [REQUEST_EDIT] = {ARG_SEQ, 0, true},
+    [REQUEST_DM] = {ARG_TO, 0, true},
     [REQUEST_REACT] = {ARG_SEQ | ARG_EMOJI, ARG_REMOVE, true},
     [REQUEST_HISTORY] = {0, ARG_BEFORE | ARG_AFTER | ARG_AROUND | ARG_LIMIT, true},
     [REQUEST_SEARCH] = {0, ARG_LIMIT, true},

@@ -113,6 +113,22 @@ void encode_notice(struct buf *to, enum dialect dialect, const char *room, const
     LIT(to, "}");
 }
 
+void encode_dm(struct buf *to, enum dialect dialect, const char *from, const char *from_id,
+               const char *to_name, const char *content_json, int64_t ts_ms)
+{
+    if (dialect == DIALECT_CLASSIC) {
+        STR(to, "{\"type\":\"message\",\"room\":\"\",\"username\":", from);
+    } else {
+        STR(to, "{\"type\":\"dm\",\"from\":", from);
+        STR(to, ",\"fromId\":", from_id);
+        STR(to, ",\"to\":", to_name);
+    }
+    LIT(to, ",\"content\":");
+    buf_add_str(to, content_json);
+    INT(to, ",\"ts\":", ts_ms);
+    LIT(to, "}");
+}
+
 void encode_auth(struct buf *to, int64_t expires_ms, int64_t in_s)
 {
     INT(to, "{\"type\":\"auth\",\"expires\":", expires_ms);

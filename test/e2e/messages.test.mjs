@@ -4,7 +4,7 @@
  */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { assertChats, classicMember, connect, member } from './support/client.mjs';
+import { assertChats, classicMember, connect, connectAgain, member } from './support/client.mjs';
 import { rawSocket } from './support/raw.mjs';
 import { startServer } from './support/server.mjs';
 
@@ -213,4 +213,28 @@ test('another subprotocol than ours is not chosen', async (t) => {
     const both = await rawSocket(t, server, '/ws', { 'Sec-WebSocket-Protocol': 'other.v7, hubbub.v1' });
     assert.equal(both.reply.headers['sec-websocket-protocol'], 'hubbub.v1');
     await both.nextJson({ type: 'welcome' });
+});
+
+test('a private message is for one user, in all tabs, and for nobody else', async (t) => {
+    const server = await startServer(t);
+    const alice = await connect(t, server, { username: 'alice', room: 'lobby' });
+    const bob = await connect(t, server, { username: 'bob', room: 'lobby' });
+    const carol = await connect(t, server, { username: 'carol', room: 'lobby' });
+    const tabs = [await connectAgain(t, server, bob), await connectAgain(t, server, alice)];
+    const reply = await alice.ok('dm', { to: 'bob', content: 'between \"us\"' });
+    assert.deepEqual([reply.userId, reply.username], [bob.welcome.userId, 'bob']);
+    for (const one of [bob, ...tabs]) {
+        const { ts, ...event } = await one.next({ type: 'dm' });
+        assert.deepEqual(event, { type: 'dm', from: 'alice', fromId: alice.welcome.userId, to: 'bob', content: 'between \"us\"' });
+        assert.ok(ts > 1.6e12);
+    }
+    await bob.ok('dm', { to: alice.welcome.userId, content: 'by id' });
+    await alice.next({ type: 'dm', content: 'by id' });
+    for (const one of [alice, bob, carol]) await one.barrier();
+    for (const one of [alice, bob, carol]) assert.deepEqual(one.take({ type: 'dm' }), []);
+    await alice.refused('unknown_user', 'dm', { to: 'nobody', content: 'x' });
+    await alice.refused('bad_request', 'dm', { content: 'x' });
+    const classic = await connect(t, server, { username: 'dora', full: false });
+    await alice.ok('dm', { to: 'dora', content: 'to a small page' });
+    await classic.next({ type: 'message', room: '', username: 'alice', content: 'to a small page' });
 });

@@ -23,6 +23,7 @@
         unban: { usage: '<u name>', rank: 'moderator', here: true, run: sanction('unban') },
         mute: { usage: '<u name> [u time] [u reason]', rank: 'moderator', here: true, run: sanction('mute') },
         unmute: { usage: '<u name>', rank: 'moderator', here: true, run: sanction('unmute') },
+        msg: { usage: '<u name> <u text>', here: true, run: whisper },
         topic: { usage: '[u text]', rank: 'admin', here: true, run: (room, topic) => Chat.hub.update(room.name, { topic }) },
         invite: { usage: '[u name]', rank: 'moderator', here: true, run: invite },
         help: { usage: '', run: () => Chat.help() },
@@ -151,6 +152,12 @@
                 ...((timed ? reason : rest) ? { reason: timed ? reason : rest } : {}),
             });
         };
+    }
+
+    async function whisper(room, text) {
+        const [name, content] = person(room, text);
+        const { username } = await Chat.hub.dm(name, content);
+        Chat.showPrivate({ to: username, content });
     }
 
     async function invite(room, text) {

@@ -63,6 +63,7 @@
         gap: inRoom(onGap),
         invite: onInvite,
         notice: onNotice,
+        dm: onPrivate,
         goaway: () => Chat.toast(t('server stops')),
         auth: (event) => Chat.toast(t('sign-in ends', { n: event.in })),
         error: (event) => {
@@ -301,6 +302,19 @@
         ]);
         Chat.notify(null, { username: event.by, content: '#' + event.room });
     }
+
+    function onPrivate({ from, fromId, to, content }) {
+        const mine = fromId === Chat.hub.userId; // said in another tab
+        Chat.showPrivate(mine ? { to, content } : { from, content });
+        if (!mine) Chat.notify(null, { username: from, content });
+    }
+
+    /* In the room one looks at; it is kept nowhere. */
+    Chat.showPrivate = function ({ from, to, content }) {
+        const words = () => [...(to ? tn('dm to', { to: bdi(to) }) : tn('dm from', { from: bdi(from) })), ': ', bdi(content)];
+        if (Chat.active) Chat.active.notice(words, 'moderation');
+        else Chat.toast(t(to ? 'dm to' : 'dm from', { to: Chat.plain(to || ''), from: Chat.plain(from || '') }) + ': ' + content);
+    };
 
     function onNotice(event) {
         const room = Chat.rooms.get(event.room);

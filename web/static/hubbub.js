@@ -66,6 +66,7 @@
         undo: 'room entry',
         why: 'room',
         notice: 'content room',
+        dm: 'to content',
     };
     const TYPES = { list: 'rooms', deleteMessage: 'delete' }; // those that cannot go by their type
 

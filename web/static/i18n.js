@@ -145,6 +145,7 @@
         c unban = let somebody in again = jemanden wieder hereinlassen
         c mute = let somebody read only = jemanden nur lesen lassen
         c unmute = let somebody write again = jemanden wieder schreiben lassen
+        c msg = tell somebody who is here, and nobody else = jemandem, der da ist, allein etwas sagen
         c topic = change the topic of this room = Thema des Raums ändern
         c invite = invite somebody, or make an invitation = jemanden einladen oder Einladung erzeugen
         c help = commands, keys, formatting = Befehle, Tasten, Formatierung
@@ -278,6 +279,8 @@
         invited by = {by} invites you to {room}. = {by} lädt dich in {room} ein.
         invited = {name} was invited. = {name} wurde eingeladen.
         not now = Not now = Jetzt nicht
+        dm from = {from} to you alone = {from} an Sie allein
+        dm to = To {to} alone = An {to} allein
         notice from = Notice from {by} = Mitteilung von {by}
 
         my menu = You and this page = Du und diese Seite

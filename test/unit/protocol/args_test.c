@@ -123,6 +123,7 @@ static const struct {
     {REQUEST_TYPING, "'replyTo':3", "- no args"},
     {REQUEST_EDIT, "'room':'a','seq':7,'content':'a \\'b\\''", "a text=\"a \\\"b\\\"\" seq=7"},
     {REQUEST_EDIT, "'seq':7,'content':'b','replyTo':3", "- text=\"b\" seq=7"},
+    {REQUEST_DM, "'to':'bob','content':'b'", "- text=\"b\" user=bob"},
     {REQUEST_REACT, "'room':'a','seq':7,'emoji':'\u2764\uFE0F'", "a seq=7 emoji=\u2764\uFE0F"},
     {REQUEST_REACT, "'seq':7,'emoji':'+1','remove':true", "- seq=7 emoji=+1 remove=1"},
     {REQUEST_REACT, "'seq':7,'emoji':'" CODE "','remove':false", "- seq=7 emoji=" CODE},
@@ -336,6 +337,8 @@ static const struct {
     {REQUEST_MESSAGE, "'content':'hi','replyTo':9007199254740992", REPLY_TO},
     {REQUEST_LEAVE, "'replyTo':{}", REPLY_TO},
     {REQUEST_EDIT, "'seq':1,'content':''", "content is empty"},
+    {REQUEST_DM, "'to':'bob','content':''", "content is empty"},
+    {REQUEST_DM, "'content':'b'", "to is missing"},
     {REQUEST_EDIT, "'seq':0,'content':'a'", SEQ},
     {REQUEST_REACT, "'seq':1,'emoji':''", "emoji is missing"},
     {REQUEST_REACT, "'seq':1,'emoji':7", EMOJI},
@@ -434,9 +437,10 @@ static void refused(void **state)
 /* With everything that any request needs, and then without one of it. */
 static int decode_without(enum request_type type, const char *omitted, struct request_error *e)
 {
-    static const char *const fields[] = {
-        "'room':'a'",  "'user':'bob'",  "'role':'member'", "'seq':1",     "'entry':1",
-        "'token':'t'", "'content':'c'", "'title':'t'",     "'emoji':'e'", "'query':'q'"};
+    static const char *const fields[] = {"'room':'a'",    "'user':'bob'", "'role':'member'",
+                                         "'seq':1",       "'entry':1",    "'token':'t'",
+                                         "'content':'c'", "'title':'t'",  "'emoji':'e'",
+                                         "'query':'q'",   "'to':'bob'"};
     struct buf b = BUF_INIT;
     struct request r;
 
@@ -470,9 +474,10 @@ static void what_is_needed(void **state)
         {"seq", "seq is missing", PROBLEM_BAD_REQUEST, " edit delete react "},
         {"emoji", "emoji is missing", PROBLEM_BAD_REQUEST, " react "},
         {"entry", "entry is missing", PROBLEM_BAD_REQUEST, " undo "},
+        {"to", "to is missing", PROBLEM_BAD_REQUEST, " dm "},
         {"token", "token is missing", PROBLEM_BAD_REQUEST, " auth "},
         {"query", "query is missing", PROBLEM_BAD_REQUEST, " search "},
-        {"content", "content is missing", PROBLEM_BAD_REQUEST, " message edit notice "},
+        {"content", "content is missing", PROBLEM_BAD_REQUEST, " message edit notice dm "},
         {"title", "there is nothing to change", PROBLEM_BAD_REQUEST, " update "},
     };
     for (int type = 0; type < REQUEST_COUNT; type++) {

@@ -16,6 +16,7 @@ static const char *const may[REQUEST_COUNT] = {
     [REQUEST_AUTH] = "yyyyyy",
     [REQUEST_PING] = "yyyyyy",
     [REQUEST_EDIT] = "yyyyyy",
+    [REQUEST_DM] = "yyyyyy",
     [REQUEST_REACT] = "yyyyyy",
     [REQUEST_HISTORY] = "yyyyyy",
     [REQUEST_SEARCH] = "yyyyyy",
