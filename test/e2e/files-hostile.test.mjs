@@ -67,6 +67,7 @@ test('lengths that lie, bodies that have none, forms, and methods', async (t) =>
         one.socket.end('hello');
         await within(one.ended, `the end of ${length} ${extra}`);
         assert.equal(status(one), want, `${length} ${extra}: ${one.text}`);
+        assert.ok(one.text.includes(JSON.stringify(want === 415 ? 'unsupported' : 'bad_request')), one.text);
     }
     const short = begin(t, server, alice, 1000);
     short.socket.end('too short'); // the end of what it says, not of what it hears
