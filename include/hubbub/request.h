@@ -103,9 +103,9 @@ struct request_args {
     uint32_t history;          /* join: so many of the latest messages, 0: none */
     uint32_t nfiles;           /* message: files that come with it */
     char files[FILES_PER_MESSAGE][FILE_ID_LEN + 1];
-    uint64_t entry;            /* undo; ledger: only older ones, 0: from the newest */
-    uint32_t limit;            /* ledger, history, search; 0: the usual */
-    char *token;               /* auth */
+    uint64_t entry; /* undo; ledger: only older ones, 0: from the newest */
+    uint32_t limit; /* ledger, history, search; 0: the usual */
+    char *token;    /* auth */
     char *
         password; /* join, create, update; "" takes it away. Wiped by whoever hashes or checks it: then "" */
     char invite[INVITE_MAX + 1]; /* join; "" when absent */

@@ -59,11 +59,11 @@ struct hub {
 
     struct change *log; /* what was said in this batch, on its way to the store; NULL: nothing */
     uint32_t nlog;      /* records in it */
-    struct note *log_notes; /* the last of those who wait for it */
-    uint64_t posted;        /* changes posted to the store so far */
-    struct room *lingering; /* rooms that hold what is not on the disk yet */
-    struct member *paused;  /* who is left out of what is said */
-    struct repeats repeats; /* what was said under which id lately */
+    struct note *log_notes;                   /* the last of those who wait for it */
+    uint64_t posted;                          /* changes posted to the store so far */
+    struct room *lingering;                   /* rooms that hold what is not on the disk yet */
+    struct member *paused;                    /* who is left out of what is said */
+    struct repeats repeats;                   /* what was said under which id lately */
     struct waiting *waiting[WAITING_BUCKETS]; /* files that no message has said yet */
     uint32_t nwaiting;
     struct buf files; /* for the files of one message */
@@ -266,8 +266,8 @@ void on_unregister(struct hub *h, struct event *e);
 void on_stored(struct hub *h, struct event *e); /* keep.c */
 void on_admit(struct hub *h, struct event *e);  /* uploads.c */
 void on_uploaded(struct hub *h, struct event *e);
-void on_drain(struct hub *h, struct event *e);  /* drain.c */
-void on_join(struct hub *h, struct event *e);   /* entry.c */
+void on_drain(struct hub *h, struct event *e); /* drain.c */
+void on_join(struct hub *h, struct event *e);  /* entry.c */
 void on_leave(struct hub *h, struct event *e);
 void on_message(struct hub *h, struct event *e); /* talk.c */
 void on_typing(struct hub *h, struct event *e);
