@@ -234,7 +234,7 @@ test('a private message is for one user, in all tabs, and for nobody else', asyn
     for (const one of [alice, bob, carol]) assert.deepEqual(one.take({ type: 'dm' }), []);
     await alice.refused('unknown_user', 'dm', { to: 'nobody', content: 'x' });
     await alice.refused('bad_request', 'dm', { content: 'x' });
-    const classic = await connect(t, server, { username: 'dora', full: false });
+    const classic = await classicMember(t, server, 'dora', 'lobby');
     await alice.ok('dm', { to: 'dora', content: 'to a small page' });
     await classic.next({ type: 'message', room: '', username: 'alice', content: 'to a small page' });
 });

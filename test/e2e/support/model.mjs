@@ -171,7 +171,6 @@ export class View {
     take(frame) {
         if (frame.type === 'message') this.#message(frame);
         else if (frame.type === 'gap') this.#gap(frame);
-        else if (frame.type === 'presence' && frame.joined.length + frame.left.length === 0) this.doubt(); // it fell behind
         else if (['edit', 'delete', 'reaction'].includes(frame.type)) this.#change(frame);
     }
 
@@ -187,12 +186,12 @@ export class View {
         this.maySkipTo = 0;
     }
 
-    #gap({ from, to, kept }) {
-        this.#is(from === this.position + 1 && to >= from, () => `a gap from ${from} to ${to} after ${this.position}`);
+    #gap({ from, to, kept, changed }) {
+        this.#is(from === this.position + 1 && to >= from - (changed ? 1 : 0), () => `a gap from ${from} to ${to} after ${this.position}`);
         this.#is(kept, () => `${from} to ${to} are not kept`);
-        this.holes.push([from, to]);
+        if (to >= from) this.holes.push([from, to]);
         this.position = to;
-        this.doubt();
+        if (changed) this.doubt();
     }
 
     #change(frame) {
