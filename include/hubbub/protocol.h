@@ -277,7 +277,7 @@ void encode_message(struct buf *to, const char *room, const struct message *m,
                     const struct reactions *r, uint64_t viewer);
 void encode_edit(struct buf *to, const char *room, uint64_t seq, const char *user_id,
                  const char *username, const char *content_json, int64_t edited_ts);
-/* What one user did (on: chose it, else took it back), and how many have chosen it now. */
+/* What one user did (on: chose it, else took it back), and how many have chosen it now. user_id NULL: only that. */
 void encode_reaction(struct buf *to, const char *room, uint64_t seq, const char *user_id,
                      const char *username, const char *emoji, bool on, uint32_t count);
 /* Messages `from` to `to` are not sent; kept: `history` has them. changed: nor is what was changed about others. */

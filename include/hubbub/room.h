@@ -145,6 +145,13 @@ struct pending {
     uint32_t messages;
 };
 
+/* A kind of reactions to a message: so many, now. */
+struct reaction_note {
+    uint64_t seq;
+    uint32_t count;
+    char emoji[EMOJI_MAX + 1];
+};
+
 struct room {
     uint32_t magic;
     char name[NAME_MAX_BYTES + 1]; /* (rcu) */
@@ -186,6 +193,8 @@ struct room {
     uint32_t njoined;
     char (*left)[NAME_MAX_BYTES + 1];
     uint32_t nleft;
+    struct reaction_note *reacted; /* kinds of reactions of which the members have not been told */
+    uint32_t nreacted;
     int64_t announce_at; /* when the next merged notice is due; 0: none */
     struct room *announce_next;
     bool announcing; /* in the hub's list of rooms with such notices */
@@ -197,7 +206,8 @@ struct room {
 #define ROOM_MAGIC 0x4003a11eu
 
 enum {
-    NOTICE_MAX_NAMES = 256, /* names listed in one merged notice; the count is always right */
+    NOTICE_MAX_NAMES = 256,     /* names listed in one merged notice; the count is always right */
+    NOTICE_MAX_REACTIONS = 256, /* kinds of reactions, then they are told at once */
 };
 
 struct room *room_new(const char *name);
@@ -221,6 +231,9 @@ struct books *room_books(struct room *r); /* made when there are none */
  * announced and its leave cancel out. */
 void room_note_join(struct member *m);
 void room_note_leave(struct member *m);
+/* And of reactions, in place of an earlier one of the same kind to the same message. False: no more fit. */
+bool room_note_reaction(struct room *r, uint64_t seq, const char *emoji, uint32_t count);
+void room_forget_reactions(struct room *r, uint64_t seq); /* there are none any more */
 void room_notes_clear(struct room *r);
 
 /* ---- who may do what ----------------------------------------------------------------------------- */

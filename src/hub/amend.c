@@ -125,6 +125,7 @@ static void bury(struct hub *h, struct room *r, struct slot *s)
     like.files = "";
     size_t before = reactions_size(&s->reactions);
     reactions_fini(&s->reactions);
+    room_forget_reactions(r, s->message->seq);
     history_touched(&r->history, s, before, s->change);
     replace(h, r, s, &like);
 }
@@ -185,11 +186,8 @@ static void react(struct hub *h, struct event *e, struct member *m)
     if (done == REACTION_DONE) {
         history_touched(&r->history, s, before,
                         log_reaction(h, r, a->seq, by->user_id, a->emoji, !a->remove));
-        r->changes++;
         metric_add(METRIC_AMENDMENTS, 1);
-        encode_reaction(scratch(h), r->name, a->seq, by->user_id, by->user->username, a->emoji,
-                        !a->remove, count);
-        say_scratch(h, r, TO_FULL);
+        notice_reaction(h, r, by, a->seq, a->emoji, !a->remove, count);
     }
     encode_ok_reaction(scratch(h), e->request.id, r->name, a->seq, a->emoji, count);
     confirm_log(h, e);

@@ -118,6 +118,8 @@ void notice_join(struct hub *h, struct member *m);
 /* Of one who is still a member: true when it will be told in a merged notice. */
 bool notice_leave_later(struct hub *h, struct member *m);
 void notice_leave(struct hub *h, struct room *r, const struct user *u, const char *did); /* left */
+void notice_reaction(struct hub *h, struct room *r, const struct session *by, uint64_t seq,
+                     const char *emoji, bool on, uint32_t count);
 void announce_due(struct hub *h, int64_t now);
 void notice_forget(struct hub *h, struct room *r);
 

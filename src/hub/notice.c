@@ -1,5 +1,5 @@
-/* Who came and who went. In small rooms one notice each; above the limit they are gathered and told at
- * most once a second, because single notices grow with the square of a room. */
+/* Who came and who went, and who reacted to what. In small rooms one notice each; above the limit they are gathered
+ * and told at most once a second, because single notices grow with the square of a room. */
 #include "hub/hub_private.h"
 
 #include <hubbub/clock.h>
@@ -60,6 +60,16 @@ void notice_leave(struct hub *h, struct room *r, const struct user *u, const cha
     say_scratch(h, r, TO_ALL);
 }
 
+static void announce_reactions(struct hub *h, struct room *r)
+{
+    for (uint32_t i = 0; i < r->nreacted; i++) {
+        const struct reaction_note *n = &r->reacted[i];
+        encode_reaction(scratch(h), r->name, n->seq, NULL, NULL, n->emoji, true, n->count);
+        say_scratch(h, r, TO_FULL);
+        r->changes++;
+    }
+}
+
 static void announce(struct hub *h, struct room *r)
 {
     const char *joined[NOTICE_MAX_NAMES], *left[NOTICE_MAX_NAMES];
@@ -71,7 +81,28 @@ static void announce(struct hub *h, struct room *r)
         encode_presence(scratch(h), r->name, joined, r->njoined, left, r->nleft, r->count);
         say_scratch(h, r, TO_FULL);
     }
+    announce_reactions(h, r);
     room_notes_clear(r);
+}
+
+/* The user itself is told at once, wherever it is. */
+void notice_reaction(struct hub *h, struct room *r, const struct session *by, uint64_t seq,
+                     const char *emoji, bool on, uint32_t count)
+{
+    encode_reaction(scratch(h), r->name, seq, by->user_id, by->user->username, emoji, on, count);
+    if (!is_crowded(h, r) && r->nreacted == 0) {
+        say_scratch(h, r, TO_FULL);
+        r->changes++;
+        return;
+    }
+    for (const struct session *s = by->user->sessions; s != NULL; s = s->next_of_user)
+        if (s->dialect == DIALECT_FULL && session_find(s, r->name) != NULL)
+            send_scratch(h, s->outbox);
+    if (!room_note_reaction(r, seq, emoji, count)) {
+        announce(h, r);
+        room_note_reaction(r, seq, emoji, count);
+    }
+    schedule(h, r);
 }
 
 void announce_due(struct hub *h, int64_t now)

@@ -137,7 +137,8 @@ void encode_reaction(struct buf *to, const char *room, uint64_t seq, const char 
     INT(to, ",\"seq\":", seq);
     STR(to, ",\"emoji\":", emoji);
     INT(to, ",\"count\":", count);
-    add_who(to, user_id, username);
+    if (user_id != NULL)
+        add_who(to, user_id, username);
     if (!on)
         LIT(to, ",\"removed\":true");
     LIT(to, "}");

@@ -59,6 +59,7 @@ void room_clear_log(struct room *r)
     history_fini(&r->history);
     r->seq = r->first = 0;
     r->epoch_noted = false;
+    r->nreacted = 0;
     r->amendments++;
 }
 
@@ -70,6 +71,7 @@ void room_free_later(struct room *r)
     free(r->members);
     free(r->joined);
     free(r->left);
+    free(r->reacted);
     history_fini(&r->history);
     forget(r);
     rcu_defer(&r->rcu, free_room);
@@ -224,14 +226,43 @@ void room_note_leave(struct member *m)
     strcpy(r->left[r->nleft++], m->session->user->username);
 }
 
+bool room_note_reaction(struct room *r, uint64_t seq, const char *emoji, uint32_t count)
+{
+    uint32_t i = 0;
+    while (i < r->nreacted && (r->reacted[i].seq != seq || strcmp(r->reacted[i].emoji, emoji) != 0))
+        i++;
+    if (i == NOTICE_MAX_REACTIONS)
+        return false;
+    if (r->reacted == NULL)
+        r->reacted = xmalloc(NOTICE_MAX_REACTIONS * sizeof *r->reacted);
+    if (i == r->nreacted) {
+        r->nreacted++;
+        r->reacted[i].seq = seq;
+        strcpy(r->reacted[i].emoji, emoji);
+    }
+    r->reacted[i].count = count;
+    return true;
+}
+
+void room_forget_reactions(struct room *r, uint64_t seq)
+{
+    uint32_t left = 0;
+    for (uint32_t i = 0; i < r->nreacted; i++)
+        if (r->reacted[i].seq != seq)
+            r->reacted[left++] = r->reacted[i];
+    r->nreacted = left;
+}
+
 void room_notes_clear(struct room *r)
 {
     for (uint32_t i = 0; i < r->njoined; i++)
         r->joined[i]->joined_index = -1;
-    r->njoined = r->nleft = 0;
+    r->njoined = r->nleft = r->nreacted = 0;
     r->announce_at = 0;
     free(r->joined);
     free(r->left);
+    free(r->reacted);
     r->joined = NULL;
     r->left = NULL;
+    r->reacted = NULL;
 }

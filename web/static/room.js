@@ -180,7 +180,7 @@
             row.count = count;
             if (userId === Chat.hub.userId) row.mine = !removed;
             item.reactions = item.reactions.filter((one) => one.count);
-            item.names[emoji] = (item.names[emoji] || []).filter((name) => name !== username).concat(removed ? [] : username);
+            if (userId) item.names[emoji] = (item.names[emoji] || []).filter((name) => name !== username).concat(removed ? [] : username);
             Chat.timeline.redraw(this, item);
         }
 

@@ -1,5 +1,5 @@
 /* Merged notices: in a room above the limit joins and leaves are gathered and told once a second. */
-#include <support/stage.h>
+#include "past.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -7,8 +7,12 @@
 
 enum { LIMIT = 3 };
 
-static const struct settings crowded = {
-    .max_rooms = 10, .max_rooms_per_client = 10, .notice_limit = LIMIT, .open_rooms = true};
+static const struct settings crowded = {.max_rooms = 10,
+                                        .max_rooms_per_client = 10,
+                                        .notice_limit = LIMIT,
+                                        .open_rooms = true,
+                                        .history_memory = 10,
+                                        .history_memory_bytes = 4096};
 
 /* A room at its limit: one of the full dialect that listens, and some others. */
 static struct probe *fill(struct stage *s, struct probe *others[LIMIT - 1])
@@ -192,11 +196,52 @@ static void below_the_limit_single_notices_are_back(void **state)
     stage_fini(&s);
 }
 
+/* Who reacts hears it at once, the others how many there are in the end; of what was deleted meanwhile nothing. */
+static void reactions_are_told_together(void **state)
+{
+    (void)state;
+    enum { MORE = 8 };
+    struct stage s;
+    struct probe *others[LIMIT - 1], *more[MORE];
+    stage_init(&s, &crowded);
+    struct probe *alice = fill(&s, others);
+    say(alice, "den", "what do you think?", NULL);
+    say(alice, "den", "no, forget it", NULL);
+    react(alice, "den", 1, "+", true); /* not crowded yet */
+    AWAIT(alice, "{'type':'ok',*'count':1}");
+    AWAIT(alice, "{'type':'reaction',*'seq':1,*'count':1,'userId':*,'username':'alice'}");
+    int64_t since = clock_now();
+    for (int i = 0; i < MORE; i++)
+        more[i] = stage_member(&s, DIALECT_FULL, "carol", "den");
+    hear(alice, MORE, 0, LIMIT + MORE, since);
+    for (int i = 0; i < MORE; i++) {
+        hub_fence(s.hub);
+        probe_skip(more[i]);
+        react(more[i], "den", 2, "+", true);
+        react(more[i], "den", 1, "+", true);
+        AWAIT(more[i], "{'type':'reaction',*'seq':2,*'userId':*}");
+        AWAIT(more[i], "{'type':'reaction',*'seq':1,*'userId':*}");
+    }
+    take_back(alice, "den", 2);
+    const char *text;
+    bool deleted = false;
+    do {
+        text = probe_next(alice, clock_now() + STAGE_PATIENCE);
+        assert_non_null(text);
+        deleted = deleted || text_matches("{'type':'delete',*'seq':2,*}", text);
+        assert_false(deleted && text_matches("{'type':'reaction',*'seq':2,*}", text));
+        assert_false(text_matches("{'type':'reaction',*'userId':*}", text));
+    } while (!text_matches("{'type':'reaction','room':'den','seq':1,'emoji':'+','count':9}", text));
+    assert_true(deleted);
+    stage_fini(&s);
+}
+
 int main(int argc, char **argv)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_joiner_is_told_at_once_and_the_others_together),
         cmocka_unit_test(leaves_are_told_together),
+        cmocka_unit_test(reactions_are_told_together),
         cmocka_unit_test(who_came_and_went_unnoticed_is_not_told),
         cmocka_unit_test(a_long_list_is_cut_but_not_its_count),
         cmocka_unit_test(a_room_may_end_with_its_notice_untold),

@@ -149,6 +149,8 @@ static void events(void **state)
     encode_reaction(&b, "a", 3, "u1", "alice", "+1", false, 0);
     assert_says(&b, "{'type':'reaction','room':'a','seq':3,'emoji':'+1','count':0,'userId':'u1',"
                     "'username':'alice','removed':true}");
+    encode_reaction(&b, "a", 3, NULL, NULL, "+1", true, 7);
+    assert_says(&b, "{'type':'reaction','room':'a','seq':3,'emoji':'+1','count':7}");
     encode_gap(&b, "r\"m", 3, 9007199254740991, true, false);
     assert_says(&b, "{'type':'gap','room':'r\\\"m','from':3,'to':9007199254740991,'kept':true}");
     encode_gap(&b, "a", 1, 1, false, false);
