@@ -84,4 +84,8 @@ int shard_callback(struct lws *wsi, enum lws_callback_reasons reason, void *user
 void http_request_read(struct http_request *r, struct lws *wsi);
 int http_response_write(struct lws *wsi, const struct http_response *r);
 
+/* conn.c, for its reader, holding the shard's mutex. */
+void conn_end_locked(struct conn *c);
+void conn_service_locked(struct conn *c, short revents);
+
 #endif
