@@ -214,10 +214,10 @@ test:  ## all tests: unit, concurrency, model, end to end
 	@$(MAKE) build tests
 	@test/run --variant $(VARIANT) unit concurrency model e2e
 
-asan tsan:  ## unit, concurrency and end-to-end tests under ASan+UBSan, or under TSan
+asan tsan:  ## all tests but models and those of the page under ASan+UBSan, or under TSan
 	@third_party/install.sh build test
 	@$(MAKE) VARIANT=$@ build tests
-	@test/run --variant $@ unit concurrency e2e
+	@test/run --variant $@ --without 'browser-*' unit concurrency e2e
 
 valgrind:  ## unit tests under valgrind
 	@third_party/install.sh build test lint
