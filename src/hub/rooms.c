@@ -37,16 +37,19 @@ static void begin_life(struct hub *h, struct room *r)
     r->begun = clock_wall_ms();
 }
 
-/* In one run of the server a room's numbering has one name as long as no log was begun anew, however often the room
- * goes out of memory and comes back. A log that was has another, and it never gets back the name of the one before. */
+enum { EPOCH_OF_RUN = 12 }; /* digits that are the same for all logs of a room in one run, or nearly */
+
+/* In one run of the server a room's numbering keeps its name as long as its log is not begun anew, however often the
+ * room goes out of memory and comes back. A log that was begun anew never gets back the name of the one before. */
 static void name_numbering(struct hub *h, struct room *r, bool anew)
 {
     if (anew) {
         h->logs_begun++;
         begin_life(h, r);
     }
-    snprintf(r->epoch, sizeof r->epoch, "%016llx",
-             (unsigned long long)hash_text(h->run + h->logs_begun, r->name));
+    uint64_t run = hash_text(h->run + (h->logs_begun >> 16), r->name);
+    snprintf(r->epoch, sizeof r->epoch, "%012llx%04x", (unsigned long long)run >> 16,
+             (unsigned)(h->logs_begun & 0xffff));
     r->epoch_noted = false;
 }
 
@@ -61,7 +64,9 @@ struct room *open_room(struct hub *h, const char *name, const struct log_head *h
         if (head != NULL && head->exists) {
             r->seq = head->last;
             r->first = head->first;
-            r->epoch_noted = strcmp(r->epoch, head->epoch) == 0;
+            r->epoch_noted = strncmp(r->epoch, head->epoch, EPOCH_OF_RUN) == 0;
+            if (r->epoch_noted)
+                strcpy(r->epoch, head->epoch);
         } else if (head != NULL) {
             begin_life(h, r);
         }

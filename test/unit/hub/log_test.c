@@ -224,6 +224,31 @@ static void a_reply_needs_what_it_answers(void **state)
     stage_fini(&s);
 }
 
+/* A log keeps the names of 16 lives of the server: what is begun elsewhere in one of them is no reason for another. */
+static void a_numbering_keeps_its_name_while_others_begin(void **state)
+{
+    (void)state;
+    struct stage s;
+    stage_init_past(&s, 0);
+    struct probe *alice = person(&s, "alice"), *bob = person(&s, "bob");
+    char first[EPOCH_MAX + 1] = "", name[16];
+    for (unsigned i = 0; i < 2 * EPOCHS_KEPT; i++) {
+        const char *epoch = come_in(alice, "den");
+        if (i == 0)
+            strcpy(first, epoch);
+        assert_string_equal(epoch, first);
+        chat_kept(alice, "den", 1 + i, 1);
+        part(alice, "den", NULL);
+        snprintf(name, sizeof(name), "hall %u", i);
+        create(bob, name, VISIBILITY_PUBLIC, NULL);
+        AWAIT(bob, "{'type':'ok',*}");
+    }
+    create(bob, "den", VISIBILITY_PUBLIC, NULL); /* this is another log */
+    AWAIT(bob, "{'type':'ok',*}");
+    assert_string_not_equal(come_in(alice, "den"), first);
+    stage_fini(&s);
+}
+
 /* ---- a disk that is not well ----------------------------------------------------------------------- */
 
 static void what_is_not_saved_is_not_confirmed(void **state)
@@ -363,6 +388,7 @@ int main(int argc, char **argv)
         cmocka_unit_test(ids_are_of_a_user_and_a_room),
         cmocka_unit_test(another_life_knows_what_was_said),
         cmocka_unit_test(what_was_destroyed_was_not_said),
+        cmocka_unit_test(a_numbering_keeps_its_name_while_others_begin),
         cmocka_unit_test(a_reply_needs_what_it_answers),
         cmocka_unit_test(what_is_not_saved_is_not_confirmed),
         cmocka_unit_test(an_open_room_stays_until_the_disk_has_it),
