@@ -4,7 +4,7 @@
  * told from one that goes on.
  */
 import assert from 'node:assert/strict';
-import { copyFileSync, mkdirSync, readdirSync, rmSync } from 'node:fs';
+import { cpSync, rmSync } from 'node:fs';
 import path from 'node:path';
 import { test } from 'node:test';
 import { connect, connectAgain, member, people } from './support/client.mjs';
@@ -151,8 +151,7 @@ test('a backup that was restored is noticed', async (t) => {
     };
     const move = (from, to) => {
         rmSync(to, { recursive: true, force: true });
-        mkdirSync(to, { recursive: true, mode: 0o700 });
-        for (const name of readdirSync(from)) copyFileSync(path.join(from, name), path.join(to, name));
+        cpSync(from, to, { recursive: true });
     };
     await fill(alice, 'lobby', 5);
     await server.stop();
