@@ -201,10 +201,12 @@
     Chat.edit = function (room, item) {
         const box = el('textarea', { 'aria-label': t('edit'), 'data-key': 'edit', rows: Math.min(9, item.content.split('\n').length + item.content.length / 60 | 0), value: item.content });
         const problem = el('p', { class: 'error', role: 'alert', hidden: true });
-        const end = () => {
+        const end = () => { // whoever went elsewhere meanwhile stays there
+            const { activeElement: focus } = document;
+            const back = focus === document.body || box.form.contains(focus);
             item.editor = null;
             Chat.timeline.redraw(room, item);
-            Chat.focusComposer();
+            if (back) Chat.focusComposer();
         };
         const save = async (event) => {
             event.preventDefault();

@@ -181,6 +181,7 @@
         });
         if (!row || list.contains(document.activeElement)) return;
         const again = row.item && row.item.node;
+        if (again && row.classList.contains('found')) again.classList.add('found');
         const same = again && Array.from(again.querySelectorAll('[data-key]')).find((node) => node.dataset.key === focus.dataset.key);
         (same || again || log).focus({ preventScroll: true });
     }
