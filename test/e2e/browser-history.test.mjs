@@ -370,7 +370,10 @@ test('an answer shows what it answers, and leads there wherever it is', async (t
             return done(await drawn(alice));
         }, `by ${step}`);
     }
-    await until(async () => (await holes(alice)) === 0, 'what is still on its way');
+    await until(async () => { // what one went past faster than it came
+        await alice.mouse.wheel(0, -600);
+        return (await holes(alice)) === 0;
+    }, 'all of it');
     inOrder(await held(alice));
     noComplaints(alice, bob);
 });
