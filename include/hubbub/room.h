@@ -45,6 +45,8 @@ struct user {
     uint32_t nsessions;
     uint32_t refs;        /* its sessions */
     uint32_t next_suffix; /* what to try next for somebody who wants the same name */
+    struct marks *marks;  /* the hub's: how far it has read; NULL: none are known */
+    bool marks_known;     /* (rcu, atomic) all that the disk has of them were read */
 
     struct cds_lfht_node by_id, by_name; /* of the directory */
     struct rcu_head rcu;

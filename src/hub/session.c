@@ -70,6 +70,7 @@ static void leave_user(struct hub *h, struct session *s)
 {
     note_seen(h, s);
     if (s->user->nsessions == 1) {
+        leave_marks(h, s->user);
         directory_remove_user(h->directory, s->user);
         metric_add(METRIC_USERS, -1);
     }
