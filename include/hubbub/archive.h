@@ -34,10 +34,11 @@ int archive_export(const char *directory, const char *room, archive_fn *fn, void
 
 struct erased {
     uint64_t messages, reactions, ranks, ledger, files;
-    uint64_t sanctions; /* in force: they stay, without the name */
-    uint64_t ownerless; /* rooms that have no owner any more */
+    uint64_t mentions, marks; /* of the user; how far it has read */
+    uint64_t sanctions;       /* in force: they stay, without the name */
+    uint64_t ownerless;       /* rooms that have no owner any more */
 };
-/* Erases what is kept of a user: messages become tombstones of nobody, reactions, ranks and invitations go, the ledgers
+/* Erases what is kept of a user: messages become tombstones of nobody, reactions, mentions, ranks and invitations go, the ledgers
  * forget who it was; and writes the file anew, so that nothing is left in it. What keeps the user out (bans, mutes and
  * banned addresses) stays, under the user's id. No server may be running.
  * ERR_NOTFOUND: nothing was kept. */

@@ -64,6 +64,9 @@ int hub_uploaded(struct hub *h, const struct asker *asker, const char *session_i
  * is appended to `answer`. *request is consumed. 0 or ERR_CLOSED. */
 int hub_call(struct hub *h, const char *session_id, struct request *request, struct buf *answer);
 
+/* Whom the names behind each `@` of a message may mean: for the hub, which knows who is there. Any thread. */
+void mentions_guess(const struct directory *d, const char *room, struct request *message);
+
 const struct directory *hub_directory(const struct hub *h);
 uint32_t hub_max_per_room(const struct hub *h); /* as it is set now; any thread */
 

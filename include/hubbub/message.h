@@ -23,10 +23,12 @@ struct message {
     const char *id;                 /* the client's own, "" when it gave none */
     const char *content; /* as JSON text, quoted and escaped; content[content_len] is NUL */
     const char *files; /* "", or what encode_files() made: a JSON list of those that came with it */
+    const char *
+        mentions; /* "", or what encode_mentions() made: who is meant by name, members of a JSON object */
     char text[];
 };
 
-/* A copy of `like`, whose strings may be anywhere; content needs no NUL, files may be NULL. One reference. */
+/* A copy of `like`, whose strings may be anywhere; content needs no NUL, files and mentions may be NULL. One reference. */
 struct message *message_new(const struct message *like);
 struct message *message_ref(struct message *m); /* returns m */
 void message_unref(struct message *m);          /* may be NULL */
@@ -76,14 +78,15 @@ struct history_page {
 
 void history_page_fini(struct history_page *p); /* leaves it empty */
 
-/* ---- what a search found ------------------------------------------------------------------------- */
+/* ---- what was found, in all rooms ---------------------------------------------------------------- */
 
 struct found_row {
     char room[NAME_MAX_BYTES + 1];
+    uint64_t log; /* of mentions: the store's number of it */
     struct history_row row;
 };
 
-/* Best first. */
+/* Of a search best first, of mentions newest first. */
 struct found_page {
     struct found_row *rows;
     size_t n;

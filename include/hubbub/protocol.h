@@ -143,7 +143,8 @@ struct room_look {
 
 /* What else one who joins is told. */
 struct joined {
-    uint64_t seq; /* of the last message */
+    uint64_t seq;  /* of the last message */
+    uint64_t read; /* of the last that the user has read; 0: absent */
     const char *epoch;
     size_t members; /* how many */
     enum rank rank;
@@ -219,9 +220,10 @@ void encode_ok_reaction(struct buf *to, const char *id, const char *room, uint64
 void encode_history(struct buf *to, bool reply, const char *id, const char *room, const char *epoch,
                     const struct history_row *rows, size_t n, bool more_before, bool more_after,
                     uint64_t viewer);
-/* The reply to `search` (with `reply`), and the body of GET /search. room NULL: absent; the rows name theirs. */
+/* The reply to `search` and `mentions` (with `reply`), and the body of GET /search. room NULL: absent; the rows name
+ * theirs. cursor NULL: absent. */
 void encode_search(struct buf *to, bool reply, const char *id, const char *room,
-                   const struct found_row *rows, size_t n, uint64_t viewer);
+                   const struct found_row *rows, size_t n, const char *cursor, uint64_t viewer);
 void encode_ok_entry(struct buf *to, const char *id, const char *room, uint64_t entry);
 void encode_ok_invite(struct buf *to, const char *id, const char *room, const char *invite,
                       int64_t expires_ms);
@@ -267,6 +269,10 @@ void encode_message_close(struct buf *to, uint64_t seq, int64_t ts_ms,
 
 /* What comes between the content and the close when there are files; the list is what encode_files() made. */
 void encode_message_files(struct buf *to, const char *files);
+/* The same for people who are mentioned; the text is what encode_mentions() made. */
+void encode_message_mentions(struct buf *to, const char *mentions);
+/* Members of a JSON object, for those whom a message mentions (n > 0), or all of its room, or both. */
+void encode_mentions(struct buf *to, const char *const *user_ids, size_t n, bool room);
 /* A JSON list of at most FILES_PER_MESSAGE; and the body that answers an upload. */
 void encode_files(struct buf *to, const struct file *const *files, size_t n);
 void encode_uploaded(struct buf *to, const struct file *f);
@@ -294,6 +300,7 @@ void encode_leave_how(struct buf *to, const char *room, const char *username, co
 /* Merged notices: names that came and went, and how many are there now. */
 void encode_presence(struct buf *to, const char *room, const char *const *joined, size_t njoined,
                      const char *const *left, size_t nleft, size_t count);
+void encode_read(struct buf *to, const char *room, uint64_t seq);
 void encode_typing(struct buf *to, const char *room, const char *user_id, const char *username,
                    bool paused);
 void encode_goaway(struct buf *to, const char *reason, int64_t retry_after_ms);

@@ -23,7 +23,8 @@ enum {
     EMOJI_MAX = 32,
     EPOCH_MAX = 16,
     HISTORY_MAX = 300,  /* messages of one page, and that a join brings */
-    SEARCH_LIMIT = 100, /* messages that one search finds */
+    SEARCH_LIMIT = 100, /* messages that one search finds, or one list of mentions has */
+    MENTIONS_MAX = 20,  /* people whom one message mentions */
 };
 
 /* The dialects of the wire: see src/protocol/PROTOCOL.md. */
@@ -42,6 +43,8 @@ enum dialect { DIALECT_CLASSIC, DIALECT_FULL, DIALECT_COUNT };
     X("react", REACT, 1, REQUESTS)       \
     X("history", HISTORY, 1, HISTORY)    \
     X("search", SEARCH, 1, HISTORY)      \
+    X("mentions", MENTIONS, 1, HISTORY)  \
+    X("read", MARK, 1, REQUESTS)         \
     X("members", MEMBERS, 0, REQUESTS)   \
     X("rooms", ROOMS, 0, REQUESTS)       \
     X("create", CREATE, 1, CREATES)      \
@@ -84,6 +87,12 @@ enum room_field {
 /* Which messages `history` asks for. */
 enum history_from { HISTORY_LATEST, HISTORY_BEFORE, HISTORY_AFTER, HISTORY_AROUND };
 
+/* Somebody who may be meant by a name behind an `@`: the hub knows who is there. */
+struct mention_guess {
+    uint32_t at; /* of the content: of several at one place one is meant */
+    char user_id[NAME_MAX_BYTES + 1];
+};
+
 /* What only the rarer requests have: create, update, and what moderators ask for; join with a password
  * or an invitation; auth. Strings are owned, plain text, NULL when absent. */
 struct request_args {
@@ -92,7 +101,7 @@ struct request_args {
     int64_t seconds; /* 0: without end */
     bool address;    /* ban: the user's addresses, too */
     enum rank role;
-    uint64_t seq;              /* delete, edit, react */
+    uint64_t seq;              /* delete, edit, react, read */
     char emoji[EMOJI_MAX + 1]; /* react */
     bool remove;               /* react: take it back */
     enum history_from from;    /* history */
@@ -104,7 +113,7 @@ struct request_args {
     uint32_t nfiles;           /* message: files that come with it */
     char files[FILES_PER_MESSAGE][FILE_ID_LEN + 1];
     uint64_t entry; /* undo; ledger: only older ones, 0: from the newest */
-    uint32_t limit; /* ledger, history, search; 0: the usual */
+    uint32_t limit; /* ledger, history, search, mentions; 0: the usual */
     char *token;    /* auth */
     char *
         password; /* join, create, update; "" takes it away. Wiped by whoever hashes or checks it: then "" */
@@ -119,6 +128,10 @@ struct request_args {
     char *
         password_hash; /* create, update: of password; NULL: none. join: the one it has proved to know */
     unsigned retry_after; /* why: seconds until the rate allows a message, 0: now */
+    struct mention_guess
+        *guesses; /* message: owned, by the places where they stand, the longest name first */
+    uint32_t nguesses;
+    bool names_room; /* message: it says @room */
 };
 
 struct request {
@@ -132,7 +145,7 @@ struct request {
      * leaves out. */
     char *text;
     size_t text_len;
-    char cursor[NAME_MAX_BYTES + 1]; /* rooms: continue after this room; "" from the start */
+    char cursor[NAME_MAX_BYTES + 1]; /* rooms, mentions: where to go on; "" from the start */
     uint64_t reply_to;               /* message: the seq that it answers, 0: none */
     struct request_args *args; /* owned; never NULL for the requests that have some but join */
 };

@@ -45,6 +45,8 @@ struct user {
     uint32_t nsessions;
     uint32_t refs;        /* its sessions */
     uint32_t next_suffix; /* what to try next for somebody who wants the same name */
+    struct marks *marks;  /* the hub's: how far it has read; NULL: none are known */
+    bool marks_known;     /* (rcu, atomic) all that the disk has of them were read */
 
     struct cds_lfht_node by_id, by_name; /* of the directory */
     struct rcu_head rcu;
@@ -67,6 +69,7 @@ struct session {
     char address[PEER_ADDRESS_MAX + 1]; /* of the peer as text, "" on a Unix socket */
     bool local;                         /* loopback or a Unix socket */
     bool guest;
+    bool stranger;         /* the user id was made for it just now: nothing is kept of it */
     int64_t expires_ms;    /* of its token, ms since 1970; 0: never */
     char *token;           /* owned: for the welcome of a guest, or NULL */
     struct grants *grants; /* (rcu) owned: the rooms its token opens, NULL: all */

@@ -34,27 +34,29 @@ enum {
 enum { ADDRESS_MAX = 45 }; /* INET6_ADDRSTRLEN - 1 */
 enum { EPOCHS_KEPT = 16, DUPLICATE_MS = 5 * 60 * 1000 };
 
-#define RECORD_TABLE(X)                                                                                  \
-    X(ROOM) /* name, title, topic, password, visibility, max_users, slow_mode: as it is now */           \
-    X(ROOM_GONE) /* name: the room and all that belongs to it, its ledger too */                         \
-    X(RANK)      /* room, user_id, username, rank; RANK_GUEST: none any more */                          \
+#define RECORD_TABLE(X)                                                                                               \
+    X(ROOM) /* name, title, topic, password, visibility, max_users, slow_mode: as it is now */                        \
+    X(ROOM_GONE) /* name: the room and all that belongs to it, its ledger too */                                      \
+    X(RANK)      /* room, user_id, username, rank; RANK_GUEST: none any more */                                       \
     X(SANCTION) /* room, user_id, username, action (ban, mute), by, by_id, by_rank, reason, ts,  \
-                      * until, entry. One per room, user_id and action */       \
-    X(SANCTION_GONE) /* room, user_id, action */                                                         \
-    X(ADDRESS)       /* user_id, address: banned with the user, from the whole server */                 \
-    X(ADDRESS_GONE)  /* user_id: all of that user's */                                                   \
+                      * until, entry. One per room, user_id and action */                    \
+    X(SANCTION_GONE) /* room, user_id, action */                                                                      \
+    X(ADDRESS)       /* user_id, address: banned with the user, from the whole server */                              \
+    X(ADDRESS_GONE)  /* user_id: all of that user's */                                                                \
     X(LEDGER) /* room, entry, action, user_id, username, by, by_id, by_rank, rank, reason, ts, until,  \
-                      * undone */ \
-    X(INVITE)      /* room, code, user_id ("": anybody), by_id, until */                                 \
-    X(INVITE_GONE) /* room, code */                                                                      \
+                      * undone */              \
+    X(INVITE)      /* room, code, user_id ("": anybody), by_id, until */                                              \
+    X(INVITE_GONE) /* room, code */                                                                                   \
+    X(MARK) /* room, user_id, seq, ts: the user has read up to there, what is lower does nothing; seq 0: forget it. \
+             * Of a room that has a log; else it does nothing */ \
     X(EPOCH) /* room, epoch, seq: messages after seq are numbered under this epoch; begins the      \
-              * room's log if it has none. The latest EPOCHS_KEPT of a room are kept */    \
+              * room's log if it has none. The latest EPOCHS_KEPT of a room are kept */                 \
     X(MESSAGE) /* room, message: a new one, or a new version of one that is there; a tombstone has no \
                 * reactions. Its room needs an EPOCH before it, and no ROOM. What was too old to be \
-                * kept doesn't come back by a new version of it */  \
-    X(REACTION) /* room, seq, user_id, emoji. Of a message that is there; else it does nothing */        \
-    X(REACTION_GONE) /* room, seq, user_id, emoji */                                                     \
-    X(FILE)          /* room, file: has come, and waits for a MESSAGE whose files have its id */         \
+                * kept doesn't come back by a new version of it */               \
+    X(REACTION) /* room, seq, user_id, emoji. Of a message that is there; else it does nothing */                     \
+    X(REACTION_GONE) /* room, seq, user_id, emoji */                                                                  \
+    X(FILE)          /* room, file: has come, and waits for a MESSAGE whose files have its id */                      \
     X(LOG_GONE)      /* room: all its messages and what belongs to them; ROOM_GONE does it, too */
 
 enum record_type {
@@ -77,7 +79,8 @@ struct record {
     char user_id[NAME_MAX_BYTES + 1];
     char epoch[EPOCH_MAX + 1];
     char emoji[EMOJI_MAX + 1];
-    /* here end EPOCH, REACTION, REACTION_GONE, LOG_GONE */
+    int64_t ts;
+    /* here end MARK, EPOCH, REACTION, REACTION_GONE, LOG_GONE */
 
     char username[NAME_MAX_BYTES + 1];
     enum rank rank;
@@ -90,7 +93,7 @@ struct record {
     char by[NAME_MAX_BYTES + 1], by_id[NAME_MAX_BYTES + 1];
     enum rank by_rank;
     char *reason; /* owned; NULL counts as "" */
-    int64_t ts, until;
+    int64_t until;
     uint64_t entry;
     bool undone;
 
@@ -182,6 +185,27 @@ int store_knows_position(struct store *s, const char *room, const char *epoch, u
 /* The messages from `from` to `to` (at most HISTORY_MAX), with their reactions. */
 int store_read(struct store *s, const char *room, uint64_t from, uint64_t to,
                struct history_page *out);
+
+/* How far a user has read: of the rooms in which that changed last, at most MARKS_MAX, the latest change first. */
+enum { MARKS_MAX = 1000 };
+struct mark_row {
+    char room[NAME_MAX_BYTES + 1];
+    uint64_t seq;
+};
+struct mark_page {
+    struct mark_row *rows; /* owned: free() */
+    size_t n;
+};
+int store_marks(struct store *s, const char *user_id, struct mark_page *out);
+
+/* Where a list of mentions goes on: behind this one. */
+struct mention_place {
+    int64_t ts; /* INT64_MAX: from the newest */
+    uint64_t log, seq;
+};
+/* The messages that mention a user, at most `limit` (SEARCH_MAX), newest first. */
+int store_mentions(struct store *s, const char *user_id, const struct mention_place *after,
+                   unsigned limit, struct found_page *out);
 
 /* Can it keep what is known of files? With PostgreSQL it cannot, and no FILE may be posted. */
 bool store_has_files(const struct store *s);

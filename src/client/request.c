@@ -4,6 +4,7 @@
 
 #include <hubbub/clock.h>
 #include <hubbub/err.h>
+#include <hubbub/hub.h>
 #include <hubbub/listing.h>
 #include <hubbub/mem.h>
 #include <hubbub/metrics.h>
@@ -103,6 +104,27 @@ static void post_why(struct client *c, struct request *r)
     post_request(c, r);
 }
 
+/* The room that is meant when none is named: the one the client is in. */
+static bool only_room(const struct client *c, char *name)
+{
+    rcu_read_lock();
+    const struct room *r = rcu_dereference(c->session->only);
+    if (r != NULL)
+        strcpy(name, r->name);
+    rcu_read_unlock();
+    return r != NULL;
+}
+
+/* Names take a moment to be understood: done here, so that the hub need not. */
+static void post_message(struct client *c, struct request *r)
+{
+    char room[NAME_MAX_BYTES + 1];
+    strcpy(room, r->room);
+    if (memchr(r->text, '@', r->text_len) != NULL && (room[0] != '\0' || only_room(c, room)))
+        mentions_guess(directory(c), room, r);
+    post_request(c, r);
+}
+
 /* ---- answered here ------------------------------------------------------------------------------- */
 
 /* Lists come from the directory, without asking the hub, but a client must find in them what it did
@@ -117,17 +139,6 @@ static void catch_up(struct client *c)
 static struct asker asker(const struct client *c)
 {
     return (struct asker){.user_id = c->session->user_id, .grants = c->session->grants};
-}
-
-/* The room that `members` means when it names none: the one the client is in. */
-static bool only_room(const struct client *c, char *name)
-{
-    rcu_read_lock();
-    const struct room *r = rcu_dereference(c->session->only);
-    if (r != NULL)
-        strcpy(name, r->name);
-    rcu_read_unlock();
-    return r != NULL;
 }
 
 static void answer_members(struct client *c, struct request *r)
@@ -206,8 +217,10 @@ static void handle_request(struct client *c, struct request *r)
         case REQUEST_CREATE:
         case REQUEST_UPDATE:
         case REQUEST_JOIN: post_sealed(c, r); break;
+        case REQUEST_MESSAGE: post_message(c, r); break;
         case REQUEST_HISTORY:
         case REQUEST_SEARCH:
+        case REQUEST_MENTIONS:
         case REQUEST_EDIT:
         case REQUEST_DELETE:
         case REQUEST_REACT: ask_hub(c, r); break;

@@ -123,6 +123,7 @@ static void bury(struct hub *h, struct room *r, struct slot *s)
     like.content = "\"\"";
     like.content_len = 2;
     like.files = "";
+    like.mentions = "";
     size_t before = reactions_size(&s->reactions);
     reactions_fini(&s->reactions);
     room_forget_reactions(r, s->message->seq);

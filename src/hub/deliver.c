@@ -82,7 +82,7 @@ void trim_history(struct hub *h, struct room *r)
 
 /* As it is kept. */
 static void remember(struct hub *h, const struct member *from, const struct request *req,
-                     const char *files, int64_t ts_ms)
+                     const char *files, const char *mentions, int64_t ts_ms)
 {
     struct room *r = from->room;
     struct message *m = message_new(&(struct message){.seq = r->seq,
@@ -93,9 +93,27 @@ static void remember(struct hub *h, const struct member *from, const struct requ
                                                       .id = req->id,
                                                       .content = req->text,
                                                       .files = files,
+                                                      .mentions = mentions,
                                                       .content_len = req->text_len});
     history_add(&r->history, m, log_message(h, r, m));
     trim_history(h, r);
+}
+
+/* The message whose beginning and content are there. Classic clients know of no mentions. */
+static void add_said(struct hub *h, struct member *from, const char *mentions, uint64_t seq,
+                     int64_t ts_ms, uint64_t reply_to)
+{
+    const struct buf *pieces[] = {&from->open, &h->tail};
+    size_t end = h->tail.len;
+    bool plain = mentions[0] == '\0';
+    encode_message_close(&h->tail, seq, ts_ms, reply_to);
+    add_pending(h, from->room, plain ? TO_ALL : TO_CLASSIC, pieces, 2);
+    if (plain)
+        return;
+    h->tail.len = end;
+    encode_message_mentions(&h->tail, mentions);
+    encode_message_close(&h->tail, seq, ts_ms, reply_to);
+    add_pending(h, from->room, TO_FULL, pieces, 2);
 }
 
 void say_message(struct hub *h, struct member *from, const struct request *req, int64_t ts_ms)
@@ -109,13 +127,12 @@ void say_message(struct hub *h, struct member *from, const struct request *req, 
     buf_add(&h->tail, req->text, req->text_len);
     const char *files = take_files(h, req, from);
     encode_message_files(&h->tail, files);
-    encode_message_close(&h->tail, ++r->seq, ts_ms, req->reply_to);
+    const char *mentions = find_mentions(h, req, from);
+    add_said(h, from, mentions, ++r->seq, ts_ms, req->reply_to);
     if (r->first == 0)
         r->first = r->seq;
-    const struct buf *pieces[] = {&from->open, &h->tail};
-    add_pending(h, r, TO_ALL, pieces, 2);
     metric_add(METRIC_MESSAGES, 1);
-    remember(h, from, req, files, ts_ms);
+    remember(h, from, req, files, mentions, ts_ms);
 }
 
 /* Full dialect: who falls behind is left out for a while, and then told so (lag.c). The others are closed. */

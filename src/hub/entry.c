@@ -120,6 +120,7 @@ static void encode_reply(struct hub *h, const struct event *e, struct member *m,
     const struct entry *mute = books_sanction(r->books, ACTION_MUTE, s->user_id, clock_wall_ms());
     const struct room_look look = look_of(r);
     const struct joined j = {.seq = r->seq,
+                             .read = mark_of(s->user, r),
                              .epoch = r->epoch,
                              .members = r->count,
                              .rank = (enum rank)m->rank,
@@ -229,7 +230,7 @@ void on_join(struct hub *h, struct event *e)
         refuse_until(h, e, v.problem, v.detail, v.retry_after_s);
         return;
     }
-    if (r == NULL && (r = reopen(h, e)) == NULL)
+    if (!has_marks(h, e) || (r == NULL && (r = reopen(h, e)) == NULL))
         return;
     struct recall recall;
     if (!plan_recall(h, e, r, &recall)) {

@@ -33,6 +33,8 @@ bool errand_need(struct hub *h, struct event *e, unsigned need, uint64_t from, u
     if (gone != x->gone)
         x->have = 0; /* it is about an earlier life of the room */
     x->gone = gone;
+    if (e->session != NULL)
+        strcpy(x->user_id, e->session->user_id);
     x->request = e->request;
     e->request = (struct request){0};
     return true;
@@ -117,6 +119,7 @@ static void errand_end(struct errand *x)
     history_page_fini(&x->page);
     found_page_fini(&x->found);
     free(x->before);
+    free(x->marks.rows);
     request_fini(&x->request);
     buf_fini(&x->text);
     rcu_defer(&x->rcu, free_errand);
@@ -178,15 +181,30 @@ static void fetch_found(const struct hub *h, struct errand *x, const struct requ
     for (size_t i = 0; i < GONE_BUCKETS; i++)
         x->before->gone[i] = __atomic_load_n(&h->gone[i], __ATOMIC_ACQUIRE);
     found_page_fini(&x->found);
-    x->err = store_search(h->config.store, q->room[0] == '\0' ? NULL : q->room, q->text,
-                          (unsigned)x->to, &x->found);
-    x->have |= NEED_SEARCH;
+    struct mention_place from;
+    if (x->need & NEED_SEARCH)
+        x->err = store_search(h->config.store, q->room[0] == '\0' ? NULL : q->room, q->text,
+                              (unsigned)x->to, &x->found);
+    else if (place_of(q->cursor, &from))
+        x->err = store_mentions(h->config.store, x->user_id, &from, (unsigned)x->to, &x->found);
+    x->have |= x->need & (NEED_SEARCH | NEED_MENTIONS);
+}
+
+static void fetch_marks(const struct hub *h, struct errand *x)
+{
+    free(x->marks.rows);
+    x->marks = (struct mark_page){.n = 0};
+    x->marks_written = store_written(h->config.store);
+    x->marks_err = store_marks(h->config.store, x->user_id, &x->marks);
+    x->have |= NEED_MARKS;
 }
 
 static void fetch(const struct hub *h, struct errand *x)
 {
     x->tries++;
-    if (x->need & NEED_SEARCH)
+    if (x->need & NEED_MARKS)
+        fetch_marks(h, x);
+    if (x->need & (NEED_SEARCH | NEED_MENTIONS))
         fetch_found(h, x, &x->request);
     if (x->need & NEED_HEAD)
         fetch_head(h, x, &x->request);
@@ -196,15 +214,23 @@ static void fetch(const struct hub *h, struct errand *x)
         fetch_page(h, x, x->room);
 }
 
-/* A room that is not in memory will need its head: it is read before the hub asks for it. */
-static void foresee(const struct hub *h, struct errand *x, const struct request *q)
+/* A room that is not in memory will need its head, and a user who has just come its marks: read before the hub asks. */
+static void foresee(const struct hub *h, struct errand *x, const struct session *s,
+                    const struct request *q)
 {
     if (h->config.store == NULL || q->type != REQUEST_JOIN)
         return;
     x->gone = rooms_gone(h, q->room);
     rcu_read_lock();
     bool there = directory_find_room(h->directory, q->room) != NULL;
+    const struct user *u = s == NULL ? NULL : rcu_dereference(s->user);
+    bool known = s == NULL || s->stranger ||
+                 (u != NULL && __atomic_load_n(&u->marks_known, __ATOMIC_RELAXED));
     rcu_read_unlock();
+    if (!known) {
+        strcpy(x->user_id, s->user_id);
+        fetch_marks(h, x);
+    }
     if (!there)
         fetch_head(h, x, q);
 }
@@ -222,7 +248,7 @@ static int ask(struct hub *h, struct event *like, struct request *request,
 {
     struct errand *x = errand_new();
     x->asker = asker;
-    foresee(h, x, request);
+    foresee(h, x, like->session, request);
     int err;
     do {
         struct event *e = event_with(like->type, x->need != 0 ? &x->request : request);

@@ -10,10 +10,12 @@
 #include <hubbub/rcu.h>
 
 enum need {
-    NEED_HEAD = 1,     /* where the log of a room ends that is not in memory */
-    NEED_POSITION = 2, /* whether `since` and `epoch` are a position in the log */
-    NEED_PAGE = 4,     /* the messages `from` to `to` */
-    NEED_SEARCH = 8,   /* the first `to` that have the words of the request */
+    NEED_HEAD = 1,      /* where the log of a room ends that is not in memory */
+    NEED_POSITION = 2,  /* whether `since` and `epoch` are a position in the log */
+    NEED_PAGE = 4,      /* the messages `from` to `to` */
+    NEED_SEARCH = 8,    /* the first `to` that have the words of the request */
+    NEED_MENTIONS = 16, /* the first `to` that mention the user, from the request's cursor on */
+    NEED_MARKS = 32,    /* how far the user has read */
 };
 
 enum { GONE_BUCKETS = 1024 };
@@ -29,9 +31,10 @@ struct errand {
     struct request request;
     char room[NAME_MAX_BYTES + 1];
     uint64_t from, to;
-    struct buf text;                  /* of a CALL, a READ or an UPLOADED: JSON for its asker */
-    enum problem problem;             /* ADMIT: why not */
-    char user_id[NAME_MAX_BYTES + 1]; /* ADMIT: who it is, "": nobody in particular */
+    struct buf text;      /* of a CALL, a READ or an UPLOADED: JSON for its asker */
+    enum problem problem; /* ADMIT: why not */
+    char user_id[NAME_MAX_BYTES +
+                 1]; /* ADMIT: who it is, "": nobody in particular; else whose session asks */
 
     /* the asker's */
     const struct asker *asker; /* READ, ADMIT, UPLOADED: who looks */
@@ -46,7 +49,10 @@ struct errand {
     uint32_t amendments; /* of the room by then */
     struct history_page page;
     struct found_page found;
-    struct before_search *before; /* of NEED_SEARCH */
+    struct before_search *before; /* of NEED_SEARCH, NEED_MENTIONS */
+    int marks_err;                /* then the marks could not be read, which hinders nothing */
+    uint64_t marks_written;       /* the latest change that was on the disk before they were */
+    struct mark_page marks;
 };
 
 /* What was so before the disk was searched. */

@@ -36,6 +36,7 @@ struct hub *hub_new(const struct hub_config *config)
     repeats_init(&h->repeats);
     channel_init(&h->inbox, config->inbox);
     h->run = hash_key();
+    CDS_INIT_LIST_HEAD(&h->away);
     return h;
 }
 
@@ -52,6 +53,7 @@ void hub_free(struct hub *h)
     buf_fini(&h->tail);
     buf_fini(&h->past);
     buf_fini(&h->files);
+    buf_fini(&h->mentions);
     end_uploads(h);
     repeats_fini(&h->repeats);
     free(h);
@@ -110,7 +112,8 @@ static void on_request(struct hub *h, struct event *e)
         [REQUEST_WHY] = on_why,         [REQUEST_NOTICE] = on_notice,
         [REQUEST_DM] = on_dm,           [REQUEST_EDIT] = on_edit,
         [REQUEST_REACT] = on_react,     [REQUEST_HISTORY] = on_history,
-        [REQUEST_SEARCH] = on_search,
+        [REQUEST_SEARCH] = on_search,   [REQUEST_MENTIONS] = on_mentions,
+        [REQUEST_MARK] = on_mark,
     };
     INSIST(handlers[e->request.type] != NULL); /* the others their reader answers */
     if (e->session->barred)
@@ -196,7 +199,7 @@ void hub_main(void *arg)
     struct hub *h = arg;
     int n = 0;
     while (n != ERR_CLOSED) {
-        int64_t wake_at = h->next_announce;
+        int64_t wake_at = h->next_announce < marks_due(h) ? h->next_announce : marks_due(h);
         if (h->leaving != NULL && h->leaving->leave_at < wake_at)
             wake_at = h->leaving->leave_at;
         if ((h->lingering != NULL || h->paused != NULL) && clock_now() + LOOK_EVERY < wake_at)
@@ -210,6 +213,7 @@ void hub_main(void *arg)
             int64_t now = clock_now();
             announce_due(h, now);
             drain_due(h, now);
+            tend_marks(h, now);
         }
         flush_log(h);
         flush_rooms(h);

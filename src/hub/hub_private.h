@@ -27,7 +27,7 @@ struct banned_address {
     char user_id[USER_ID_MAX + 1], subject[ADDRESS_SUBJECT];
 };
 
-enum { SEEN_MAX = 4096, BANNED_ADDRESSES_MAX = 10000, WAITING_BUCKETS = 1024 };
+enum { SEEN_MAX = 4096, BANNED_ADDRESSES_MAX = 10000, WAITING_BUCKETS = 1024, AWAY_BUCKETS = 1024 };
 
 struct hub {
     /* set once */
@@ -66,7 +66,14 @@ struct hub {
     struct repeats repeats;                   /* what was said under which id lately */
     struct waiting *waiting[WAITING_BUCKETS]; /* files that no message has said yet */
     uint32_t nwaiting;
-    struct buf files; /* for the files of one message */
+    struct buf files;     /* for the files of one message */
+    struct buf mentions;  /* and whom it mentions */
+    struct marks *marked; /* users who have read something that is not on its way to the disk, */
+    int64_t post_marks;   /* and when it goes */
+    struct change *marks; /* of those who have left; NULL: nothing */
+    uint32_t nmarks;      /* records in it */
+    struct cds_list_head away; /* they, as long as it is not on the disk, the oldest first */
+    struct marks *away_by[AWAY_BUCKETS];
 
     struct books *books; /* of the server: its bans, its ledger */
     struct banned_address *banned;
@@ -210,6 +217,21 @@ size_t row_weight(const struct history_row *row); /* bytes in it */
 enum problem why_not_read(struct hub *h, const struct room *r, const struct viewer *v);
 void answer_search(struct hub *h, struct event *e, const struct viewer *v); /* search.c */
 
+/* mentions.c: "" or who is mentioned, of those who are there. Good until the next call. */
+const char *find_mentions(struct hub *h, const struct request *q, const struct member *from);
+/* search.c: where a list of mentions goes on; false: the text is none that was given out. */
+bool place_of(const char *cursor, struct mention_place *out);
+
+/* marks.c: how far people have read. */
+/* False: what the disk has of this user's has to be fetched first. */
+bool has_marks(struct hub *h, struct event *e);
+uint64_t mark_of(const struct user *u, const struct room *r); /* 0: there is none */
+void leave_marks(struct hub *h, struct user *u);              /* its last session leaves */
+int64_t marks_due(struct hub *h); /* when to call this, at the latest: */
+void tend_marks(struct hub *h, int64_t now);
+void forget_marks(struct hub *h, const char *room); /* before its log is gone */
+void end_marks(struct hub *h);                      /* to the store, all of them */
+
 /* ledger.c: what was done to whom. */
 struct deed {
     enum action action;
@@ -240,8 +262,8 @@ void keep_invite(struct change *c, const struct room *r, const struct invite *i)
 void keep_invite_gone(struct change *c, const struct room *r, const char *code);
 /* Answers when the disk has it, and not before. */
 void keep_upload(struct hub *h, struct event *e, const struct file *f);
-/* Of what nobody waits for. */
-void keep_quietly(struct hub *h, struct change **c);
+/* Of what nobody waits for. The number of the change; 0: there was nothing, or it cannot be kept. */
+uint64_t keep_quietly(struct hub *h, struct change **c);
 
 /* What belongs to the log of a room, all that is said in one batch together; nothing without a store. Each returns the
  * number of the change that it is part of, which is noted in the room. */
@@ -281,6 +303,8 @@ void on_dm(struct hub *h, struct event *e);      /* dm.c */
 void on_history(struct hub *h, struct event *e); /* recall.c */
 void on_read(struct hub *h, struct event *e);
 void on_search(struct hub *h, struct event *e); /* search.c */
+void on_mentions(struct hub *h, struct event *e);
+void on_mark(struct hub *h, struct event *e);   /* marks.c */
 void on_create(struct hub *h, struct event *e); /* manage.c */
 void on_update(struct hub *h, struct event *e);
 void on_settings_request(struct hub *h, struct event *e);

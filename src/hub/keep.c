@@ -232,12 +232,16 @@ void keep_upload(struct hub *h, struct event *e, const struct file *f)
         drop(h, c);
 }
 
-void keep_quietly(struct hub *h, struct change **c)
+uint64_t keep_quietly(struct hub *h, struct change **c)
 {
     struct change *change = *c;
     *c = NULL;
-    if (change != NULL && (change->first == NULL || post(h, &change) != 0))
-        change_free(change); /* a name that is old in the roster after a restart is no harm */
+    if (change == NULL)
+        return 0;
+    if (change->first != NULL && post(h, &change) == 0)
+        return h->posted;
+    change_free(change); /* a name that is old in the roster after a restart is no harm */
+    return 0;
 }
 
 static void tell_stored(struct hub *h, struct note *n, int err)
@@ -413,6 +417,7 @@ void hub_stop(struct hub *h)
     if (h->thread != NULL) /* it never started */
         thread_join(h->thread);
     flush_log(h);
+    end_marks(h);
     if (h->config.store != NULL)
         store_stop(h->config.store);
     rcu_read_lock();

@@ -160,7 +160,10 @@ void send_recall(struct hub *h, const struct event *e, struct room *r, const str
         const struct history_row *row = row_of(h, e, r, seq, &space);
         if (row == NULL || (row->message->deleted && e->session->dialect != DIALECT_FULL))
             continue;
-        encode_message(scratch(h), r->name, row->message, &row->reactions, viewer);
+        struct message m = *row->message;
+        if (e->session->dialect != DIALECT_FULL)
+            m.mentions = "";
+        encode_message(scratch(h), r->name, &m, &row->reactions, viewer);
         add_frame(h);
         metric_add(METRIC_RECALLED, 1);
     }

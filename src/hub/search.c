@@ -1,10 +1,12 @@
-/* Looking for words in what was said, in all rooms that the user may read. Whoever asks searches the disk (errand.h) and
- * brings what was found; here is known who may see it, and what has become of it since. When too little is left, more
- * is searched for. Without a disk, it is what is in memory of one room. */
+/* Looking for words in what was said, or for whom it mentions, in all rooms that the user may read. Whoever asks searches
+ * the disk (errand.h) and brings what was found; here is known who may see it, and what has become of it since. When too
+ * little is left, more is searched for. Without a disk, it is what is in memory of one room, or of those that one is in. */
 #include "hub/hub_private.h"
 
 #include <hubbub/err.h>
 #include <hubbub/query.h>
+#include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 enum { USUAL = 20, SPARE = 4 /* times what is asked for, each time that it wasn't enough */ };
@@ -13,6 +15,7 @@ enum { USUAL = 20, SPARE = 4 /* times what is asked for, each time that it wasn'
 struct result {
     struct found_row rows[SEARCH_LIMIT]; /* the messages are borrowed */
     size_t n, limit, bytes;
+    size_t seen;   /* of what was found */
     bool doubtful; /* something was left out that a second look may show */
 };
 
@@ -21,6 +24,7 @@ static void add(struct result *to, const char *room, const struct history_row *r
     to->bytes += row_weight(row);
     if (to->bytes > PAGE_BYTES && to->n > 0) {
         to->limit = to->n;
+        to->seen -= to->seen > 0; /* this one is for the next page */
         return;
     }
     strcpy(to->rows[to->n].room, room);
@@ -29,8 +33,17 @@ static void add(struct result *to, const char *room, const struct history_row *r
 
 static void answer(struct hub *h, struct event *e, const struct viewer *v, const struct result *x)
 {
-    const char *room = e->request.room[0] == '\0' ? NULL : e->request.room;
-    encode_search(scratch(h), e->type != EVENT_READ, e->request.id, room, x->rows, x->n,
+    bool in_room = e->request.type == REQUEST_SEARCH && e->request.room[0] != '\0';
+    char cursor[NAME_MAX_BYTES + 1] = "";
+    const struct found_page *found = e->errand == NULL ? NULL : &e->errand->found;
+    bool more = found != NULL && x->seen > 0 && (x->seen < found->n || found->more);
+    if (e->request.type == REQUEST_MENTIONS && more) {
+        const struct found_row *last = &found->rows[x->seen - 1];
+        snprintf(cursor, sizeof cursor, "%lld.%llu.%llu", (long long)last->row.message->ts,
+                 (unsigned long long)last->log, (unsigned long long)last->row.message->seq);
+    }
+    encode_search(scratch(h), e->type != EVENT_READ, e->request.id,
+                  in_room ? e->request.room : NULL, x->rows, x->n, cursor,
                   v->user_id == NULL ? 0 : user_mark(v->user_id));
     reply_scratch(h, e);
 }
@@ -74,27 +87,28 @@ static void sift_all(struct hub *h, const struct event *e, const struct viewer *
                      struct result *to)
 {
     const struct found_page *found = &e->errand->found;
-    for (size_t i = 0; i < found->n && to->n < to->limit; i++)
-        sift(h, e, v, &found->rows[i], to);
+    while (to->seen < found->n && to->n < to->limit)
+        sift(h, e, v, &found->rows[to->seen++], to);
 }
 
 /* True: more is being looked for. */
-static bool look_again(struct hub *h, struct event *e, const struct result *x)
+static bool look_again(struct hub *h, struct event *e, enum need need, const struct result *x)
 {
     const struct errand *errand = e->errand;
     uint64_t had = errand->to, next = had * SPARE < SEARCH_MAX ? had * SPARE : SEARCH_MAX;
     if (x->n >= x->limit)
         return false;
     if (errand->found.more && had < SEARCH_MAX)
-        return errand_need(h, e, NEED_SEARCH, 0, next, NULL);
-    return x->doubtful && errand_need(h, e, NEED_SEARCH, 0, had, NULL);
+        return errand_need(h, e, need, 0, next, NULL);
+    return x->doubtful && errand_need(h, e, need, 0, had, NULL);
 }
 
-static void search_disk(struct hub *h, struct event *e, const struct viewer *v, size_t limit)
+static void search_disk(struct hub *h, struct event *e, enum need need, const struct viewer *v,
+                        size_t limit)
 {
     const struct errand *x = e->errand;
-    bool had = x != NULL && x->have & NEED_SEARCH;
-    if (!had && errand_need(h, e, NEED_SEARCH, 0, limit * SPARE, NULL))
+    bool had = x != NULL && x->have & need;
+    if (!had && errand_need(h, e, need, 0, limit * SPARE, NULL))
         return;
     if (!had || x->err != 0) {
         bool late = had && x->err == ERR_TIMEOUT;
@@ -105,10 +119,11 @@ static void search_disk(struct hub *h, struct event *e, const struct viewer *v, 
     }
     struct result result = {.limit = limit};
     sift_all(h, e, v, &result);
-    if (look_again(h, e, &result))
+    if (look_again(h, e, need, &result))
         return;
     /* Of a room where nobody is, no more is known than what was found. */
-    if (result.n == 0 && e->request.room[0] != '\0' && find_room(h, e->request.room) == NULL)
+    if (need == NEED_SEARCH && result.n == 0 && e->request.room[0] != '\0' &&
+        find_room(h, e->request.room) == NULL)
         refuse(h, e, PROBLEM_NO_SUCH_ROOM, NULL);
     else
         answer(h, e, v, &result);
@@ -158,7 +173,7 @@ void answer_search(struct hub *h, struct event *e, const struct viewer *v)
     if (problem != PROBLEM_NONE)
         refuse(h, e, problem, NULL);
     else if (h->config.store != NULL)
-        search_disk(h, e, v, limit);
+        search_disk(h, e, NEED_SEARCH, v, limit);
     else if (r != NULL)
         search_memory(h, e, v, r, limit);
     else if (q->room[0] != '\0')
@@ -171,4 +186,75 @@ void on_search(struct hub *h, struct event *e)
 {
     const struct viewer v = viewer_of(e);
     answer_search(h, e, &v);
+}
+
+/* ---- mentions ------------------------------------------------------------------------------------ */
+
+bool place_of(const char *cursor, struct mention_place *out)
+{
+    unsigned long long ts, log, seq;
+    int end = 0;
+    *out = (struct mention_place){.ts = INT64_MAX};
+    if (cursor[0] == '\0')
+        return true;
+    if (strspn(cursor, "0123456789.") != strlen(cursor) ||
+        sscanf(cursor, "%15llu.%15llu.%15llu%n", &ts, &log, &seq, &end) != 3 || cursor[end] != '\0')
+        return false;
+    *out = (struct mention_place){.ts = (int64_t)ts, .log = log, .seq = seq};
+    return true;
+}
+
+static int newest_first(const void *a, const void *b)
+{
+    int64_t x = ((const struct found_row *)a)->row.message->ts,
+            y = ((const struct found_row *)b)->row.message->ts;
+    return (x < y) - (x > y);
+}
+
+/* Of one room, at most `limit`; how many. */
+static size_t gather_mentions(const struct room *r, const char *quoted, struct found_row *rows,
+                              size_t limit)
+{
+    uint64_t first = history_first(&r->history, r->seq);
+    size_t n = 0;
+    for (uint64_t seq = r->seq; seq >= first && n < limit; seq--) {
+        const struct slot *s = history_find(&r->history, seq);
+        if (s == NULL || strstr(s->message->mentions, quoted) == NULL)
+            continue;
+        strcpy(rows[n].room, r->name);
+        rows[n++].row = (struct history_row){s->message, s->reactions};
+    }
+    return n;
+}
+
+static void mentions_in_memory(struct hub *h, struct event *e, const struct viewer *v, size_t limit)
+{
+    struct found_row rows[2 * SEARCH_LIMIT];
+    struct result result = {.limit = limit};
+    size_t n = 0;
+    struct buf quoted = BUF_INIT;
+    protocol_quote(&quoted, v->user_id, strlen(v->user_id));
+    buf_add_char(&quoted, '\0');
+    for (const struct member *m = e->session->members; m != NULL; m = m->next) {
+        n += gather_mentions(m->room, quoted.data, rows + n, limit);
+        qsort(rows, n, sizeof rows[0], newest_first);
+        n = n < limit ? n : limit;
+    }
+    buf_fini(&quoted);
+    for (size_t i = 0; i < n && result.n < result.limit; i++)
+        add(&result, rows[i].room, &rows[i].row);
+    answer(h, e, v, &result);
+}
+
+void on_mentions(struct hub *h, struct event *e)
+{
+    const struct viewer v = viewer_of(e);
+    struct mention_place from;
+    size_t limit = e->request.args->limit == 0 ? USUAL : e->request.args->limit;
+    if (!place_of(e->request.cursor, &from))
+        refuse(h, e, PROBLEM_BAD_REQUEST, "cursor is the one of an earlier reply");
+    else if (h->config.store != NULL)
+        search_disk(h, e, NEED_MENTIONS, &v, limit);
+    else
+        mentions_in_memory(h, e, &v, limit);
 }

@@ -20,9 +20,10 @@ struct message *message_new(const struct message *like)
     size_t user_id = strlen(like->user_id), username = strlen(like->username),
            id = strlen(like->id);
     const char *list = like->files == NULL ? "" : like->files;
-    size_t files = strlen(list);
+    const char *named = like->mentions == NULL ? "" : like->mentions;
+    size_t files = strlen(list), mentions = strlen(named);
     struct message *m =
-        xmalloc(sizeof *m + user_id + username + id + files + like->content_len + 5);
+        xmalloc(sizeof *m + user_id + username + id + files + mentions + like->content_len + 6);
     *m = *like;
     m->refs = 1;
     char *at = m->text;
@@ -30,6 +31,7 @@ struct message *message_new(const struct message *like)
     m->username = put(&at, like->username, username);
     m->id = put(&at, like->id, id);
     m->files = put(&at, list, files);
+    m->mentions = put(&at, named, mentions);
     m->content = put(&at, like->content, like->content_len);
     return m;
 }

@@ -226,16 +226,21 @@ static void read_typing(struct decoding *d)
         refuse(d, PROBLEM_BAD_REQUEST, "state is active or paused");
 }
 
+static void read_cursor(struct decoding *d)
+{
+    const char *cursor = text_of(d, FIELD_CURSOR);
+
+    if (cursor && *cursor && !text_is_name(cursor, strlen(cursor)))
+        refuse(d, PROBLEM_BAD_REQUEST, "cursor is the one of an earlier reply");
+    else if (cursor)
+        strcpy(d->request.cursor, cursor);
+}
+
 static void read_rooms(struct decoding *d)
 {
-    const char *query = text_of(d, FIELD_QUERY), *cursor = text_of(d, FIELD_CURSOR);
+    const char *query = text_of(d, FIELD_QUERY);
 
-    if (cursor && *cursor && !text_is_name(cursor, strlen(cursor))) {
-        refuse(d, PROBLEM_BAD_REQUEST, "cursor is the one of an earlier reply");
-        return;
-    }
-    if (cursor)
-        strcpy(d->request.cursor, cursor);
+    read_cursor(d);
     if (query) {
         struct buf text = BUF_INIT;
         buf_add_str(&text, query);
@@ -300,6 +305,7 @@ static void read_request(struct decoding *d)
     case REQUEST_TYPING: read_typing(d); break;
     case REQUEST_ROOMS: read_rooms(d); break;
     case REQUEST_SEARCH: read_search(d); break;
+    case REQUEST_MENTIONS: read_cursor(d); break;
     case REQUEST_PING: read_ping(d); break;
     default: break;
     }

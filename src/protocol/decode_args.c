@@ -180,7 +180,7 @@ static void read_limit(struct reading *r)
     if (r->type == REQUEST_HISTORY) {
         most = HISTORY_MAX;
         detail = "limit is a whole number from 1 to 300";
-    } else if (r->type == REQUEST_SEARCH) {
+    } else if (r->type == REQUEST_SEARCH || r->type == REQUEST_MENTIONS) {
         most = SEARCH_LIMIT;
         detail = "limit is a whole number from 1 to 100";
     }
@@ -387,6 +387,8 @@ static const struct {
     [REQUEST_REACT] = {ARG_SEQ | ARG_EMOJI, ARG_REMOVE, true},
     [REQUEST_HISTORY] = {0, ARG_BEFORE | ARG_AFTER | ARG_AROUND | ARG_LIMIT, true},
     [REQUEST_SEARCH] = {0, ARG_LIMIT, true},
+    [REQUEST_MENTIONS] = {0, ARG_LIMIT, true},
+    [REQUEST_MARK] = {ARG_SEQ, 0, true},
     [REQUEST_CREATE] = {ARG_ROOM, SETTINGS, true},
     [REQUEST_UPDATE] = {ARG_ROOM, SETTINGS, true},
     [REQUEST_DESTROY] = {ARG_ROOM, ARG_REASON, true},

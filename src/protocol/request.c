@@ -23,6 +23,7 @@ void request_fini(struct request *r)
     free(a->title);
     free(a->topic);
     free(a->password_hash);
+    free(a->guesses);
     free_secret(a->token);
     free_secret(a->password);
     free(a);

@@ -30,6 +30,7 @@ void encode_ok_join(struct buf *to, const char *id, const struct room_look *look
     STR(to, ",\"epoch\":", j->epoch);
     if (j->recovered >= 0)
         BOOL(to, ",\"recovered\":", j->recovered);
+    INT_IF(to, ",\"read\":", j->read);
     INT(to, ",\"members\":", j->members);
     add_look(to, look, LOOK_ALL);
     STR(to, ",\"role\":", rank_name(j->rank));

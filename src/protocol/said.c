@@ -37,6 +37,30 @@ void encode_message_files(struct buf *to, const char *files)
     buf_add_str(to, files);
 }
 
+void encode_message_mentions(struct buf *to, const char *mentions)
+{
+    if (!wire_given(mentions))
+        return;
+    LIT(to, ",");
+    buf_add_str(to, mentions);
+}
+
+void encode_mentions(struct buf *to, const char *const *user_ids, size_t n, bool room)
+{
+    if (n > 0)
+        LIT(to, "\"mentions\":[");
+    for (size_t i = 0; i < n; i++) {
+        COMMA(to, i);
+        wire_str(to, user_ids[i]);
+    }
+    if (n > 0)
+        LIT(to, "]");
+    if (room) {
+        COMMA(to, n);
+        LIT(to, "\"mentionsRoom\":true");
+    }
+}
+
 static void add_file(struct buf *to, const struct file *f)
 {
     STR(to, "{\"id\":", f->id);
@@ -90,8 +114,10 @@ void encode_message(struct buf *to, const char *room, const struct message *m,
         LIT(to, "\"\"");
     else
         buf_add(to, m->content, m->content_len);
-    if (!m->deleted)
+    if (!m->deleted) {
         encode_message_files(to, m->files);
+        encode_message_mentions(to, m->mentions);
+    }
     add_place(to, m->seq, m->ts, m->reply_to);
     INT_IF(to, ",\"editedTs\":", m->edited_ts);
     if (m->deleted)
@@ -141,6 +167,13 @@ void encode_reaction(struct buf *to, const char *room, uint64_t seq, const char 
         add_who(to, user_id, username);
     if (!on)
         LIT(to, ",\"removed\":true");
+    LIT(to, "}");
+}
+
+void encode_read(struct buf *to, const char *room, uint64_t seq)
+{
+    STR(to, "{\"type\":\"read\",\"room\":", room);
+    INT(to, ",\"seq\":", seq);
     LIT(to, "}");
 }
 
@@ -215,7 +248,7 @@ void encode_history(struct buf *to, bool reply, const char *id, const char *room
 }
 
 void encode_search(struct buf *to, bool reply, const char *id, const char *room,
-                   const struct found_row *rows, size_t n, uint64_t viewer)
+                   const struct found_row *rows, size_t n, const char *cursor, uint64_t viewer)
 {
     wire_open_body(to, reply, id);
     if (room) {
@@ -227,5 +260,7 @@ void encode_search(struct buf *to, bool reply, const char *id, const char *room,
         COMMA(to, i);
         encode_message(to, rows[i].room, rows[i].row.message, &rows[i].row.reactions, viewer);
     }
-    LIT(to, "]}");
+    LIT(to, "]");
+    STR_IF(to, ",\"cursor\":", cursor);
+    LIT(to, "}");
 }

@@ -39,7 +39,8 @@ static const char erase_help[] =
     "Usage: hubbub erase --user ID [--data DIR | --config FILE]\n\n"
     "Forgets a user, while no server is running: messages become deleted ones of nobody; "
     "reactions,\n"
-    "ranks and invitations go; ledgers keep what happened, not to whom or by whom. The file is\n"
+    "mentions, read markers, ranks and invitations go; ledgers keep what happened, not to whom or "
+    "by whom. The file is\n"
     "written anew, so that nothing is left in it. What keeps the user out stays in force: bans,\n"
     "mutes and banned addresses keep the id; lift them first to be rid of that, too. Backups that\n"
     "were made before are as they were.\n\n"
@@ -166,6 +167,8 @@ static int show(void *arg, const struct archived *a)
         add_number(b, "editedTs", m->edited_ts);
     if (m->deleted)
         buf_add_str(b, ",\"deleted\":true");
+    if (m->mentions[0] != '\0')
+        buf_printf(b, ",%s", m->mentions);
     add_reactions(b, a);
     buf_add_str(b, "}\n");
     return fwrite(b->data, 1, b->len, stdout) == b->len ? 0 : ERR_CLOSED;
@@ -207,6 +210,9 @@ static void tell_erased(const struct erased *e)
             "hubbub erase: %" PRIu64 " messages, %" PRIu64 " reactions, %" PRIu64 " ranks, %" PRIu64
             " names in ledgers\n",
             e->messages, e->reactions, e->ranks, e->ledger);
+    if (e->mentions + e->marks > 0)
+        fprintf(stderr, "hubbub erase: %" PRIu64 " mentions, %" PRIu64 " read markers\n",
+                e->mentions, e->marks);
     if (e->files > 0)
         fprintf(stderr, "hubbub erase: %" PRIu64 " files\n", e->files);
     if (e->sanctions > 0)

@@ -25,9 +25,9 @@ enum {
     MOST_RECORDS = 8192, /* that backlog_oldest() gives at once, give or take a change */
 };
 
-static const char *const MESSAGE_COLUMNS[] = {"said_seq",    "said_ts",      "said_by",
-                                              "said_name",   "said_id",      "said_reply_to",
-                                              "said_edited", "said_deleted", "said_content"};
+static const char *const MESSAGE_COLUMNS[] = {
+    "said_seq",      "said_ts",     "said_by",      "said_name",    "said_id",
+    "said_reply_to", "said_edited", "said_deleted", "said_content", "said_mentions"};
 enum { NMESSAGE = sizeof MESSAGE_COLUMNS / sizeof MESSAGE_COLUMNS[0], BEFORE = 3 };
 
 struct backlog {
@@ -236,6 +236,7 @@ static void bind_message(sqlite3_stmt *st, int at, const struct message *m)
     sqlite3_bind_int64(st, at + 6, m->edited_ts);
     sqlite3_bind_int64(st, at + 7, m->deleted);
     sqlite3_bind_text64(st, at + 8, m->content, m->content_len, SQLITE_STATIC, SQLITE_UTF8);
+    bind_text(st, at + 9, m->mentions);
 }
 
 static int add_record(struct backlog *b, int64_t change, const struct record *r)
@@ -294,6 +295,7 @@ static struct message *message_at(sqlite3_stmt *st, int at)
         .edited_ts = sqlite3_column_int64(st, at + 6),
         .deleted = sqlite3_column_int(st, at + 7) != 0,
         .content = text_at(st, at + 8),
+        .mentions = text_at(st, at + 9),
     };
     like.content_len = strlen(like.content);
     return message_new(&like);

@@ -46,9 +46,9 @@ static inline int64_t key_log(int64_t key)
 #define SQL_EPOCH \
     "ifnull((SELECT epoch FROM epochs e WHERE e.log = l.log ORDER BY n DESC LIMIT 1), '')"
 /* What message_of_row() wants. */
-enum { MESSAGE_COLUMNS = 10 };
+enum { MESSAGE_COLUMNS = 11 };
 #define SQL_MESSAGE \
-    "id, ts, user_id, username, request_id, reply_to, edited, deleted, content, files"
+    "id, ts, user_id, username, request_id, reply_to, edited, deleted, content, files, mentions"
 /* What file_of_row() wants. */
 #define SQL_FILE "id, message, room, user_id, name, type, size, width, height, thumbnail, ts"
 
@@ -75,7 +75,10 @@ struct statement {
     X(OLD_EPOCHS, "DELETE FROM epochs WHERE log = ?1"                                              \
                   " AND n <= (SELECT max(n) FROM epochs WHERE log = ?1) - ?2")                     \
     X(MESSAGE, "INSERT OR REPLACE INTO messages (" SQL_MESSAGE ")"                                 \
-               " VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)")                                \
+               " VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11)")                           \
+    X(MENTION, "INSERT OR IGNORE INTO mentions (user_id, ts, message) SELECT value, ?2, ?1 FROM"   \
+               " json_each('{' || ?3 || '}', '$.mentions')")                                       \
+    X(REMOVE_MENTIONS, "DELETE FROM mentions WHERE message BETWEEN ?1 AND ?2")                     \
     X(SAY_FILES, "UPDATE files SET message = ?1 WHERE message = 0 AND id IN"                       \
                  " (SELECT json_extract(value, '$.id') FROM json_each(?2))")                       \
     X(FILE, "INSERT INTO files (" SQL_FILE ") VALUES (?1, 0, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)" \

@@ -23,9 +23,18 @@ static const struct {
     {"UPDATE files SET message = -1 WHERE user_id = ?1", COUNT(files)},
     {"DELETE FROM words WHERE rowid IN (" INDEXED ")", NONE},
     {"INSERT INTO words (rowid, text) SELECT id, '' FROM (" INDEXED ")", NONE},
+    {"DELETE FROM mentions WHERE message IN (SELECT id FROM messages WHERE user_id = ?1)", NONE},
     {"UPDATE messages SET user_id = '', username = '" ERASED_NAME "', request_id = '',"
-     " content = '\"\"', files = '', edited = 0, deleted = 1 WHERE user_id = ?1",
+     " content = '\"\"', files = '', mentions = '', edited = 0, deleted = 1 WHERE user_id = ?1",
      COUNT(messages)},
+    /* The list without the user, or no list when that was all of it; the braces are not kept. */
+    {"UPDATE messages SET mentions = (SELECT substr(o, 2, length(o) - 2) FROM (SELECT"
+     " json_patch('{' || mentions || '}', json_object('mentions', (SELECT CASE WHEN count(*) > 0"
+     " THEN json(json_group_array(value)) END FROM json_each('{' || mentions || '}', '$.mentions')"
+     " WHERE value <> ?1))) AS o)) WHERE id IN (SELECT message FROM mentions WHERE user_id = ?1)",
+     NONE},
+    {"DELETE FROM mentions WHERE user_id = ?1", COUNT(mentions)},
+    {"DELETE FROM marks WHERE user_id = ?1", COUNT(marks)},
     {"DELETE FROM ranks WHERE user_id = ?1", COUNT(ranks)},
     {"DELETE FROM invites WHERE user_id = ?1", NONE},
     {"UPDATE invites SET by_id = '' WHERE by_id = ?1", NONE},

@@ -128,6 +128,25 @@ static void note_full(struct db *db, int64_t log)
     }
 }
 
+static int write_mentions(struct db *db, int64_t key, const struct message *m)
+{
+    sqlite3_stmt *st = db->logs[LOGS_MENTION];
+    bind_int(st, 1, key);
+    bind_int(st, 2, m->ts);
+    bind_text(st, 3, m->mentions);
+    return db_step(db, st);
+}
+
+/* What belonged to it goes with what it said. */
+static int leave_tombstone(struct db *db, int64_t key)
+{
+    bind_int(db->logs[LOGS_NO_REACTIONS], 1, key);
+    int err = db_step(db, db->logs[LOGS_NO_REACTIONS]);
+    if (err == 0)
+        err = ASK(db, REMOVE_MENTIONS, NULL, 0, key, key);
+    return err != 0 ? err : files_let_go(db, key, key);
+}
+
 static int write_message(struct db *db, const struct record *r)
 {
     const struct message *m = r->message;
@@ -150,18 +169,17 @@ static int write_message(struct db *db, const struct record *r)
     INSIST(sqlite3_bind_text64(st, 9, m->content, m->content_len, SQLITE_STATIC, SQLITE_UTF8) ==
            SQLITE_OK);
     bind_text(st, 10, m->files);
+    bind_text(st, 11, m->mentions);
     err = db_step(db, st);
+    if (err == 0 && m->mentions[0] != '\0')
+        err = write_mentions(db, key, m);
     if (err == 0 && m->files[0] != '\0')
         err = files_say(db, key, m->files);
     if (err == 0)
         err = words_put(db, key, m->ts);
     if (err == 0 && db->per_room > 0 && m->seq - l->removed > db->per_room)
         note_full(db, l->log);
-    if (err != 0 || !m->deleted)
-        return err;
-    bind_int(db->logs[LOGS_NO_REACTIONS], 1, key);
-    err = db_step(db, db->logs[LOGS_NO_REACTIONS]);
-    return err != 0 ? err : files_let_go(db, key, key);
+    return err != 0 || !m->deleted ? err : leave_tombstone(db, key);
 }
 
 /* Counts up, so that reactions come back in the order in which they came. */
@@ -228,9 +246,10 @@ struct message *message_of_row(sqlite3_stmt *st)
         .deleted = sqlite3_column_int(st, 7) != 0,
         .content = (const char *)sqlite3_column_text(st, 8),
         .files = (const char *)sqlite3_column_text(st, 9),
+        .mentions = (const char *)sqlite3_column_text(st, 10),
     };
     like.content_len = (size_t)sqlite3_column_bytes(st, 8);
     bool whole = like.user_id != NULL && like.username != NULL && like.id != NULL &&
-                 like.content != NULL && like.files != NULL;
+                 like.content != NULL && like.files != NULL && like.mentions != NULL;
     return whole ? message_new(&like) : NULL;
 }

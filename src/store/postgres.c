@@ -425,4 +425,6 @@ const struct backend postgres_backend = {
     .head = postgres_head,
     .know_position = postgres_know_position,
     .read = postgres_read,
+    .marks = postgres_marks,
+    .mentions = postgres_mentions,
 };

@@ -25,8 +25,9 @@ enum {
 #define PG_EPOCH \
     "coalesce((SELECT epoch FROM epochs e WHERE e.log = l.log ORDER BY n DESC LIMIT 1), '')"
 /* What postgres_message() wants. */
-enum { PG_MESSAGE_COLUMNS = 9 };
-#define PG_MESSAGE "seq, ts, user_id, username, request_id, reply_to, edited, deleted, content"
+enum { PG_MESSAGE_COLUMNS = 10 };
+#define PG_MESSAGE \
+    "seq, ts, user_id, username, request_id, reply_to, edited, deleted, content, mentions"
 
 /* A statement with the members of a record as its parameters, $1 and so on. */
 struct pg_statement {
@@ -51,14 +52,21 @@ enum { PG_NOW, PG_LEDGER, PG_OWN };
                   " (SELECT max(n) FROM epochs f WHERE f.log = l.log) - $2")                       \
     /* A log that isn't there is NULL, which the table refuses. */                                 \
     X(MESSAGE, "INSERT INTO messages (log, " PG_MESSAGE ") SELECT l.log, $2::bigint, $3::bigint,"  \
-               " $4, $5, $6, $7::bigint, $8::bigint, $9::bigint, $10"                              \
+               " $4, $5, $6, $7::bigint, $8::bigint, $9::bigint, $10, $11"                         \
                " FROM (VALUES (1)) one LEFT JOIN logs l ON l.room = $1"                            \
                " WHERE l.log IS NULL OR l.removed < $2::bigint"                                    \
                " ON CONFLICT (log, seq) DO UPDATE SET ts = excluded.ts,"                           \
                " user_id = excluded.user_id, username = excluded.username,"                        \
                " request_id = excluded.request_id, reply_to = excluded.reply_to,"                  \
                " edited = excluded.edited, deleted = excluded.deleted,"                            \
-               " content = excluded.content")                                                      \
+               " content = excluded.content, mentions = excluded.mentions")                        \
+    X(MENTION,                                                                                     \
+      "INSERT INTO mentions (log, seq, ts, user_id) SELECT l.log, $2::bigint, $3::bigint,"         \
+      " value FROM logs l, jsonb_array_elements_text(('{' || $4 || '}')::jsonb"                    \
+      " -> 'mentions') WHERE l.room = $1 AND l.removed < $2::bigint"                               \
+      " ON CONFLICT DO NOTHING")                                                                   \
+    X(NO_MENTIONS, "DELETE FROM mentions n USING logs l"                                           \
+                   " WHERE l.room = $1 AND n.log = l.log AND n.seq = $2")                          \
     X(NO_REACTIONS, "DELETE FROM reactions r USING logs l"                                         \
                     " WHERE l.room = $1 AND r.log = l.log AND r.seq = $2")                         \
     X(REACTION, "INSERT INTO reactions (log, seq, user_id, emoji)"                                 \
@@ -79,6 +87,8 @@ enum { PG_NOW, PG_LEDGER, PG_OWN };
               " top AS (SELECT max(seq) AS seq, count(*) AS n FROM gone),"                         \
               " bare AS (DELETE FROM reactions r USING top WHERE r.log = $1"                       \
               "  AND r.seq <= top.seq AND r.seq > (SELECT removed FROM l)),"                       \
+              " unnamed AS (DELETE FROM mentions n USING top WHERE n.log = $1"                     \
+              "  AND n.seq <= top.seq AND n.seq > (SELECT removed FROM l)),"                       \
               " shorter AS (UPDATE logs SET removed = greatest(removed, top.seq) FROM top"         \
               "  WHERE log = $1) SELECT n FROM top")                                               \
     X(OLDEST, "SELECT log, max(seq) FROM (SELECT log, seq FROM messages WHERE ts < $1"             \
@@ -168,5 +178,8 @@ int postgres_know_position(struct readers *r, const char *room, const char *epoc
                            bool *out);
 int postgres_read(struct readers *r, const char *room, uint64_t from, uint64_t to,
                   struct history_page *out);
+int postgres_marks(struct readers *r, const char *user_id, struct mark_page *out);
+int postgres_mentions(struct readers *r, const char *user_id, const struct mention_place *after,
+                      unsigned limit, struct found_page *out);
 
 #endif

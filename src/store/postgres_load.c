@@ -33,6 +33,7 @@ struct message *postgres_message(const PGresult *res, int row)
         .edited_ts = strtoll(PQgetvalue(res, row, 6), NULL, 10),
         .deleted = PQgetvalue(res, row, 7)[0] != '0',
         .content = PQgetvalue(res, row, 8),
+        .mentions = PQgetvalue(res, row, 9),
     };
     like.content_len = strlen(like.content);
     return message_new(&like);

@@ -15,6 +15,11 @@
 
 enum { NREADERS = 2, AGAIN_MS = 200 };
 
+#define PG_FOUND                                                                 \
+    "SELECT log, seq, ts AS said_at, room FROM mentions JOIN logs USING (log)"   \
+    " WHERE user_id = $1 AND (ts, log, seq) < ($2, $3, $4) AND room IS NOT NULL" \
+    " ORDER BY ts DESC, log DESC, seq DESC LIMIT $5"
+
 /* $1 is the room. */
 #define READER_STATEMENTS(X)                                                                     \
     X(HEAD, "SELECT " PG_EPOCH ", " PG_LAST ", " PG_FIRST " FROM logs l WHERE room = $1")        \
@@ -28,7 +33,15 @@ enum { NREADERS = 2, AGAIN_MS = 200 };
                 " ORDER BY seq")                                                                 \
     X(REACTIONS, "SELECT seq, user_id, emoji FROM reactions"                                     \
                  " WHERE log = (SELECT log FROM logs WHERE room = $1) AND seq BETWEEN $2 AND $3" \
-                 " ORDER BY seq, at")
+                 " ORDER BY seq, at")                                                            \
+    /* $1 is the user. */                                                                        \
+    X(MARKS, "SELECT room, m.seq FROM marks m JOIN logs USING (log) WHERE user_id = $1"          \
+             " AND room IS NOT NULL ORDER BY ts DESC LIMIT $2")                                  \
+    X(MENTIONS, "SELECT " PG_MESSAGE ", room, log FROM (" PG_FOUND ") n"                         \
+                " JOIN messages m USING (log, seq) ORDER BY said_at DESC, log DESC, seq DESC")   \
+    X(MENTION_REACTIONS, "SELECT log, seq, r.user_id, emoji FROM (" PG_FOUND ") n"               \
+                         " JOIN reactions r USING (log, seq)"                                    \
+                         " ORDER BY said_at DESC, log DESC, seq DESC, at")
 
 enum {
 #define X(name, text) READ_##name,
@@ -227,6 +240,99 @@ int postgres_know_position(struct readers *p, const char *room, const char *epoc
     PQclear(res);
     give_back(p, r);
     return res != NULL ? 0 : ERR_SYSTEM;
+}
+
+/* ---- of one user --------------------------------------------------------------------------------- */
+
+int postgres_marks(struct readers *p, const char *user_id, struct mark_page *out)
+{
+    struct reader *r = borrow(p);
+    if (r == NULL)
+        return ERR_SYSTEM;
+    struct pg_values v = {.n = 0};
+    values_text(&v, user_id);
+    values_number(&v, MARKS_MAX);
+    PGresult *res = ask(r, READ_MARKS, &v);
+    if (res != NULL) {
+        size_t n = (size_t)PQntuples(res);
+        struct mark_page page = {.rows = xcalloc(n + 1, sizeof page.rows[0])};
+        for (; page.n < n; page.n++) {
+            struct mark_row *mark = &page.rows[page.n];
+            snprintf(mark->room, sizeof mark->room, "%s", PQgetvalue(res, (int)page.n, 0));
+            mark->seq = number(res, (int)page.n, 1);
+        }
+        *out = page;
+    }
+    PQclear(res);
+    give_back(p, r);
+    return res != NULL ? 0 : ERR_SYSTEM;
+}
+
+static int read_mentions(struct reader *r, const struct pg_values *v, struct found_page *page)
+{
+    PGresult *res = ask(r, READ_MENTIONS, v);
+    if (res == NULL)
+        return ERR_SYSTEM;
+    int n = PQntuples(res);
+    size_t bytes = 0;
+    page->rows = xcalloc((size_t)n + 1, sizeof page->rows[0]);
+    for (int i = 0; i < n && bytes < FOUND_BYTES; i++) {
+        struct found_row *f = &page->rows[page->n++];
+        f->row.message = postgres_message(res, i);
+        snprintf(f->room, sizeof f->room, "%s", PQgetvalue(res, i, PG_MESSAGE_COLUMNS));
+        f->log = number(res, i, PG_MESSAGE_COLUMNS + 1);
+        bytes += message_size(f->row.message);
+    }
+    page->more = bytes >= FOUND_BYTES;
+    PQclear(res);
+    return 0;
+}
+
+/* In the order of the messages, as in a page. */
+static int read_their_reactions(struct reader *r, const struct pg_values *v,
+                                struct found_page *page)
+{
+    PGresult *res = ask(r, READ_MENTION_REACTIONS, v);
+    if (res == NULL)
+        return ERR_SYSTEM;
+    size_t i = 0;
+    for (int row = 0; row < PQntuples(res) && i < page->n;) {
+        struct found_row *f = &page->rows[i];
+        if (number(res, row, 0) != f->log || number(res, row, 1) != f->row.message->seq) {
+            i++;
+            continue;
+        }
+        reactions_set(&f->row.reactions, PQgetvalue(res, row, 3),
+                      user_mark(PQgetvalue(res, row, 2)), true);
+        row++;
+    }
+    PQclear(res);
+    return 0;
+}
+
+int postgres_mentions(struct readers *p, const char *user_id, const struct mention_place *after,
+                      unsigned limit, struct found_page *out)
+{
+    struct found_page page = {.n = 0};
+    struct reader *r = borrow(p);
+    if (r == NULL)
+        return ERR_SYSTEM;
+    struct pg_values v = {.n = 0};
+    values_text(&v, user_id);
+    values_number(&v, after->ts);
+    values_number(&v, (int64_t)after->log);
+    values_number(&v, (int64_t)after->seq);
+    values_number(&v, limit);
+    int err = read_mentions(r, &v, &page);
+    if (err == 0 && page.n > 0)
+        err = read_their_reactions(r, &v, &page);
+    page.more = page.more || page.n == limit;
+    give_back(p, r);
+    if (err == 0)
+        *out = page;
+    else
+        found_page_fini(&page);
+    return err;
 }
 
 /* ---- a page -------------------------------------------------------------------------------------- */

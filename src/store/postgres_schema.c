@@ -42,6 +42,16 @@ static const char *const STEPS[] = {
     "CREATE INDEX messages_by_ts ON messages (ts);"
     "CREATE TABLE reactions (log " NUMBER ", seq " NUMBER ", user_id " NAME ", emoji " NAME
     ", at bigint GENERATED ALWAYS AS IDENTITY, PRIMARY KEY (log, seq, user_id, emoji));",
+    /* 2: who is mentioned (the column is as in the event, the table finds them), and how far people have read. */
+    "ALTER TABLE messages ADD COLUMN mentions " TEXT " DEFAULT '';"
+    "CREATE TABLE mentions (user_id " NAME ", ts " NUMBER ", log " NUMBER ", seq " NUMBER
+    ", PRIMARY KEY (user_id, ts, log, seq));"
+    "CREATE INDEX mentions_by_message ON mentions (log, seq);"
+    "CREATE TABLE marks (user_id " NAME ", log " NUMBER
+    " REFERENCES logs (log) ON DELETE CASCADE, seq " NUMBER ", ts " NUMBER
+    ", PRIMARY KEY (user_id, log));"
+    "CREATE INDEX marks_by_log ON marks (log);"
+    "CREATE INDEX marks_by_ts ON marks (ts);",
 };
 
 int postgres_schema_latest(void)

@@ -86,7 +86,7 @@ static int send_statement(struct batch *b, char kind, int number, const struct p
 
 static int send_row(struct batch *b, const struct record *r, size_t owner)
 {
-    int number = r->type == RECORD_RANK && r->rank == RANK_GUEST ? (int)RANK_GONE : (int)r->type;
+    int number = statement_of(r);
     const struct pg_statement *s = &b->p->writes[number];
     struct pg_values v = {.n = 0};
     for (int i = 0; i < s->nparams; i++) {
@@ -114,6 +114,16 @@ static int send_epoch(struct batch *b, const struct record *r, size_t owner)
     return err != 0 ? err : send_statement(b, 'l', DO_OLD_EPOCHS, &kept, owner);
 }
 
+static int send_mentions(struct batch *b, const struct record *r, size_t owner)
+{
+    struct pg_values v = {.n = 0};
+    values_text(&v, r->room);
+    values_number(&v, (int64_t)r->message->seq);
+    values_number(&v, r->message->ts);
+    values_text(&v, r->message->mentions);
+    return send_statement(b, 'l', DO_MENTION, &v, owner);
+}
+
 static int send_message(struct batch *b, const struct record *r, size_t owner)
 {
     const struct message *m = r->message;
@@ -132,8 +142,13 @@ static int send_message(struct batch *b, const struct record *r, size_t owner)
     values_number(&v, m->edited_ts);
     values_number(&v, m->deleted);
     values_text(&v, m->content);
+    values_text(&v, m->mentions);
     int err = send_statement(b, 'l', DO_MESSAGE, &v, owner);
-    return err != 0 || !m->deleted ? err : send_statement(b, 'l', DO_NO_REACTIONS, &key, owner);
+    if (err == 0 && m->mentions[0] != '\0')
+        err = send_mentions(b, r, owner);
+    if (err == 0 && m->deleted)
+        err = send_statement(b, 'l', DO_NO_REACTIONS, &key, owner);
+    return err != 0 || !m->deleted ? err : send_statement(b, 'l', DO_NO_MENTIONS, &key, owner);
 }
 
 static int send_reaction(struct batch *b, const struct record *r, size_t owner)

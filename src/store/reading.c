@@ -13,20 +13,27 @@
 
 enum { NREADERS = 2 };
 
-#define READER_STATEMENTS(X)                                                                     \
-    X(BEGIN, "BEGIN")                                                                            \
-    X(END, "ROLLBACK")                                                                           \
-    X(HEAD, "SELECT " SQL_EPOCH ", " SQL_LAST ", " SQL_FIRST " FROM logs l WHERE room = ?1")     \
-    /* Where the numbering after that epoch begins, or the log ends. */                          \
-    X(POSITION, "SELECT ifnull((SELECT n.seq FROM epochs n WHERE n.log = l.log AND n.n > e.n"    \
-                " ORDER BY n.n LIMIT 1), " SQL_LAST ")"                                          \
-                " FROM logs l JOIN epochs e ON e.log = l.log WHERE room = ?1 AND e.epoch = ?2")  \
-    X(LOG, "SELECT log, " SQL_FIRST " FROM logs l WHERE room = ?1")                              \
-    X(MESSAGES, "SELECT " SQL_MESSAGE " FROM messages WHERE id BETWEEN ?1 AND ?2 ORDER BY id")   \
-    X(FILE, "SELECT " SQL_FILE " FROM files WHERE id = ?1 AND message >= 0")                     \
-    X(FILES_OF, "SELECT ifnull(sum(size), 0) FROM files WHERE user_id = ?1 AND message >= 0")    \
-    X(REACTIONS, "SELECT message, user_id, emoji FROM reactions WHERE message BETWEEN ?1 AND ?2" \
-                 " ORDER BY message, at")
+#define READER_STATEMENTS(X)                                                                      \
+    X(BEGIN, "BEGIN")                                                                             \
+    X(END, "ROLLBACK")                                                                            \
+    X(HEAD, "SELECT " SQL_EPOCH ", " SQL_LAST ", " SQL_FIRST " FROM logs l WHERE room = ?1")      \
+    /* Where the numbering after that epoch begins, or the log ends. */                           \
+    X(POSITION, "SELECT ifnull((SELECT n.seq FROM epochs n WHERE n.log = l.log AND n.n > e.n"     \
+                " ORDER BY n.n LIMIT 1), " SQL_LAST ")"                                           \
+                " FROM logs l JOIN epochs e ON e.log = l.log WHERE room = ?1 AND e.epoch = ?2")   \
+    X(LOG, "SELECT log, " SQL_FIRST " FROM logs l WHERE room = ?1")                               \
+    X(MESSAGES, "SELECT " SQL_MESSAGE " FROM messages WHERE id BETWEEN ?1 AND ?2 ORDER BY id")    \
+    X(FILE, "SELECT " SQL_FILE " FROM files WHERE id = ?1 AND message >= 0")                      \
+    X(FILES_OF, "SELECT ifnull(sum(size), 0) FROM files WHERE user_id = ?1 AND message >= 0")     \
+    X(REACTIONS, "SELECT message, user_id, emoji FROM reactions WHERE message BETWEEN ?1 AND ?2"  \
+                 " ORDER BY message, at")                                                         \
+    X(MARKS, "SELECT room, seq FROM marks JOIN logs USING (log) WHERE user_id = ?1"               \
+             " AND room IS NOT NULL ORDER BY ts DESC LIMIT ?2")                                   \
+    X(MENTIONS, "SELECT " SQL_MESSAGE ", room FROM (SELECT message AS found, ts AS said_at, room" \
+                " FROM mentions JOIN logs ON log = message >> 40 WHERE user_id = ?1"              \
+                " AND (ts, message) < (?2, ?3) AND room IS NOT NULL"                              \
+                " ORDER BY ts DESC, message DESC LIMIT ?4) JOIN messages ON id = found"           \
+                " ORDER BY said_at DESC, found DESC")
 
 enum {
 #define X(name, text) READ_##name,
@@ -248,6 +255,84 @@ static int read_reactions(struct reader *r, const char *room, int64_t first, int
     sqlite3_reset(st);
     return err;
 }
+
+/* ---- of one user --------------------------------------------------------------------------------- */
+
+int readers_marks(struct readers *p, const char *user_id, struct mark_page *out)
+{
+    struct reader *r = borrow(p);
+    sqlite3_stmt *st = r->st[READ_MARKS];
+    struct mark_page page = {.n = 0};
+    bool row;
+    int err;
+    bind_text(st, 1, user_id);
+    sqlite3_bind_int64(st, 2, MARKS_MAX);
+    while ((err = step(r, st, "", &row)) == 0 && row) {
+        if ((page.n & (page.n - 1)) == 0) /* all there is room for */
+            page.rows = xrealloc(page.rows, (page.n == 0 ? 1 : 2 * page.n) * sizeof page.rows[0]);
+        struct mark_row *mark = &page.rows[page.n++];
+        snprintf(mark->room, sizeof mark->room, "%s", (const char *)sqlite3_column_text(st, 0));
+        mark->seq = (uint64_t)sqlite3_column_int64(st, 1);
+    }
+    sqlite3_reset(st);
+    give_back(p, r);
+    if (err == 0)
+        *out = page;
+    else
+        free(page.rows);
+    return err;
+}
+
+/* The row that the statement is at. */
+static int take_mention(struct reader *r, sqlite3_stmt *st, struct found_page *page)
+{
+    const char *room = (const char *)sqlite3_column_text(st, MESSAGE_COLUMNS);
+    int64_t key = sqlite3_column_int64(st, 0);
+    struct found_row *f = &page->rows[page->n];
+    *f = (struct found_row){.log = (uint64_t)key_log(key), .row.message = message_of_row(st)};
+    if (f->row.message == NULL)
+        return failed(r, "");
+    snprintf(f->room, sizeof f->room, "%s", room);
+    page->n++;
+    struct history_page one = {.rows = &f->row, .n = 1};
+    return read_reactions(r, f->room, key, key, &one);
+}
+
+static int read_mentions(struct reader *r, const char *user_id, const struct mention_place *after,
+                         unsigned limit, struct found_page *page)
+{
+    sqlite3_stmt *st = r->st[READ_MENTIONS];
+    size_t bytes = 0;
+    bool row = true;
+    int err = 0;
+    bind_text(st, 1, user_id);
+    sqlite3_bind_int64(st, 2, after->ts);
+    sqlite3_bind_int64(st, 3, message_key((int64_t)after->log, after->seq));
+    sqlite3_bind_int64(st, 4, limit);
+    page->rows = xmalloc((limit + 1) * sizeof page->rows[0]);
+    while (page->n < limit && bytes < FOUND_BYTES && (err = step(r, st, "", &row)) == 0 && row &&
+           (err = take_mention(r, st, page)) == 0)
+        bytes += message_size(page->rows[page->n - 1].row.message);
+    page->more = row;
+    sqlite3_reset(st);
+    return err;
+}
+
+int readers_mentions(struct readers *p, const char *user_id, const struct mention_place *after,
+                     unsigned limit, struct found_page *out)
+{
+    struct found_page page = {.n = 0};
+    struct reader *r = borrow(p);
+    int err = read_mentions(r, user_id, after, limit, &page);
+    give_back(p, r);
+    if (err == 0)
+        *out = page;
+    else
+        found_page_fini(&page);
+    return err;
+}
+
+/* ---- a page -------------------------------------------------------------------------------------- */
 
 static int read_page(struct reader *r, const char *room, uint64_t from, uint64_t to,
                      struct history_page *page)

@@ -16,8 +16,8 @@ size_t record_size(enum record_type type)
 {
     if (type == RECORD_MESSAGE)
         return offsetof(struct record, user_id);
-    return type >= RECORD_EPOCH && type != RECORD_FILE ? offsetof(struct record, username)
-                                                       : sizeof(struct record);
+    return type >= RECORD_MARK && type != RECORD_FILE ? offsetof(struct record, username)
+                                                      : sizeof(struct record);
 }
 
 struct record *change_add(struct change *c, enum record_type type)

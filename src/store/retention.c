@@ -42,6 +42,8 @@ static int remove_front(struct db *db, int64_t upto, size_t *n)
     if (err == 0)
         err = ASK(db, REMOVE_REACTIONS, NULL, 0, first, stop);
     if (err == 0)
+        err = ASK(db, REMOVE_MENTIONS, NULL, 0, first, stop);
+    if (err == 0)
         err = files_let_go(db, first, stop);
     return err != 0 ? err : note_removed(db, log, key_seq(stop));
 }

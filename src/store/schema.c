@@ -74,6 +74,16 @@ static const char *const STEPS[] = {
     "  ts INTEGER NOT NULL) STRICT, WITHOUT ROWID;"
     "CREATE INDEX files_by_message ON files (message, ts);"
     "CREATE INDEX files_by_user ON files (user_id, size);",
+    /* 6: who is mentioned (the column is as in the event, the table finds them), and how far people have read. */
+    "ALTER TABLE messages ADD COLUMN mentions TEXT NOT NULL DEFAULT '';"
+    "CREATE TABLE mentions (user_id TEXT NOT NULL, ts INTEGER NOT NULL, message INTEGER NOT NULL,"
+    "  PRIMARY KEY (user_id, ts, message)) STRICT, WITHOUT ROWID;"
+    "CREATE INDEX mentions_by_message ON mentions (message);"
+    "CREATE TABLE marks (user_id TEXT NOT NULL,"
+    "  log INTEGER NOT NULL REFERENCES logs (log) ON DELETE CASCADE, seq INTEGER NOT NULL,"
+    "  ts INTEGER NOT NULL, PRIMARY KEY (user_id, log)) STRICT, WITHOUT ROWID;"
+    "CREATE INDEX marks_by_log ON marks (log);"
+    "CREATE INDEX marks_by_ts ON marks (ts);",
 };
 
 int schema_latest(void)

@@ -23,7 +23,6 @@ enum {
     PATIENCE_S =
         1, /* with the time that others take before it: whoever asks has other things to do */
     LOOK_STEPS = 10000, /* of SQLite's machine, between two looks at the clock */
-    FOUND_BYTES = 2 << 20,
 };
 
 /* ?2, ?3: only keys between. Of a page, best first and then newest. */

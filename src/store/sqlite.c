@@ -196,8 +196,7 @@ int db_ask(struct db *db, int statement, const int64_t *params, int nparams, int
 
 static int write_row(struct db *db, const struct record *r)
 {
-    bool no_rank = r->type == RECORD_RANK && r->rank == RANK_GUEST;
-    const struct statement *s = &db->writes[no_rank ? RANK_GONE : (int)r->type];
+    const struct statement *s = &db->writes[statement_of(r)];
     for (int i = 0; i < s->nparams; i++)
         bind(s->st, i + 1, field_get(r, s->field[i]));
     int err = db_step(db, s->st);
@@ -263,6 +262,8 @@ const struct backend sqlite_backend = {
     .head = readers_head,
     .know_position = readers_know_position,
     .read = readers_read,
+    .marks = readers_marks,
+    .mentions = readers_mentions,
     .may_index = db_may_index,
     .index = db_index,
     .searcher_open = searcher_open,

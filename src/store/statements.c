@@ -44,7 +44,20 @@ const char *const WRITES[NWRITES] = {
                       " DO UPDATE SET user_id = excluded.user_id, by_id = excluded.by_id,"
                       " until = excluded.until",
     [RECORD_INVITE_GONE] = "DELETE FROM invites WHERE room = :room AND code = :code",
+    [RECORD_MARK] = "INSERT INTO marks (user_id, log, seq, ts)"
+                    " SELECT :user_id, log, CAST(:seq AS bigint), CAST(:ts AS bigint)"
+                    " FROM logs WHERE room = :room ON CONFLICT (user_id, log) DO UPDATE SET"
+                    " seq = excluded.seq, ts = excluded.ts WHERE excluded.seq > marks.seq",
+    [MARK_GONE] = "DELETE FROM marks WHERE user_id = :user_id"
+                  " AND log IN (SELECT log FROM logs WHERE room = :room)",
 };
+
+int statement_of(const struct record *r)
+{
+    if (r->type == RECORD_RANK && r->rank == RANK_GUEST)
+        return RANK_GONE;
+    return r->type == RECORD_MARK && r->seq == 0 ? (int)MARK_GONE : (int)r->type;
+}
 
 #define RUNS "(until = 0 OR until > :now)"
 #define BANNED "(SELECT user_id FROM sanctions WHERE room = '' AND action = 'ban' AND " RUNS ")"
@@ -69,6 +82,7 @@ const char *const SWEEPS[] = {
     "DELETE FROM sanctions WHERE NOT " RUNS,
     "DELETE FROM addresses WHERE user_id NOT IN " BANNED,
     "DELETE FROM invites WHERE NOT " RUNS,
+    "DELETE FROM marks WHERE ts < :now - 34560000000", /* 400 days, as long as a guest's token holds */
     NULL,
 };
 

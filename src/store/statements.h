@@ -6,11 +6,13 @@
 
 enum {
     RANK_GONE = RECORD_COUNT, /* RECORD_RANK with RANK_GUEST */
+    MARK_GONE,                /* RECORD_MARK with seq 0 */
     NWRITES,
 };
 
-/* What a record does, by its type; NULL for those of what is said. */
+/* What a record does, by its statement; NULL for those of what is said. */
 extern const char *const WRITES[NWRITES];
+int statement_of(const struct record *r); /* its number in WRITES */
 
 struct load_query {
     enum record_type type;

@@ -196,6 +196,18 @@ int store_search(struct store *s, const char *room, const char *query, unsigned 
     return vault_search(s->vault, room, query, limit, out);
 }
 
+int store_marks(struct store *s, const char *user_id, struct mark_page *out)
+{
+    return vault_marks(s->vault, user_id, out);
+}
+
+int store_mentions(struct store *s, const char *user_id, const struct mention_place *after,
+                   unsigned limit, struct found_page *out)
+{
+    REQUIRE(limit >= 1 && limit <= SEARCH_MAX);
+    return vault_mentions(s->vault, user_id, after, limit, out);
+}
+
 bool store_has_files(const struct store *s)
 {
     return vault_has_files(s->vault);

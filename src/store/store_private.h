@@ -72,6 +72,10 @@ struct db;
 struct readers;
 struct searcher;
 
+enum {
+    FOUND_BYTES = 2 << 20
+}; /* of messages that are read at once, in all rooms; one may be more */
+
 /* A kind of database: what the store wants of it. See below for what each does; `where` is a path, or an address. */
 struct backend {
     struct db *(*open)(const char *where, char *why, size_t space);
@@ -93,6 +97,10 @@ struct backend {
                          bool *out);
     int (*read)(struct readers *r, const char *room, uint64_t from, uint64_t to,
                 struct history_page *out);
+
+    int (*marks)(struct readers *r, const char *user_id, struct mark_page *out);
+    int (*mentions)(struct readers *r, const char *user_id, const struct mention_place *after,
+                    unsigned limit, struct found_page *out);
 
     /* Of those with an index of words; else NULL. */
     bool (*may_index)(const struct db *db);
@@ -166,6 +174,9 @@ int readers_file(struct readers *r, const char *id, struct file *out);
 int readers_files_of(struct readers *r, const char *user_id, uint64_t *bytes);
 int readers_read(struct readers *r, const char *room, uint64_t from, uint64_t to,
                  struct history_page *out);
+int readers_marks(struct readers *r, const char *user_id, struct mark_page *out);
+int readers_mentions(struct readers *r, const char *user_id, const struct mention_place *after,
+                     unsigned limit, struct found_page *out);
 
 /* ---- search.c ------------------------------------------------------------------------------------ */
 

@@ -355,6 +355,30 @@ int vault_read(struct vault *v, const char *room, uint64_t from, uint64_t to,
     return err;
 }
 
+int vault_marks(struct vault *v, const char *user_id, struct mark_page *out)
+{
+    uint64_t parked;
+    int err = begin(v, &parked);
+    return err != 0 ? err : v->on->marks(v->readers, user_id, out);
+}
+
+int vault_mentions(struct vault *v, const char *user_id, const struct mention_place *after,
+                   unsigned limit, struct found_page *out)
+{
+    uint64_t parked;
+    struct found_page page = {.n = 0};
+    int err = begin(v, &parked);
+    if (err == 0)
+        err = v->on->mentions(v->readers, user_id, after, limit, &page);
+    if (err == 0 && !is_whole(v, parked)) {
+        found_page_fini(&page);
+        err = ERR_SYSTEM;
+    }
+    if (err == 0)
+        *out = page;
+    return err;
+}
+
 /* ---- files --------------------------------------------------------------------------------------- */
 
 bool vault_has_files(const struct vault *v)

@@ -40,6 +40,10 @@ int vault_search(struct vault *v, const char *room, const char *query, unsigned 
 int vault_read(struct vault *v, const char *room, uint64_t from, uint64_t to,
                struct history_page *out);
 
+int vault_marks(struct vault *v, const char *user_id, struct mark_page *out);
+int vault_mentions(struct vault *v, const char *user_id, const struct mention_place *after,
+                   unsigned limit, struct found_page *out);
+
 /* See store_has_files() and what follows it. */
 bool vault_has_files(const struct vault *v);
 int vault_file(struct vault *v, const char *id, struct file *out);

@@ -9,7 +9,7 @@
 
 static void errand_init(struct errand *x)
 {
-    *x = (struct errand){.tries = 0};
+    *x = (struct errand){.have = NEED_MARKS}; /* of who has just come: foreseen */
     outbox_init(&x->done, NULL, NULL, NULL, 1, 0);
 }
 

@@ -12,7 +12,7 @@ static void a_copy_has_all_of_it(void **state)
 {
     (void)state;
     char content[] = "\"hello\" and what follows", user_id[] = "u-alice", username[] = "alice",
-         files[] = "[{\"id\":\"f\"}]";
+         files[] = "[{\"id\":\"f\"}]", mentions[] = "\"mentions\":[\"u\"]";
     struct message *m = message_new(&(struct message){.seq = 7,
                                                       .ts = 1000,
                                                       .edited_ts = 2000,
@@ -23,8 +23,10 @@ static void a_copy_has_all_of_it(void **state)
                                                       .id = "c1",
                                                       .content = content,
                                                       .content_len = 7,
-                                                      .files = files});
+                                                      .files = files,
+                                                      .mentions = mentions});
     memset(files, 'x', sizeof(files));
+    memset(mentions, 'x', sizeof(mentions));
     memset(content, 'x', sizeof(content)); /* it borrows nothing */
     memset(user_id, 'x', sizeof(user_id));
     memset(username, 'x', sizeof(username));
@@ -34,6 +36,7 @@ static void a_copy_has_all_of_it(void **state)
     assert_string_equal(m->username, "alice");
     assert_string_equal(m->id, "c1");
     assert_string_equal(m->files, "[{\"id\":\"f\"}]");
+    assert_string_equal(m->mentions, "\"mentions\":[\"u\"]");
     assert_true(m->seq == 7 && m->ts == 1000 && m->edited_ts == 2000 && m->reply_to == 3);
     assert_true(m->deleted);
     message_unref(m);
@@ -60,12 +63,14 @@ static void its_size_is_that_of_its_memory(void **state)
     like.content_len = 5;
     struct message *m = message_new(&like);
     assert_string_equal(m->files, "");
+    assert_string_equal(m->mentions, "");
     assert_int_equal(message_size(m), message_size(empty) + 5);
-    assert_int_equal(message_size(m), sizeof(struct message) + 3 + 1 + 2 + 5 + 5);
+    assert_int_equal(message_size(m), sizeof(struct message) + 3 + 1 + 2 + 5 + 6);
     message_unref(m);
     like.files = "[]";
+    like.mentions = "x";
     m = message_new(&like);
-    assert_int_equal(message_size(m), message_size(empty) + 5 + 2);
+    assert_int_equal(message_size(m), message_size(empty) + 5 + 2 + 1);
     message_unref(empty);
     message_unref(m);
 }

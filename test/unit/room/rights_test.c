@@ -20,6 +20,8 @@ static const char *const may[REQUEST_COUNT] = {
     [REQUEST_REACT] = "yyyyyy",
     [REQUEST_HISTORY] = "yyyyyy",
     [REQUEST_SEARCH] = "yyyyyy",
+    [REQUEST_MENTIONS] = "yyyyyy",
+    [REQUEST_MARK] = "yyyyyy",
     /* of what others have said */
     [REQUEST_DELETE] = "..yyyy",
     [REQUEST_SETTINGS] = "..yyyy",

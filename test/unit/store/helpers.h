@@ -458,6 +458,54 @@ static inline void shop_found(struct shop *s, const char *room, const char *quer
     buf_fini(&b);
 }
 
+/* "den 3, pub 1": the newest first. after: what went before it, or NULL. The place of the last. */
+static inline struct mention_place shop_mentioned_after(struct shop *s, const char *user_id,
+                                                        const struct mention_place *after,
+                                                        unsigned limit, const char *expected)
+{
+    static const struct mention_place newest = {.ts = INT64_MAX};
+    struct buf b = BUF_INIT;
+    struct found_page page;
+    struct mention_place last = newest;
+    after = after == NULL ? &newest : after;
+    assert_int_equal(store_mentions(s->store, user_id, after, limit, &page), 0);
+    buf_add_str(&b, "");
+    for (size_t i = 0; i < page.n; i++) {
+        const struct history_row *row = &page.rows[i].row;
+        buf_printf(&b, "%s%s %llu", i == 0 ? "" : ", ", page.rows[i].room,
+                   (unsigned long long)row->message->seq);
+        for (uint32_t k = 0; k < row->reactions.n; k++)
+            buf_printf(&b, " %s %u", row->reactions.kinds[k].emoji, row->reactions.kinds[k].n);
+        last = (struct mention_place){row->message->ts, page.rows[i].log, row->message->seq};
+    }
+    assert_true(page.more || page.n < limit);
+    found_page_fini(&page);
+    assert_string_equal(b.data == NULL ? "" : b.data, expected);
+    buf_fini(&b);
+    return last;
+}
+
+static inline void shop_mentioned(struct shop *s, const char *user_id, unsigned limit,
+                                  const char *expected)
+{
+    shop_mentioned_after(s, user_id, NULL, limit, expected);
+}
+
+/* "den 3, pub 1": the latest change first. */
+static inline void shop_marked(struct shop *s, const char *user_id, const char *expected)
+{
+    struct buf b = BUF_INIT;
+    struct mark_page page;
+    assert_int_equal(store_marks(s->store, user_id, &page), 0);
+    buf_add_str(&b, "");
+    for (size_t i = 0; i < page.n; i++)
+        buf_printf(&b, "%s%s %llu", i == 0 ? "" : ", ", page.rows[i].room,
+                   (unsigned long long)page.rows[i].seq);
+    free(page.rows);
+    assert_string_equal(b.data == NULL ? "" : b.data, expected);
+    buf_fini(&b);
+}
+
 static inline void shop_head(struct shop *s, const char *room, const char *epoch, uint64_t first,
                              uint64_t last)
 {

@@ -80,6 +80,10 @@ static const struct {
      " 'image/png', 5, 2, 1, 1, 4000000000000);",
      "file den: 0123456789abcdef0123456789abcdef of u1, a.png, image/png, 5 bytes, 2x1, "
      "thumbnail\n"},
+    {"UPDATE messages SET mentions = '\"mentions\":[\"u2\"]' WHERE id = 7 << 40 | 3;"
+     "INSERT INTO mentions VALUES ('u2', 1, 7 << 40 | 3);"
+     "INSERT INTO marks VALUES ('u2', 7, 3, 4000000000000);",
+     ""},
 };
 
 static void every_version_has_its_rows_here(void **state)
@@ -114,6 +118,8 @@ static void every_version_becomes_the_latest(void **state)
             shop_said(
                 s, "den", 1, 9,
                 "first 3: 3 u1 alice \"three\" at 1, id id; 4 u2 bob \"four\" at 2, to 3, + 1");
+        shop_mentioned(s, "u2", 9, version > 5 ? "den 3" : "");
+        shop_marked(s, "u2", version > 5 ? "den 3" : "");
         shop_start(s);
         struct change *c = a_room("later", "");
         add_address(c, "u3", "192.0.2.2");
@@ -166,15 +172,15 @@ static void a_step_that_fails_leaves_the_version_before(void **state)
     char why[256] = "";
     int before = schema_latest() - 1;
     sqlite3 *db = open_version(":memory:", before);
-    run(db, "CREATE TABLE files (something TEXT)");
+    run(db, "CREATE TABLE marks (something TEXT)");
     char *old = tables(db);
     assert_int_equal(schema_migrate(db, schema_latest(), why, sizeof why), ERR_SYSTEM);
-    assert_string_equal(why, "table files already exists");
+    assert_string_equal(why, "table marks already exists");
     char *now = tables(db), *version = ask(db, "PRAGMA user_version");
     assert_string_equal(now, old);
     assert_int_equal(atoi(version), before);
     assert_true(sqlite3_get_autocommit(db));
-    run(db, "DROP TABLE files");
+    run(db, "DROP TABLE marks");
     assert_int_equal(schema_migrate(db, schema_latest(), why, sizeof why), 0);
     free(old);
     free(now);

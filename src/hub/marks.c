@@ -1,0 +1,402 @@
+/* How far people have read: a number for each user and room, the same in all their tabs. The hub keeps those of users who
+ * are here, and posts what has changed every few seconds, many together. What the disk has is fetched when a user comes
+ * (errand.h). Who leaves before its marks are on the disk finds them here when it comes back. */
+#include "hub/hub_private.h"
+
+#include <hubbub/check.h>
+#include <hubbub/clock.h>
+#include <hubbub/err.h>
+#include <hubbub/hash.h>
+#include <hubbub/mem.h>
+#include <hubbub/outbox.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { CHANGE_RECORDS = 512 };
+static const int64_t POST_EVERY = 2 * NS_PER_S;
+
+/* Of one room. */
+struct mark {
+    struct mark *next;
+    uint64_t seq;
+    uint64_t
+        life;     /* of the hub's lives, when it was noted: what was said there may be gone since */
+    bool changed; /* and not on its way to the disk */
+    char room[];
+};
+
+/* Of one user. */
+struct marks {
+    struct mark *first; /* the one that was noted last */
+    uint32_t n;
+    bool changed;              /* in the hub's list */
+    uint64_t change;           /* the latest of the store that has one of them */
+    struct marks *next;        /* changed, too; or away, in the same bucket */
+    struct cds_list_head node; /* away */
+    bool waits;                /* away: some are in the hub's change to come */
+    bool known;                /* away: what the disk had is among them */
+    char user_id[];
+};
+
+static struct marks *marks_new(const char *user_id)
+{
+    struct marks *k = xcalloc(1, sizeof *k + strlen(user_id) + 1);
+    strcpy(k->user_id, user_id);
+    return k;
+}
+
+static void marks_free(struct marks *k)
+{
+    for (struct mark *m = k->first, *next; m != NULL; m = next) {
+        next = m->next;
+        free(m);
+    }
+    free(k);
+}
+
+/* Where it is linked, or the end. */
+static struct mark **find(struct marks *k, const char *room)
+{
+    struct mark **link = &k->first;
+    while (*link != NULL && strcmp((*link)->room, room) != 0)
+        link = &(*link)->next;
+    return link;
+}
+
+static bool is_good(const struct mark *m, const struct room *r)
+{
+    return m->life >= r->life;
+}
+
+uint64_t mark_of(const struct user *u, const struct room *r)
+{
+    const struct mark *m = u->marks == NULL ? NULL : *find(u->marks, r->name);
+    if (m == NULL || !is_good(m, r))
+        return 0;
+    return m->seq < r->seq ? m->seq : r->seq;
+}
+
+static struct mark *add(struct marks *k, const char *room, struct mark **link)
+{
+    struct mark *m = xcalloc(1, sizeof *m + strlen(room) + 1);
+    strcpy(m->room, room);
+    m->next = *link;
+    *link = m;
+    k->n++;
+    return m;
+}
+
+/* ---- to the disk --------------------------------------------------------------------------------- */
+
+static void write_down(struct change *c, const struct marks *k, const struct mark *m, uint64_t seq)
+{
+    struct record *record = change_add(c, RECORD_MARK);
+    strcpy(record->room, m->room);
+    strcpy(record->user_id, k->user_id);
+    record->seq = seq;
+    record->ts = clock_wall_ms();
+}
+
+/* Those that have changed; how many. */
+static uint32_t write_changed(struct change *c, struct marks *k)
+{
+    uint32_t n = 0;
+    for (struct mark *m = k->first; m != NULL; m = m->next) {
+        if (!m->changed)
+            continue;
+        m->changed = false;
+        write_down(c, k, m, m->seq);
+        n++;
+    }
+    return n;
+}
+
+int64_t marks_due(struct hub *h)
+{
+    bool any = h->marked != NULL || !cds_list_empty(&h->away);
+    return any ? h->post_marks : DEADLINE_NEVER;
+}
+
+/* Before there is something to do. */
+static void arm(struct hub *h)
+{
+    if (marks_due(h) == DEADLINE_NEVER)
+        h->post_marks = clock_now() + POST_EVERY;
+}
+
+static void note_changed(struct hub *h, struct marks *k)
+{
+    if (h->config.store == NULL || k->changed)
+        return;
+    arm(h);
+    k->changed = true;
+    k->next = h->marked;
+    h->marked = k;
+}
+
+static void forget_changed(struct hub *h, struct marks *k)
+{
+    struct marks **link = &h->marked;
+    while (*link != k)
+        link = &(*link)->next;
+    *link = k->next;
+    k->changed = false;
+}
+
+/* Of who is here, a change for a few of them. What the store cannot take now is lost, until the user reads on. */
+static void post_present(struct hub *h)
+{
+    while (h->marked != NULL) {
+        struct change *c = change_new();
+        struct marks *first = h->marked, *end = first;
+        for (uint32_t n = 0; end != NULL && n < CHANGE_RECORDS; end = end->next) {
+            n += write_changed(c, end);
+            end->changed = false;
+        }
+        h->marked = end;
+        uint64_t change = keep_quietly(h, &c);
+        for (struct marks *k = first; k != end; k = k->next)
+            k->change = change > k->change ? change : k->change;
+    }
+}
+
+/* Of those who have left. */
+static void post_away(struct hub *h)
+{
+    struct marks *k;
+    uint64_t change = keep_quietly(h, &h->marks);
+    h->nmarks = 0;
+    cds_list_for_each_entry(k, &h->away, node)
+    {
+        if (k->waits)
+            k->change = change > k->change ? change : k->change;
+        k->waits = false;
+    }
+}
+
+static struct marks **bucket(struct hub *h, const char *user_id)
+{
+    return &h->away_by[hash_text(h->repeats.hash_key, user_id) % AWAY_BUCKETS];
+}
+
+static void enter_away(struct hub *h, struct marks *k)
+{
+    struct marks **link = bucket(h, k->user_id);
+    k->next = *link;
+    *link = k;
+    cds_list_add_tail(&k->node, &h->away);
+}
+
+static void leave_away(struct hub *h, struct marks *k)
+{
+    struct marks **link = bucket(h, k->user_id);
+    while (*link != k)
+        link = &(*link)->next;
+    *link = k->next;
+    cds_list_del(&k->node);
+}
+
+/* The disk has theirs. */
+static void forget_away(struct hub *h)
+{
+    while (!cds_list_empty(&h->away)) {
+        struct marks *k = cds_list_first_entry(&h->away, struct marks, node);
+        if (k->waits || k->change > written(h))
+            return;
+        leave_away(h, k);
+        marks_free(k);
+    }
+}
+
+void tend_marks(struct hub *h, int64_t now)
+{
+    if (now < marks_due(h))
+        return;
+    h->post_marks = now + POST_EVERY;
+    if (store_full(h->config.store))
+        return; /* there is no hurry */
+    post_away(h);
+    post_present(h);
+    forget_away(h);
+}
+
+void end_marks(struct hub *h)
+{
+    post_away(h);
+    post_present(h);
+    while (!cds_list_empty(&h->away)) {
+        struct marks *k = cds_list_first_entry(&h->away, struct marks, node);
+        leave_away(h, k);
+        marks_free(k);
+    }
+}
+
+static void forget_one(struct marks *k, const char *room)
+{
+    struct mark **link = k == NULL ? NULL : find(k, room), *m = k == NULL ? NULL : *link;
+    if (m == NULL)
+        return;
+    *link = m->next;
+    k->n--;
+    free(m);
+}
+
+void forget_marks(struct hub *h, const char *room)
+{
+    struct marks *k;
+    post_away(h); /* before the log that they are about is gone */
+    cds_list_for_each_entry(k, &h->away, node) forget_one(k, room);
+    for (const struct session *s = h->sessions; s != NULL; s = s->next)
+        forget_one(s->user->marks, room);
+}
+
+/* ---- users come and go --------------------------------------------------------------------------- */
+
+void leave_marks(struct hub *h, struct user *u)
+{
+    struct marks *k = u->marks;
+    u->marks = NULL;
+    if (k == NULL)
+        return;
+    bool changed = k->changed;
+    if (changed)
+        forget_changed(h, k);
+    if (h->config.store == NULL || (!changed && k->change <= written(h))) {
+        marks_free(k);
+        return;
+    }
+    arm(h);
+    enter_away(h, k);
+    k->known = u->marks_known;
+    k->waits = changed;
+    if (!changed)
+        return;
+    if (h->marks == NULL)
+        h->marks = change_new();
+    h->nmarks += write_changed(h->marks, k);
+    if (h->nmarks >= CHANGE_RECORDS && !store_full(h->config.store))
+        post_away(h);
+}
+
+/* Those of one who has just been here. */
+static void take_back(struct hub *h, struct user *u)
+{
+    struct marks *k = *bucket(h, u->id);
+    while (k != NULL && strcmp(k->user_id, u->id) != 0)
+        k = k->next;
+    if (k == NULL)
+        return;
+    if (k->waits) /* to know in which change they are */
+        post_away(h);
+    leave_away(h, k);
+    u->marks = k;
+    __atomic_store_n(&u->marks_known, k->known, __ATOMIC_RELAXED);
+}
+
+static struct marks *marks_of(struct hub *h, struct user *u)
+{
+    if (u->marks == NULL)
+        take_back(h, u);
+    if (u->marks == NULL)
+        u->marks = marks_new(u->id);
+    return u->marks;
+}
+
+/* What was read from the disk, beside what has been noted since. */
+static void load(struct hub *h, struct user *u, const struct errand *x)
+{
+    struct marks *k = x->marks.n == 0 ? NULL : marks_of(h, u);
+    for (size_t i = 0; i < x->marks.n && k->n < MARKS_MAX; i++) {
+        const struct mark_row *row = &x->marks.rows[i];
+        const struct room *r = room_in_memory(h, row->room);
+        if (r != NULL && r->begun_by > x->marks_written)
+            continue; /* of the log before this one */
+        struct mark **link = find(k, row->room), *m = *link;
+        if (m == NULL) {
+            m = add(k, row->room, link);
+            m->life = h->lives;
+        }
+        m->seq = row->seq > m->seq ? row->seq : m->seq;
+    }
+}
+
+bool has_marks(struct hub *h, struct event *e)
+{
+    struct user *u = e->session->user;
+    struct errand *x = e->errand;
+    if (u->marks == NULL)
+        take_back(h, u);
+    if (u->marks_known || h->config.store == NULL || x == NULL)
+        return true;
+    if (!(x->have & NEED_MARKS))
+        return !errand_need(h, e, NEED_MARKS, 0, 0, NULL);
+    if (x->marks_err == 0) { /* else they are not to be had now */
+        load(h, u, x);
+        __atomic_store_n(&u->marks_known, true, __ATOMIC_RELAXED);
+    }
+    return true;
+}
+
+/* ---- reading on ---------------------------------------------------------------------------------- */
+
+/* One more than are kept: the one that was noted longest ago goes. */
+static void forget_oldest(struct hub *h, struct marks *k)
+{
+    struct mark **link = &k->first;
+    while ((*link)->next != NULL)
+        link = &(*link)->next;
+    struct change *c = change_begin(h);
+    if (c != NULL)
+        write_down(c, k, *link, 0);
+    keep_quietly(h, &c);
+    free(*link);
+    *link = NULL;
+    k->n--;
+}
+
+/* True: it goes on. */
+static bool note(struct hub *h, struct marks *k, const struct room *r, uint64_t seq)
+{
+    struct mark **link = find(k, r->name), *m = *link;
+    if (m != NULL && is_good(m, r) && seq <= m->seq)
+        return false;
+    if (m == NULL) {
+        m = add(k, r->name, &k->first);
+    } else { /* to the front */
+        *link = m->next;
+        m->next = k->first;
+        k->first = m;
+    }
+    m->seq = seq;
+    m->life = h->lives;
+    m->changed = true;
+    if (k->n > MARKS_MAX)
+        forget_oldest(h, k);
+    note_changed(h, k);
+    return true;
+}
+
+void on_mark(struct hub *h, struct event *e)
+{
+    const struct member *at = meant_member(h, e);
+    if (at == NULL)
+        return;
+    const struct room *r = at->room;
+    const struct session *by = e->session;
+    uint64_t seq = e->request.args->seq < r->seq ? e->request.args->seq : r->seq;
+    if (seq > 0 && note(h, marks_of(h, by->user), r, seq)) {
+        encode_read(scratch(h), r->name, seq);
+        struct frame *f = frame_new(FRAME_TEXT, h->scratch.data, h->scratch.len);
+        for (const struct session *s = by->user->sessions; s != NULL; s = s->next_of_user) {
+            if (s == by || s->dialect != DIALECT_FULL)
+                continue;
+            frame_ref(f, 1);
+            outbox_post(s->outbox, f);
+        }
+        frame_unref(f, 1);
+    }
+    if (!wants_reply(e))
+        return;
+    encode_ok_seq(scratch(h), e->request.id, r->name, mark_of(by->user, r));
+    reply_scratch(h, e);
+}
