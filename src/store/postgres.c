@@ -209,6 +209,7 @@ static int read_id(struct postgres *p, char id[static 64])
 int postgres_failed(struct postgres *p)
 {
     snprintf(p->error, sizeof p->error, "PostgreSQL: %s", p->link.error);
+    postgres_words_doubt(p);
     if (p->state == PG_READY && link_alive(&p->link))
         return ERR_SYSTEM;
     if (p->state == PG_READY)
@@ -317,6 +318,7 @@ static void postgres_close(struct db *db)
 {
     struct postgres *p = postgres_of(db);
     link_close(&p->link);
+    terms_close(p->terms);
     free(p->url);
     free(p);
 }
@@ -345,7 +347,9 @@ static struct db *postgres_open(const char *url, char *why, size_t space)
     p->url = xstrdup(url);
     p->full_sync = true;
     p->nameless = true;
-    if (take(p) != 0) {
+    postgres_words_doubt(p);
+    p->terms = terms_open(p->link.error, sizeof p->link.error);
+    if (p->terms == NULL || take(p) != 0) {
         snprintf(why, space, "cannot use the database of --store: %s", p->link.error);
         postgres_close((struct db *)p);
         return NULL;
@@ -415,6 +419,11 @@ const struct backend postgres_backend = {
     .set_retention = postgres_set_retention,
     .may_remove = postgres_may_remove,
     .remove = postgres_remove,
+    .may_index = postgres_may_index,
+    .index = postgres_index,
+    .searcher_open = postgres_searcher_open,
+    .searcher_close = postgres_searcher_close,
+    .search = postgres_search,
     .error = postgres_error,
     .exec = postgres_exec,
     .tend = postgres_tend,

@@ -1,11 +1,13 @@
 /* PostgreSQL between the files that share it: postgres.c connects, postgres_write.c writes, postgres_load.c reads it
- * all at the start, postgres_remove.c removes, postgres_read.c has connections of its own. */
+ * all at the start, postgres_remove.c removes, postgres_words.c has the index of words; postgres_read.c and
+ * postgres_search.c have connections of their own. */
 #ifndef HUBBUB_STORE_POSTGRES_H
 #define HUBBUB_STORE_POSTGRES_H
 
 #include "store/postgres_link.h"
 #include "store/statements.h"
 #include "store/store_private.h"
+#include "store/terms.h"
 
 enum {
     PG_PARAMS = 16,
@@ -27,6 +29,13 @@ enum {
 /* What postgres_message() wants. */
 enum { PG_MESSAGE_COLUMNS = 9 };
 #define PG_MESSAGE "seq, ts, user_id, username, request_id, reply_to, edited, deleted, content"
+
+/* The words of a message, and which log it is of: a term that no text has, so that one room can be searched. */
+#define PG_WORDS(vector) "(" vector "::tsvector || array_to_tsvector(ARRAY['#' || log]))"
+/* What a message m takes on the disk without its words: its texts, and what rows and indexes have besides. */
+#define PG_BYTES                                                                        \
+    "(pg_column_size(m.content) + octet_length(m.user_id) + octet_length(m.username) +" \
+    " octet_length(m.request_id) + 264)"
 
 /* A statement with the members of a record as its parameters, $1 and so on. */
 struct pg_statement {
@@ -69,7 +78,38 @@ enum { PG_NOW, PG_LEDGER, PG_OWN };
                 " ON CONFLICT DO NOTHING")                                                         \
     X(REACTION_GONE, "DELETE FROM reactions r USING logs l WHERE l.room = $1 AND r.log = l.log"    \
                      " AND r.seq = $2 AND r.user_id = $3 AND r.emoji = $4")                        \
+    /* postgres_words.c */                                                                         \
+    X(WORDS_MARK, "SELECT ts FROM words_mark")                                                     \
+    X(WORDS_NEXT, "WITH next AS (SELECT ts, octet_length(content) AS bytes FROM messages"          \
+                  "  WHERE ts >= $1 ORDER BY ts LIMIT $2::bigint + 1),"                            \
+                  " sums AS (SELECT ts, row_number() OVER (ORDER BY ts) AS n,"                     \
+                  "  sum(bytes) OVER (ORDER BY ts) AS bytes, min(ts) OVER () AS first FROM next)," \
+                  " upto AS (SELECT coalesce(min(ts) FILTER (WHERE ts > first AND"                 \
+                  "  (n > $2::bigint OR bytes > $3::bigint)), max(ts) + 1) AS ts,"                 \
+                  "  count(*) > $2::bigint OR max(bytes) > $3::bigint AS more FROM sums)"          \
+                  " SELECT upto.ts, upto.more, log, seq, content FROM upto JOIN messages m"        \
+                  " ON m.ts >= $1 AND m.ts < upto.ts")                                             \
+    X(WORDS_ADD,                                                                                   \
+      "WITH put AS (INSERT INTO words (log, seq, ts, bytes, words)"                                \
+      " SELECT m.log, m.seq, m.ts, " PG_BYTES " + pg_column_size(w.words), w.words FROM"           \
+      " (SELECT log, seq, " PG_WORDS(                                                              \
+          "u.words") " AS words FROM"                                                              \
+                     "  unnest($1::bigint[], $2::bigint[], $3::text[]) AS u (log, seq, words)) w"  \
+                     " JOIN messages m USING (log, seq) ON CONFLICT DO NOTHING RETURNING bytes)"   \
+                     " UPDATE words_mark SET ts = $4,"                                             \
+                     " bytes = bytes + coalesce((SELECT sum(bytes) FROM put), 0)")                 \
+    X(WORDS_TAKE, "WITH gone AS (DELETE FROM words w USING logs l"                                 \
+                  " WHERE l.room = $1 AND w.log = l.log AND w.seq = $2 RETURNING bytes)"           \
+                  " UPDATE words_mark SET bytes = words_mark.bytes - gone.bytes FROM gone")        \
+    X(WORDS_PUT,                                                                                   \
+      "WITH put AS (INSERT INTO words (log, seq, ts, bytes, words)"                                \
+      " SELECT log, seq, ts, own + pg_column_size(words), words FROM"                              \
+      " (SELECT m.log, m.seq, m.ts, " PG_BYTES " AS own, " PG_WORDS(                               \
+          "$3") "  AS words FROM messages m JOIN logs l USING (log)"                               \
+                "  WHERE l.room = $1 AND m.seq = $2) w ON CONFLICT DO NOTHING RETURNING bytes)"    \
+                " UPDATE words_mark SET bytes = words_mark.bytes + put.bytes FROM put")            \
     /* postgres_remove.c */                                                                        \
+    X(BYTES, "SELECT bytes FROM words_mark")                                                       \
     X(NAMELESS, "SELECT log FROM logs WHERE room IS NULL ORDER BY log LIMIT 1")                    \
     X(END, "DELETE FROM logs WHERE log = $1")                                                      \
     X(REMOVE, "WITH l AS (SELECT removed FROM logs WHERE log = $1),"                               \
@@ -78,7 +118,11 @@ enum { PG_NOW, PG_LEDGER, PG_OWN };
               "  ORDER BY seq LIMIT $3) RETURNING seq),"                                           \
               " top AS (SELECT max(seq) AS seq, count(*) AS n FROM gone),"                         \
               " bare AS (DELETE FROM reactions r USING top WHERE r.log = $1"                       \
-              "  AND r.seq <= top.seq AND r.seq > (SELECT removed FROM l)),"                       \
+              "  AND r.seq <= top.seq AND r.seq > (SELECT removed FROM l)), mute AS (DELETE FROM " \
+              "words w USING top WHERE w.log = $1"                                                 \
+              "  AND w.seq <= top.seq AND w.seq > (SELECT removed FROM l) RETURNING bytes),"       \
+              " lighter AS (UPDATE words_mark SET bytes = bytes - (SELECT sum(bytes) FROM mute)"   \
+              "  WHERE EXISTS (SELECT 1 FROM mute)),"                                              \
               " shorter AS (UPDATE logs SET removed = greatest(removed, top.seq) FROM top"         \
               "  WHERE log = $1) SELECT n FROM top")                                               \
     X(OLDEST, "SELECT log, max(seq) FROM (SELECT log, seq FROM messages WHERE ts < $1"             \
@@ -109,6 +153,12 @@ struct postgres {
     bool full_sync;
     struct pg_statement writes[NWRITES];
     char error[288];
+
+    /* postgres_words.c */
+    struct terms *terms;
+    int64_t words_ts; /* the mark: messages said before that are in the index */
+    bool words_known;
+    bool wordless; /* there may be messages behind the mark */
 
     /* postgres_remove.c; written by postgres_write.c, too */
     bool nameless;     /* there may be logs without a name */
@@ -150,6 +200,16 @@ int postgres_schema_version(struct link *l, int *version); /* -1: there is none 
 /* See schema_migrate(). */
 int postgres_schema_migrate(struct link *l, int to, char *why, size_t space);
 
+/* ---- postgres_words.c ---------------------------------------------------------------------------- */
+
+void postgres_words_doubt(
+    struct postgres *p); /* a transaction has failed, or it is another connection */
+int postgres_words_know(struct postgres *p); /* where the mark is: 0 or ERR_SYSTEM */
+/* Is a message of that moment in the index, or to be put there at once? */
+bool postgres_is_indexed(const struct postgres *p, int64_t ts);
+/* The words of a message, as the parameter of WORDS_PUT. */
+int postgres_words_of(struct postgres *p, const struct message *m, struct buf *to);
+
 /* ---- the others, see store_private.h ------------------------------------------------------------- */
 
 int postgres_write(struct db *db, struct change *const *changes, size_t n, size_t *at);
@@ -160,6 +220,14 @@ int postgres_remove(struct db *db, const struct retention *r, int64_t now, bool 
 void postgres_set_retention(struct db *db, const struct retention *r);
 /* A room has one more: perhaps one too many. */
 void postgres_touch(struct postgres *p, const char *room);
+
+bool postgres_may_index(const struct db *db);
+int postgres_index(struct db *db, bool *more);
+
+struct searcher *postgres_searcher_open(const char *url, char *why, size_t space);
+void postgres_searcher_close(struct searcher *s);
+int postgres_search(struct searcher *s, const char *room, const char *query, unsigned limit,
+                    struct found_page *out);
 
 struct readers *postgres_readers_open(const char *url, char *why, size_t space);
 void postgres_readers_close(struct readers *r);

@@ -42,6 +42,13 @@ static const char *const STEPS[] = {
     "CREATE INDEX messages_by_ts ON messages (ts);"
     "CREATE TABLE reactions (log " NUMBER ", seq " NUMBER ", user_id " NAME ", emoji " NAME
     ", at bigint GENERATED ALWAYS AS IDENTITY, PRIMARY KEY (log, seq, user_id, emoji));",
+    /* 2: the words of what was said (postgres_words.c). A row for each message that was said before the mark, with what
+     * both rows take on the disk; the mark has the sum. */
+    "CREATE TABLE words (log " NUMBER ", seq " NUMBER ", ts " NUMBER ", bytes " NUMBER
+    ", words tsvector NOT NULL, PRIMARY KEY (log, seq));"
+    "CREATE INDEX words_by_term ON words USING gin (words) WITH (gin_pending_list_limit = 512);"
+    "CREATE TABLE words_mark (ts " NUMBER ", bytes " NUMBER ");"
+    "INSERT INTO words_mark VALUES (0, 0);",
 };
 
 int postgres_schema_latest(void)

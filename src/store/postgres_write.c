@@ -114,6 +114,26 @@ static int send_epoch(struct batch *b, const struct record *r, size_t owner)
     return err != 0 ? err : send_statement(b, 'l', DO_OLD_EPOCHS, &kept, owner);
 }
 
+/* Of one that was said before the mark, as it is edited, or late. */
+static int send_words(struct batch *b, const struct message *m, const struct pg_values *key,
+                      size_t owner)
+{
+    struct buf words = BUF_INIT;
+    struct pg_values v = {.n = 0};
+    if (!postgres_is_indexed(b->p, m->ts)) {
+        b->p->wordless = true;
+        return 0;
+    }
+    int err = postgres_words_of(b->p, m, &words);
+    values_text(&v, key->value[0]);
+    values_text(&v, key->value[1]);
+    values_text(&v, words.data);
+    if (err == 0)
+        err = send_statement(b, 'l', DO_WORDS_PUT, &v, owner);
+    buf_fini(&words);
+    return err;
+}
+
 static int send_message(struct batch *b, const struct record *r, size_t owner)
 {
     const struct message *m = r->message;
@@ -132,7 +152,12 @@ static int send_message(struct batch *b, const struct record *r, size_t owner)
     values_number(&v, m->edited_ts);
     values_number(&v, m->deleted);
     values_text(&v, m->content);
-    int err = send_statement(b, 'l', DO_MESSAGE, &v, owner);
+    bool is_new = m->edited_ts == 0 && !m->deleted && !postgres_is_indexed(b->p, m->ts);
+    int err = is_new ? 0 : send_statement(b, 'l', DO_WORDS_TAKE, &key, owner);
+    if (err == 0)
+        err = send_statement(b, 'l', DO_MESSAGE, &v, owner);
+    if (err == 0)
+        err = send_words(b, m, &key, owner);
     return err != 0 || !m->deleted ? err : send_statement(b, 'l', DO_NO_REACTIONS, &key, owner);
 }
 
@@ -242,7 +267,9 @@ int postgres_write(struct db *db, struct change *const *changes, size_t n, size_
     if (!is_sound(p, changes, n, at))
         return ERR_INVALID;
     struct batch b = {.p = p};
-    int err = run(&b, changes, n, at);
+    int err = postgres_words_know(p);
+    if (err == 0)
+        err = run(&b, changes, n, at);
     free(b.owner);
     if (err != 0)
         postgres_failed(p);

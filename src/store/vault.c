@@ -335,7 +335,18 @@ int vault_know_position(struct vault *v, const char *room, const char *epoch, ui
 int vault_search(struct vault *v, const char *room, const char *query, unsigned limit,
                  struct found_page *out)
 {
-    return v->searcher != NULL ? v->on->search(v->searcher, room, query, limit, out) : ERR_SYSTEM;
+    uint64_t parked;
+    struct found_page page = {.n = 0};
+    int err = v->searcher == NULL ? ERR_SYSTEM : begin(v, &parked);
+    if (err == 0)
+        err = v->on->search(v->searcher, room, query, limit, &page);
+    if (err == 0 && !is_whole(v, parked)) {
+        found_page_fini(&page);
+        err = ERR_SYSTEM;
+    }
+    if (err == 0)
+        *out = page;
+    return err;
 }
 
 int vault_read(struct vault *v, const char *room, uint64_t from, uint64_t to,
