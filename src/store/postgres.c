@@ -114,12 +114,14 @@ static int tell_sync(struct postgres *p)
                     p->full_sync ? "SET synchronous_commit = on" : "SET synchronous_commit = off");
 }
 
-/* A plan is made when a table is nearly empty and kept when it is large: none may read all of it. */
+/* A plan is made when a table is nearly empty and kept when it is large: none may read all of it, even if that is all
+ * there is; and what that is taken to cost is no reason to compile it. */
 static int settle(struct postgres *p)
 {
     char text[256];
     snprintf(text, sizeof text,
-             "SET statement_timeout = %d; SET lock_timeout = %d; SET enable_seqscan = off;"
+             "SET statement_timeout = %d; SET lock_timeout = %d; SET enable_seqscan = off; SET jit "
+             "= off;"
              "SET client_min_messages = warning; SET default_transaction_read_only = off;"
              "SET idle_in_transaction_session_timeout = %d",
              STATEMENT_MS, STATEMENT_MS / 2, 2 * SILENCE_MS);

@@ -32,6 +32,8 @@ enum { PG_MESSAGE_COLUMNS = 9 };
 
 /* The words of a message, and which log it is of: a term that no text has, so that one room can be searched. */
 #define PG_WORDS(vector) "(" vector "::tsvector || array_to_tsvector(ARRAY['#' || log]))"
+/* What they take on the disk, in their row and in the index by term. */
+#define PG_WORDS_BYTES(vector) "pg_column_size(" vector ") * 3 / 2"
 /* What a message m takes on the disk without its words: its texts, and what rows and indexes have besides. */
 #define PG_BYTES                                                                        \
     "(pg_column_size(m.content) + octet_length(m.user_id) + octet_length(m.username) +" \
@@ -91,23 +93,29 @@ enum { PG_NOW, PG_LEDGER, PG_OWN };
                   " ON m.ts >= $1 AND m.ts < upto.ts")                                             \
     X(WORDS_ADD,                                                                                   \
       "WITH put AS (INSERT INTO words (log, seq, ts, bytes, words)"                                \
-      " SELECT m.log, m.seq, m.ts, " PG_BYTES " + pg_column_size(w.words), w.words FROM"           \
-      " (SELECT log, seq, " PG_WORDS(                                                              \
-          "u.words") " AS words FROM"                                                              \
-                     "  unnest($1::bigint[], $2::bigint[], $3::text[]) AS u (log, seq, words)) w"  \
-                     " JOIN messages m USING (log, seq) ON CONFLICT DO NOTHING RETURNING bytes)"   \
-                     " UPDATE words_mark SET ts = $4,"                                             \
-                     " bytes = bytes + coalesce((SELECT sum(bytes) FROM put), 0)")                 \
+      " SELECT m.log, m.seq, m.ts, " PG_BYTES " + " PG_WORDS_BYTES(                                \
+          "w.words") ", w.words FROM"                                                              \
+                     " (SELECT log, seq, " PG_WORDS(                                               \
+                         "u.words") " AS words FROM"                                               \
+                                    "  unnest($1::bigint[], $2::bigint[], $3::text[]) AS u (log, " \
+                                    "seq, words)) w"                                               \
+                                    " JOIN messages m USING (log, seq) ON CONFLICT DO NOTHING "    \
+                                    "RETURNING bytes)"                                             \
+                                    " UPDATE words_mark SET ts = $4,"                              \
+                                    " bytes = bytes + coalesce((SELECT sum(bytes) FROM put), 0)")  \
     X(WORDS_TAKE, "WITH gone AS (DELETE FROM words w USING logs l"                                 \
                   " WHERE l.room = $1 AND w.log = l.log AND w.seq = $2 RETURNING bytes)"           \
                   " UPDATE words_mark SET bytes = words_mark.bytes - gone.bytes FROM gone")        \
     X(WORDS_PUT,                                                                                   \
       "WITH put AS (INSERT INTO words (log, seq, ts, bytes, words)"                                \
-      " SELECT log, seq, ts, own + pg_column_size(words), words FROM"                              \
-      " (SELECT m.log, m.seq, m.ts, " PG_BYTES " AS own, " PG_WORDS(                               \
-          "$3") "  AS words FROM messages m JOIN logs l USING (log)"                               \
-                "  WHERE l.room = $1 AND m.seq = $2) w ON CONFLICT DO NOTHING RETURNING bytes)"    \
-                " UPDATE words_mark SET bytes = words_mark.bytes + put.bytes FROM put")            \
+      " SELECT log, seq, ts, own + " PG_WORDS_BYTES(                                               \
+          "words") ", words FROM"                                                                  \
+                   " (SELECT m.log, m.seq, m.ts, " PG_BYTES                                        \
+                   " AS own, " PG_WORDS("$3") "  AS words FROM messages m JOIN logs l USING (log)" \
+                                              "  WHERE l.room = $1 AND m.seq = $2) w ON CONFLICT " \
+                                              "DO NOTHING RETURNING bytes)"                        \
+                                              " UPDATE words_mark SET bytes = words_mark.bytes + " \
+                                              "put.bytes FROM put")                                \
     /* postgres_remove.c */                                                                        \
     X(BYTES, "SELECT bytes FROM words_mark")                                                       \
     X(NAMELESS, "SELECT log FROM logs WHERE room IS NULL ORDER BY log LIMIT 1")                    \

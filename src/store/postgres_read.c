@@ -68,7 +68,7 @@ static int settle(struct link *l)
 {
     char text[160], name[16];
     snprintf(text, sizeof text,
-             "SET statement_timeout = %d; SET enable_seqscan = off;"
+             "SET statement_timeout = %d; SET enable_seqscan = off; SET jit = off;"
              "SET default_transaction_read_only = on",
              STATEMENT_MS / 2);
     int err = link_run(l, text);

@@ -87,7 +87,8 @@ static int be_there(struct searcher *s)
         return 0;
     int err = link_open(l, s->url);
     if (err == 0)
-        err = link_run(l, "SET enable_seqscan = off; SET default_transaction_read_only = on");
+        err = link_run(
+            l, "SET enable_seqscan = off; SET jit = off; SET default_transaction_read_only = on");
     if (err != 0)
         link_close(l);
     return err;
