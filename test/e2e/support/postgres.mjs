@@ -79,6 +79,20 @@ class Postgres {
     }
 }
 
+/* The address of a new database on a server that all tests of a program share. */
+let shared, databases = 0;
+export async function newDatabase() {
+    shared ??= (async () => {
+        const postgres = new Postgres();
+        await postgres.start();
+        postgres.child.unref();
+        return postgres;
+    })();
+    const postgres = await shared, name = `d${++databases}`;
+    postgres.ask(`CREATE DATABASE ${name}`);
+    return postgres.url(name);
+}
+
 /* One that runs, stopped after the test. */
 export async function startPostgres(t) {
     const postgres = new Postgres();
