@@ -1,12 +1,13 @@
 /* Words: what is found, before and after it is in the index, and that the index has just what is there. */
 #include "helpers.h"
 
+#include <hubbub/query.h>
 #include <sqlite3.h>
 
 #define CHECK "INSERT INTO words (words, rank) VALUES ('integrity-check', 1)"
 #define ALL_INDEXED(s) SHOP_UNTIL(behind(s) == 0)
 /* Which messages have words, and that what they take is added up. */
-#define PG_CHECK                                                                                \
+#define PG_CHECK                                                                               \
     "SELECT (SELECT count(*) FROM messages m FULL JOIN words w USING (log, seq), words_mark k" \
     " WHERE m.seq IS NULL OR (w.seq IS NULL) <> (m.ts >= k.ts) OR w.ts <> m.ts"                \
     " OR NOT w.words @@ ('#' || log)::tsquery)"                                                \
@@ -142,6 +143,252 @@ static void a_damaged_index_holds_up_nobody(void **state)
     shop_free(s);
 }
 
+/* ---- the same in both ------------------------------------------------------------------------------ */
+
+enum { CORPUS = 600, QUERIES = 300 };
+
+static uint64_t dice;
+
+static unsigned roll(unsigned n)
+{
+    dice ^= dice << 13;
+    dice ^= dice >> 7;
+    dice ^= dice << 17;
+    return (unsigned)(dice >> 32) % n;
+}
+
+/* Of JSON text; what stands between words in the other. */
+static const char *const WORDS[] = {"fox",
+                                    "Fox",
+                                    "foxes",
+                                    "f",
+                                    "hen",
+                                    "HEN",
+                                    "den",
+                                    "caf\u00e9",
+                                    "cafe",
+                                    "Caf\xc3\xa9",
+                                    "na\xc3\xafve",
+                                    "Gr\xc3\xb6\xc3\x9f"
+                                    "e",
+                                    "x86_64",
+                                    "3.14",
+                                    "-5",
+                                    "1e10",
+                                    "a@b.org",
+                                    "http://fox.org/den?x=1",
+                                    "<b>",
+                                    "&amp;",
+                                    "it's",
+                                    "\\\"hen\\\"",
+                                    "\\u00e9t\\u00e9",
+                                    "\\ud83d\\ude00",
+                                    "\xd0\x9c\xd0\xb8\xd1\x80",
+                                    "\xe6\x9d\xb1\xe4\xba\xac",
+                                    "\\u0301",
+                                    "e\xcc\x81t\xc3\xa9",
+                                    "AND",
+                                    "OR",
+                                    "NOT",
+                                    "NEAR",
+                                    "the",
+                                    "a",
+                                    "aa",
+                                    "aaa",
+                                    "ab",
+                                    "#1",
+                                    "1",
+                                    "fat-fox",
+                                    "fox_den",
+                                    "\\\\",
+                                    "'",
+                                    "''",
+                                    ":*",
+                                    "&",
+                                    "|",
+                                    "!",
+                                    "()",
+                                    "\xe2\x84\xa2",
+                                    "\xc2\xbd",
+                                    "\xef\xac\x81x"};
+static const char *const GAPS[] = {" ", " ", " ",   " ",   " ",  ", ", ".",
+                                   "-", "/", "\\n", "\\t", "  ", ": ", "\xe2\x80\x94"};
+static const char *const ASKED[] = {"fox",
+                                    "FOX",
+                                    "fo",
+                                    "f",
+                                    "hen",
+                                    "den",
+                                    "cafe",
+                                    "caf\xc3\xa9",
+                                    "naive",
+                                    "gro\xc3\x9f",
+                                    "grosse",
+                                    "x86",
+                                    "86_64",
+                                    "3.14",
+                                    "14",
+                                    "-5",
+                                    "5",
+                                    "1e10",
+                                    "a@b.org",
+                                    "b.org",
+                                    "http",
+                                    "fox.org/den",
+                                    "b",
+                                    "amp",
+                                    "it's",
+                                    "its",
+                                    "s",
+                                    "\xc3\xa9t\xc3\xa9",
+                                    "ete",
+                                    "\xd0\xbc\xd0\xb8",
+                                    "\xe6\x9d\xb1",
+                                    "and",
+                                    "or",
+                                    "near",
+                                    "the",
+                                    "a",
+                                    "aa",
+                                    "ab",
+                                    "#1",
+                                    "1",
+                                    "fat-fox",
+                                    "fat",
+                                    "fox_den",
+                                    "\\",
+                                    "'",
+                                    ":*",
+                                    "&",
+                                    "|",
+                                    "!",
+                                    "(",
+                                    "tm",
+                                    "\xc2\xbd",
+                                    "fix",
+                                    "fi",
+                                    "\xef\xac\x81"};
+
+#define PICK(of) of[roll(sizeof(of) / sizeof(of)[0])]
+
+/* One of many, of a moment that may be before that of the one before. */
+static struct message *gossip(uint64_t seq)
+{
+    char text[250] = "";
+    for (unsigned n = roll(9); n > 0 && strlen(text) < sizeof text - 64; n--)
+        snprintf(text + strlen(text), 64, "%s%s", PICK(WORDS), PICK(GAPS));
+    return a_message(seq, (int64_t)(seq / 3 + seq * 7 % 5), "", text);
+}
+
+static void put_gossip(struct shop *s, struct message *m)
+{
+    static const char *const rooms[] = {"den", "pub", "a room"};
+    struct change *c = change_new();
+    add_epoch(c, rooms[m->seq % 3], "e", 0);
+    add_said(c, rooms[m->seq % 3], m);
+    shop_put(s, c, 0);
+}
+
+static struct message *amended(uint64_t last)
+{
+    struct message *m = gossip(1 + roll((unsigned)last));
+    m->edited_ts = 9999;
+    if (roll(3) > 0)
+        return m;
+    struct message *gone = a_message(m->seq, m->ts, "", "");
+    gone->deleted = true;
+    message_unref(m);
+    return gone;
+}
+
+/* The same in each life. */
+static void put_corpus(struct shop *s, uint64_t seed, uint64_t from, uint64_t to)
+{
+    dice = (seed + from) * 2654435761 + 1;
+    for (uint64_t seq = from; seq <= to; seq++) {
+        put_gossip(s, gossip(seq));
+        if (roll(8) == 0)
+            put_gossip(s, amended(seq));
+    }
+}
+
+static void ask_for(char query[QUERY_MAX + 1])
+{
+    query[0] = '\0';
+    for (unsigned n = 1 + roll(4); n > 0 && strlen(query) < 100; n--) {
+        bool quoted = roll(3) == 0;
+        strcat(query, quoted ? "\"" : "");
+        for (unsigned k = quoted ? 1 + roll(3) : 1; k > 0; k--) {
+            strcat(query, PICK(ASKED));
+            strcat(query, k > 1 ? " " : "");
+        }
+        strcat(query, quoted && roll(4) > 0 ? "\"" : "");
+        strcat(query, n > 1 && roll(5) > 0 ? " " : "");
+    }
+}
+
+static int by_place(const void *a, const void *b)
+{
+    const struct found_row *x = a, *y = b;
+    int order = strcmp(x->room, y->room);
+    return order != 0 ? order
+                      : (x->row.message->seq > y->row.message->seq) -
+                            (x->row.message->seq < y->row.message->seq);
+}
+
+static size_t assert_same(struct shop *one, struct shop *other, const char *room, const char *query)
+{
+    struct found_page a, b;
+    assert_int_equal(store_search(one->store, room, query, SEARCH_MAX, &a), 0);
+    assert_int_equal(store_search(other->store, room, query, SEARCH_MAX, &b), 0);
+    qsort(a.rows, a.n, sizeof a.rows[0], by_place);
+    qsort(b.rows, b.n, sizeof b.rows[0], by_place);
+    size_t n = a.n, same = 0;
+    while (same < a.n && same < b.n && by_place(&a.rows[same], &b.rows[same]) == 0)
+        same++;
+    if (same < a.n || same < b.n)
+        fail_msg(
+            "'%s' in %s: %zu and %zu, first %s", query, room != NULL ? room : "all rooms", a.n, b.n,
+            same < a.n ? a.rows[same].row.message->content : b.rows[same].row.message->content);
+    found_page_fini(&a);
+    found_page_fini(&b);
+    return n;
+}
+
+static void both_databases_find_the_same(void **state)
+{
+    (void)state;
+    struct pg_stage *stage = shop_postgres;
+    if (stage == NULL)
+        skip(); /* once is enough */
+    const char *seed = getenv("HUBBUB_SEED");
+    uint64_t begun = seed != NULL ? strtoull(seed, NULL, 10) : (uint64_t)clock_wall_ms();
+    print_message("HUBBUB_SEED=%llu\n", (unsigned long long)begun);
+    struct shop *shops[2] = {shop_started()};
+    shop_postgres = NULL;
+    shops[1] = shop_started();
+    shop_postgres = stage;
+    size_t found = 0;
+    for (int round = 0; round < 2; round++) {
+        for (int i = 0; i < 2; i++) {
+            put_corpus(shops[i], begun, 1 + (uint64_t)round * CORPUS / 2,
+                       (uint64_t)(round + 1) * CORPUS / 2);
+            if (round > 0)
+                ALL_INDEXED(shops[i]);
+        }
+        for (int n = 0; n < QUERIES; n++) {
+            char query[QUERY_MAX + 1];
+            ask_for(query);
+            found += assert_same(shops[0], shops[1], roll(3) == 0 ? "den" : NULL, query);
+        }
+    }
+    assert_true(found > QUERIES);
+    assert_sound(shops[0]);
+    assert_sound(shops[1]);
+    shop_free(shops[0]);
+    shop_free(shops[1]);
+}
+
 int main(int argc, char **argv)
 {
     const struct CMUnitTest tests[] = {
@@ -149,6 +396,7 @@ int main(int argc, char **argv)
         cmocka_unit_test(changes_reach_the_index_at_once),
         cmocka_unit_test(what_is_not_kept_leaves_the_index),
         cmocka_unit_test(a_damaged_index_holds_up_nobody),
+        cmocka_unit_test(both_databases_find_the_same),
     };
     return SHOP_TESTS(argc, argv, "search", tests);
 }
