@@ -176,6 +176,17 @@ void searcher_close(struct searcher *s); /* NULL: nothing. As readers_close() */
 int searcher_find(struct searcher *s, const char *room, const char *query, unsigned limit,
                   struct found_page *out);
 
+/* ---- postgres_archive.c -------------------------------------------------------------------------- */
+
+struct erased;
+struct archived;
+
+/* See <hubbub/archive.h>. */
+int postgres_export(const char *url, const char *room, int (*fn)(void *, const struct archived *),
+                    void *arg, char *why, size_t space);
+int postgres_erase(const char *directory, const char *url, const char *user_id, struct erased *out,
+                   char *why, size_t space);
+
 /* ---- store.c, for tests -------------------------------------------------------------------------- */
 
 /* Runs SQL on the store's own connection, which is safe at any time. Returns SQLite's code. */

@@ -202,7 +202,7 @@ static void an_erased_user_leaves_no_files(void **state)
     char why[256] = "";
     struct erased e;
     shop_close(s);
-    assert_int_equal(archive_erase(s->directory, "u1", &e, why, sizeof why), 0);
+    assert_int_equal(archive_erase(s->directory, s->url, "u1", &e, why, sizeof why), 0);
     assert_int_equal(e.files, 2);
     assert_false(is_there(s, ID_A));
     assert_false(is_there(s, ID_A ".webp"));
