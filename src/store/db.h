@@ -106,16 +106,16 @@ struct statement {
     X(LONG, "SELECT log FROM logs l WHERE log > ?1 AND log <= ?2"                                  \
             " AND " SQL_LAST " - l.removed > ?3 LIMIT 1")                                          \
     X(NEWEST, "SELECT ifnull(max(log), 0) FROM logs")                                              \
-    /* words.c */                                                                                \
-    X(WORDS_MARK, "SELECT ts, id FROM words_mark LIMIT 1 OFFSET ?1")                             \
-    X(WORDS_UPTO, "UPDATE words_mark SET ts = ?1, id = ?2")                                      \
-    X(WORDS_NEXT, "SELECT ts, id FROM (SELECT ts, id FROM messages WHERE (ts, id) > (?1, ?2)"    \
-                  " ORDER BY ts, id LIMIT ?3) ORDER BY ts DESC, id DESC LIMIT 1")                \
-    X(WORDS_ADD, "INSERT INTO words (rowid, text) SELECT id, text FROM said"                     \
-                 " WHERE (ts, id) > (?1, ?2) AND (ts, id) <= (?3, ?4) ORDER BY id")              \
-    X(WORDS_PUT, "INSERT INTO words (rowid, text) SELECT id, text FROM said WHERE id = ?1")      \
-    X(WORDS_TAKE, "DELETE FROM words WHERE rowid IN (SELECT id FROM messages"                    \
-                  " WHERE id BETWEEN ?1 AND ?2 AND (ts, id) <= (?3, ?4))")                       \
+    /* words.c */                                                                                  \
+    X(WORDS_MARK, "SELECT ts, id FROM words_mark LIMIT 1 OFFSET ?1")                               \
+    X(WORDS_UPTO, "UPDATE words_mark SET ts = ?1, id = ?2")                                        \
+    X(WORDS_NEXT, "SELECT ts, id FROM (SELECT ts, id FROM messages WHERE (ts, id) > (?1, ?2)"      \
+                  " ORDER BY ts, id LIMIT ?3) ORDER BY ts DESC, id DESC LIMIT 1")                  \
+    X(WORDS_ADD, "INSERT INTO words (rowid, text) SELECT id, text FROM said"                       \
+                 " WHERE (ts, id) > (?1, ?2) AND (ts, id) <= (?3, ?4) ORDER BY id")                \
+    X(WORDS_PUT, "INSERT INTO words (rowid, text) SELECT id, text FROM said WHERE id = ?1")        \
+    X(WORDS_TAKE, "DELETE FROM words WHERE rowid IN (SELECT id FROM messages"                      \
+                  " WHERE id BETWEEN ?1 AND ?2 AND (ts, id) <= (?3, ?4))")                         \
     X(PAGES, "PRAGMA page_count")                                                                  \
     X(FREE_PAGES, "PRAGMA freelist_count")                                                         \
     X(PAGE_SIZE, "PRAGMA page_size")
@@ -211,8 +211,6 @@ int files_forget(struct db *db, const char *room);
 int files_overdue(struct db *db, int64_t now);
 /* Removes the bytes, then the rows, of some that are gone. *n grows by their number. */
 int files_remove(struct db *db, size_t *n);
-/* At the start: what is in the directory and no row knows. */
-void files_sweep(struct db *db);
 
 /* ---- archive.c ----------------------------------------------------------------------------------- */
 

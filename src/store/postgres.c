@@ -321,6 +321,7 @@ static void postgres_close(struct db *db)
     struct postgres *p = postgres_of(db);
     link_close(&p->link);
     terms_close(p->terms);
+    free(p->files);
     free(p->url);
     free(p);
 }
@@ -436,4 +437,7 @@ const struct backend postgres_backend = {
     .head = postgres_head,
     .know_position = postgres_know_position,
     .read = postgres_read,
+    .set_files = postgres_set_files,
+    .file = postgres_file,
+    .files_of = postgres_files_of,
 };

@@ -27,8 +27,11 @@ enum {
 #define PG_EPOCH \
     "coalesce((SELECT epoch FROM epochs e WHERE e.log = l.log ORDER BY n DESC LIMIT 1), '')"
 /* What postgres_message() wants. */
-enum { PG_MESSAGE_COLUMNS = 9 };
-#define PG_MESSAGE "seq, ts, user_id, username, request_id, reply_to, edited, deleted, content"
+enum { PG_MESSAGE_CONTENT = 8, PG_MESSAGE_COLUMNS = 10 };
+#define PG_MESSAGE \
+    "seq, ts, user_id, username, request_id, reply_to, edited, deleted, content, files"
+/* What postgres_file_of_row() wants. */
+#define PG_FILE "id, room, user_id, name, type, log, size, width, height, thumbnail, ts"
 
 /* The words of a message, and which log it is of: a term that no text has, so that one room can be searched. */
 #define PG_WORDS(vector) "(" vector "::tsvector || array_to_tsvector(ARRAY['#' || log]))"
@@ -37,7 +40,7 @@ enum { PG_MESSAGE_COLUMNS = 9 };
 /* What a message m takes on the disk without its words: its texts, and what rows and indexes have besides. */
 #define PG_BYTES                                                                        \
     "(pg_column_size(m.content) + octet_length(m.user_id) + octet_length(m.username) +" \
-    " octet_length(m.request_id) + 264)"
+    " octet_length(m.request_id) + octet_length(m.files) + 264)"
 
 /* A statement with the members of a record as its parameters, $1 and so on. */
 struct pg_statement {
@@ -62,14 +65,25 @@ enum { PG_NOW, PG_LEDGER, PG_OWN };
                   " (SELECT max(n) FROM epochs f WHERE f.log = l.log) - $2")                       \
     /* A log that isn't there is NULL, which the table refuses. */                                 \
     X(MESSAGE, "INSERT INTO messages (log, " PG_MESSAGE ") SELECT l.log, $2::bigint, $3::bigint,"  \
-               " $4, $5, $6, $7::bigint, $8::bigint, $9::bigint, $10"                              \
+               " $4, $5, $6, $7::bigint, $8::bigint, $9::bigint, $10, $11"                         \
                " FROM (VALUES (1)) one LEFT JOIN logs l ON l.room = $1"                            \
                " WHERE l.log IS NULL OR l.removed < $2::bigint"                                    \
                " ON CONFLICT (log, seq) DO UPDATE SET ts = excluded.ts,"                           \
                " user_id = excluded.user_id, username = excluded.username,"                        \
                " request_id = excluded.request_id, reply_to = excluded.reply_to,"                  \
                " edited = excluded.edited, deleted = excluded.deleted,"                            \
-               " content = excluded.content")                                                      \
+               " content = excluded.content, files = excluded.files")                              \
+    X(SAY_FILES, "UPDATE files f SET log = l.log, seq = $2 FROM logs l WHERE l.room = $1"          \
+                 " AND l.removed < $2 AND f.log = 0 AND f.id IN"                                   \
+                 " (SELECT x ->> 'id' FROM json_array_elements($3::json) x)")                      \
+    X(FILE,                                                                                        \
+      "INSERT INTO files (id, room, user_id, name, type, size, width, height, thumbnail, ts,"      \
+      " log, seq) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, 0, 0)"                          \
+      " ON CONFLICT DO NOTHING")                                                                   \
+    X(LET_GO_FILES, "UPDATE files f SET log = -1, seq = 0 FROM logs l"                             \
+                    " WHERE l.room = $1 AND f.log = l.log AND f.seq = $2")                         \
+    X(FORGET_FILES, "UPDATE files SET log = -1, seq = 0 WHERE (log = 0 AND room = $1)"             \
+                    " OR log = (SELECT log FROM logs l WHERE l.room = $1)")                        \
     X(NO_REACTIONS, "DELETE FROM reactions r USING logs l"                                         \
                     " WHERE l.room = $1 AND r.log = l.log AND r.seq = $2")                         \
     X(REACTION, "INSERT INTO reactions (log, seq, user_id, emoji)"                                 \
@@ -116,6 +130,11 @@ enum { PG_NOW, PG_LEDGER, PG_OWN };
                                               "DO NOTHING RETURNING bytes)"                        \
                                               " UPDATE words_mark SET bytes = words_mark.bytes + " \
                                               "put.bytes FROM put")                                \
+    /* postgres_files.c */                                                                         \
+    X(OVERDUE_FILES, "UPDATE files SET log = -1 WHERE log = 0 AND seq = 0 AND ts < $1")            \
+    X(GONE_FILES, "SELECT id FROM files WHERE log = -1 AND seq = 0 LIMIT $1")                      \
+    X(FILES_GONE, "DELETE FROM files WHERE id = ANY ($1::text[])")                                 \
+    X(HAS_FILE, "SELECT 1 FROM files WHERE id = $1 AND log >= 0")                                  \
     /* postgres_remove.c */                                                                        \
     X(BYTES, "SELECT bytes FROM words_mark")                                                       \
     X(NAMELESS, "SELECT log FROM logs WHERE room IS NULL ORDER BY log LIMIT 1")                    \
@@ -130,9 +149,11 @@ enum { PG_NOW, PG_LEDGER, PG_OWN };
               "words w USING top WHERE w.log = $1"                                                 \
               "  AND w.seq <= top.seq AND w.seq > (SELECT removed FROM l) RETURNING bytes),"       \
               " lighter AS (UPDATE words_mark SET bytes = bytes - (SELECT sum(bytes) FROM mute)"   \
-              "  WHERE EXISTS (SELECT 1 FROM mute)),"                                              \
+              "  WHERE EXISTS (SELECT 1 FROM mute)), bare_of AS (UPDATE files f SET log = -1, "    \
+              "seq = 0 FROM top WHERE f.log = $1"                                                  \
+              "  AND f.seq <= top.seq AND f.seq > (SELECT removed FROM l) RETURNING 1),"           \
               " shorter AS (UPDATE logs SET removed = greatest(removed, top.seq) FROM top"         \
-              "  WHERE log = $1) SELECT n FROM top")                                               \
+              "  WHERE log = $1) SELECT n, (SELECT count(*) FROM bare_of) FROM top")               \
     X(OLDEST, "SELECT log, max(seq) FROM (SELECT log, seq FROM messages WHERE ts < $1"             \
               " ORDER BY ts LIMIT $2) o GROUP BY log")                                             \
     X(SURPLUS, "SELECT log, last - $2::bigint FROM (SELECT log, removed, " PG_LAST " AS last"      \
@@ -167,6 +188,11 @@ struct postgres {
     int64_t words_ts; /* the mark: messages said before that are in the index */
     bool words_known;
     bool wordless; /* there may be messages behind the mark */
+
+    /* postgres_files.c; written by postgres_write.c and postgres_remove.c, too */
+    char *files;          /* owned: the directory of their bytes; NULL: not known */
+    bool gone_files;      /* there may be some */
+    int64_t next_overdue; /* ms since 1970: when those that nobody said are looked for */
 
     /* postgres_remove.c; written by postgres_write.c, too */
     bool nameless;     /* there may be logs without a name */
@@ -218,6 +244,14 @@ bool postgres_is_indexed(const struct postgres *p, int64_t ts);
 /* The words of a message, as the parameter of WORDS_PUT. */
 int postgres_words_of(struct postgres *p, const struct message *m, struct buf *to);
 
+/* ---- postgres_files.c ---------------------------------------------------------------------------- */
+
+void postgres_file_values(const struct file *f, struct pg_values *v); /* the parameters of FILE */
+bool postgres_file_of_row(const PGresult *res, int row, struct file *out); /* of PG_FILE */
+bool postgres_may_remove_files(const struct postgres *p, int64_t now);
+/* Removes the bytes, then the rows, of some that are gone. *n grows by their number. 0 or ERR_SYSTEM. */
+int postgres_remove_files(struct postgres *p, int64_t now, size_t *n);
+
 /* ---- the others, see store_private.h ------------------------------------------------------------- */
 
 int postgres_write(struct db *db, struct change *const *changes, size_t n, size_t *at);
@@ -244,5 +278,8 @@ int postgres_know_position(struct readers *r, const char *room, const char *epoc
                            bool *out);
 int postgres_read(struct readers *r, const char *room, uint64_t from, uint64_t to,
                   struct history_page *out);
+int postgres_file(struct readers *r, const char *id, struct file *out);
+int postgres_files_of(struct readers *r, const char *user_id, uint64_t *bytes);
+void postgres_set_files(struct db *db, const char *directory);
 
 #endif

@@ -156,8 +156,9 @@ static const struct {
     {"INSERT INTO mine SELECT log, seq FROM messages WHERE user_id = $1", NONE},
     {"DELETE FROM reactions WHERE user_id = $1", COUNT(reactions)},
     {"DELETE FROM reactions r " MINE, NONE},
+    {"UPDATE files SET log = -1, seq = 0 WHERE user_id = $1", COUNT(files)},
     {"UPDATE messages SET user_id = '', username = '" ERASED_NAME "', request_id = '',"
-     " content = '\"\"', edited = 0, deleted = 1 WHERE user_id = $1",
+     " content = '\"\"', files = '', edited = 0, deleted = 1 WHERE user_id = $1",
      COUNT(messages)},
     {"UPDATE words w SET words = array_to_tsvector(ARRAY['#' || w.log]) FROM mine"
      " WHERE mine.log = w.log AND mine.seq = w.seq",
@@ -180,8 +181,8 @@ static const struct {
 };
 
 /* What was removed before is still in the tables, until they are written anew, and in what the planner knows of them. */
-static const char *const ANEW[] = {"messages", "words",     "reactions", "ranks",
-                                   "invites",  "sanctions", "ledger"};
+static const char *const ANEW[] = {"messages", "words",   "reactions", "files",
+                                   "ranks",    "invites", "sanctions", "ledger"};
 
 static int do_deed(struct link *l, size_t i, const char *user_id, struct erased *out, uint64_t *all)
 {
@@ -236,14 +237,28 @@ static int leave_nothing(struct link *l)
     return err;
 }
 
-static int erase_in(struct link *l, const char *user_id, struct erased *out, char *why,
-                    size_t space)
+/* The bytes of the files that are to go. */
+static int remove_files(struct vault *v)
+{
+    const struct retention none = {0};
+    bool more = true;
+    int err = 0;
+    while (err == 0 && more)
+        err = vault_remove(v, &none, 0, &more);
+    return err;
+}
+
+static int erase_in(struct vault *v, struct link *l, const char *user_id, struct erased *out,
+                    char *why, size_t space)
 {
     int err = erase(l, user_id, out);
     if (err == ERR_NOTFOUND) {
         snprintf(why, space, "nothing is kept of a user with the id '%s'", user_id);
     } else if (err != 0) {
         snprintf(why, space, "nothing is erased: %s", l->error);
+    } else if (remove_files(v) != 0) {
+        snprintf(why, space, "erased, but not all files: the next start of a server removes them");
+        err = ERR_SYSTEM;
     } else if ((err = leave_nothing(l)) != 0) {
         snprintf(why, space,
                  "erased, but what was there before may still be found in the tables: %s",
@@ -260,7 +275,7 @@ static int erase_alone(const char *directory, const char *url, struct link *l, c
     if (lock < 0)
         return ERR_SYSTEM;
     struct vault *v = vault_open(directory, url, why, space);
-    int err = v != NULL ? erase_in(l, user_id, out, why, space) : ERR_SYSTEM;
+    int err = v != NULL ? erase_in(v, l, user_id, out, why, space) : ERR_SYSTEM;
     if (v != NULL)
         vault_close(v);
     close(lock);

@@ -42,13 +42,14 @@ static int ask(struct postgres *p, int statement, const struct pg_values *v, int
 /* The messages of a log up to this one, but no more than a step. *n grows by their number. */
 static int remove_front(struct postgres *p, int64_t log, int64_t upto, size_t *n)
 {
-    int64_t removed = 0;
+    int64_t removed_files[2] = {0, 0};
     struct pg_values v = {.n = 0};
     values_number(&v, log);
     values_number(&v, upto);
     values_number(&v, STEP);
-    int err = ask(p, DO_REMOVE, &v, &removed, 1);
-    *n += (size_t)removed;
+    int err = ask(p, DO_REMOVE, &v, removed_files, 2);
+    *n += (size_t)removed_files[0];
+    p->gone_files |= removed_files[1] > 0;
     return err;
 }
 
@@ -136,10 +137,9 @@ static int remove_surplus(struct postgres *p, uint64_t per_room, size_t *n)
 
 bool postgres_may_remove(const struct db *db, const struct retention *r, int64_t now)
 {
-    (void)now;
     const struct postgres *p = (const struct postgres *)db;
-    return p->state == PG_READY &&
-           (p->nameless || r->age_ms > 0 || r->bytes > 0 || p->ntouched > 0 || p->all);
+    return p->state == PG_READY && (p->nameless || r->age_ms > 0 || r->bytes > 0 ||
+                                    p->ntouched > 0 || p->all || postgres_may_remove_files(p, now));
 }
 
 void postgres_set_retention(struct db *db, const struct retention *r)
@@ -156,6 +156,8 @@ int postgres_remove(struct db *db, const struct retention *r, int64_t now, bool 
     struct postgres *p = postgres_of(db);
     size_t n = 0;
     int err = p->nameless ? remove_nameless(p, &n) : 0;
+    if (err == 0 && postgres_may_remove_files(p, now))
+        err = postgres_remove_files(p, now, &n);
     if (err == 0 && n == 0 && r->age_ms > 0)
         err = remove_oldest(p, now - r->age_ms, &n);
     if (err == 0 && n == 0 && r->bytes > 0)

@@ -48,7 +48,14 @@ static const char *const STEPS[] = {
     ", words tsvector NOT NULL, PRIMARY KEY (log, seq));"
     "CREATE INDEX words_by_term ON words USING gin (words) WITH (gin_pending_list_limit = 512);"
     "CREATE TABLE words_mark (ts " NUMBER ", bytes " NUMBER ");"
-    "INSERT INTO words_mark VALUES (0, 0);",
+    "INSERT INTO words_mark VALUES (0, 0);"
+    /* Files. `log`: see postgres_files.c. */
+    "ALTER TABLE messages ADD COLUMN files text NOT NULL DEFAULT '';"
+    "CREATE TABLE files (id " NAME " PRIMARY KEY, log " NUMBER ", seq " NUMBER ", room " NAME
+    ", user_id " NAME ", name " TEXT ", type " TEXT ", size " NUMBER ", width " NUMBER
+    ", height " NUMBER ", thumbnail " NUMBER ", ts " NUMBER ");"
+    "CREATE INDEX files_by_message ON files (log, seq, ts);"
+    "CREATE INDEX files_by_user ON files (user_id, size);",
 };
 
 int postgres_schema_latest(void)

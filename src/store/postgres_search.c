@@ -180,7 +180,7 @@ static int find_new(struct looking *k, const char *log)
     values_number(&v, LATEST);
     int err = ask(k->s, NEW, &v, &res);
     for (int i = 0; err == 0 && i < PQntuples(res) && !is_full(k); i++) {
-        const char *content = PQgetvalue(res, i, PG_MESSAGE_COLUMNS - 1);
+        const char *content = PQgetvalue(res, i, PG_MESSAGE_CONTENT);
         err = terms_of_content(k->s->terms, content, strlen(content), &text);
         if (err == 0 && phrases_match(&k->phrases, &text))
             take_row(k, res, i);

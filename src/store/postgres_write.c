@@ -134,6 +134,25 @@ static int send_words(struct batch *b, const struct message *m, const struct pg_
     return err;
 }
 
+/* They are said. */
+static int send_files(struct batch *b, const struct message *m, const struct pg_values *key,
+                      size_t owner)
+{
+    struct pg_values v = {.n = 0};
+    values_text(&v, key->value[0]);
+    values_text(&v, key->value[1]);
+    values_text(&v, m->files);
+    return send_statement(b, 'l', DO_SAY_FILES, &v, owner);
+}
+
+/* What goes with a message that is a tombstone from now on. */
+static int send_removal(struct batch *b, const struct pg_values *key, size_t owner)
+{
+    int err = send_statement(b, 'l', DO_NO_REACTIONS, key, owner);
+    b->p->gone_files = true;
+    return err != 0 ? err : send_statement(b, 'l', DO_LET_GO_FILES, key, owner);
+}
+
 static int send_message(struct batch *b, const struct record *r, size_t owner)
 {
     const struct message *m = r->message;
@@ -152,13 +171,23 @@ static int send_message(struct batch *b, const struct record *r, size_t owner)
     values_number(&v, m->edited_ts);
     values_number(&v, m->deleted);
     values_text(&v, m->content);
+    values_text(&v, m->files);
     bool is_new = m->edited_ts == 0 && !m->deleted && !postgres_is_indexed(b->p, m->ts);
     int err = is_new ? 0 : send_statement(b, 'l', DO_WORDS_TAKE, &key, owner);
     if (err == 0)
         err = send_statement(b, 'l', DO_MESSAGE, &v, owner);
     if (err == 0)
         err = send_words(b, m, &key, owner);
-    return err != 0 || !m->deleted ? err : send_statement(b, 'l', DO_NO_REACTIONS, &key, owner);
+    if (err == 0 && m->files[0] != '\0')
+        err = send_files(b, m, &key, owner);
+    return err != 0 || !m->deleted ? err : send_removal(b, &key, owner);
+}
+
+static int send_file(struct batch *b, const struct record *r, size_t owner)
+{
+    struct pg_values v = {.n = 0};
+    postgres_file_values(r->file, &v);
+    return send_statement(b, 'l', DO_FILE, &v, owner);
 }
 
 static int send_reaction(struct batch *b, const struct record *r, size_t owner)
@@ -177,7 +206,9 @@ static int send_forget(struct batch *b, const struct record *r, size_t owner)
     struct pg_values v = {.n = 0};
     values_text(&v, r->room);
     b->p->nameless = true;
-    return send_statement(b, 'l', DO_FORGET, &v, owner);
+    b->p->gone_files = true;
+    int err = send_statement(b, 'l', DO_FORGET_FILES, &v, owner);
+    return err != 0 ? err : send_statement(b, 'l', DO_FORGET, &v, owner);
 }
 
 static int send_record(struct batch *b, const struct record *r, size_t owner)
@@ -188,6 +219,7 @@ static int send_record(struct batch *b, const struct record *r, size_t owner)
     case RECORD_MESSAGE: return send_message(b, r, owner);
     case RECORD_REACTION:
     case RECORD_REACTION_GONE: return send_reaction(b, r, owner);
+    case RECORD_FILE: return send_file(b, r, owner);
     case RECORD_LOG_GONE: return send_forget(b, r, owner);
     case RECORD_ROOM_GONE:
         err = send_row(b, r, owner);

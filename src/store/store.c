@@ -197,11 +197,6 @@ int store_search(struct store *s, const char *room, const char *query, unsigned 
     return vault_search(s->vault, room, query, limit, out);
 }
 
-bool store_has_files(const struct store *s)
-{
-    return vault_has_files(s->vault);
-}
-
 int store_file(struct store *s, const char *id, struct file *out)
 {
     return vault_file(s->vault, id, out);

@@ -224,5 +224,5 @@ int main(int argc, char **argv)
         cmocka_unit_test(what_nobody_knows_is_swept),
         cmocka_unit_test(an_erased_user_leaves_no_files),
     };
-    return RUN_TESTS(argc, argv, "files", tests);
+    return SHOP_TESTS(argc, argv, "files", tests);
 }
