@@ -93,7 +93,7 @@ int backup_command(int argc, char **argv)
     if (status != COMMAND_RUN)
         return status;
     if (config_database(&c) != NULL) {
-        command_refuse("backup", "what is kept is in PostgreSQL: use pg_dump for it, which makes a "
+        command_refuse("backup", "it is in PostgreSQL: use pg_dump, which makes a "
                                  "copy while the server runs");
         config_free(&c);
         return 1;

@@ -132,21 +132,33 @@ static int failed(struct searcher *s)
     return ERR_SYSTEM;
 }
 
-/* The server gives it up when the time is over. */
-static int limit_time(struct searcher *s, const char *before)
+#define MOMENT "BEGIN ISOLATION LEVEL REPEATABLE READ"
+
+/* That the connection has ended may not be seen before it is used. */
+static int begin(struct searcher *s)
 {
-    char text[160];
+    int err = be_there(s);
+    if (err == 0 && (err = link_run(&s->link, MOMENT)) != 0 && !link_alive(&s->link) &&
+        (err = be_there(s)) == 0)
+        err = link_run(&s->link, MOMENT);
+    return err == 0 ? 0 : failed(s);
+}
+
+/* The server gives it up when the time is over. */
+static int limit_time(struct searcher *s)
+{
+    char text[64];
     int64_t ms = (s->until - clock_now()) / NS_PER_MS;
     if (ms <= 0)
         return ERR_TIMEOUT;
-    snprintf(text, sizeof text, "%sSET LOCAL statement_timeout = %d", before, (int)ms);
+    snprintf(text, sizeof text, "SET LOCAL statement_timeout = %d", (int)ms);
     return link_run(&s->link, text) == 0 ? 0 : failed(s);
 }
 
 static int ask(struct searcher *s, const char *sql, const struct pg_values *v, PGresult **res)
 {
     *res = NULL;
-    int err = limit_time(s, "");
+    int err = limit_time(s);
     if (err == 0 && (*res = link_ask(&s->link, sql, v->n, v->value)) == NULL)
         err = failed(s);
     return err;
@@ -258,7 +270,7 @@ static int find_log(struct searcher *s, const char *room, char log[24])
 static int look(struct looking *k, const char *room)
 {
     char log[24];
-    int err = limit_time(k->s, "BEGIN ISOLATION LEVEL REPEATABLE READ;");
+    int err = begin(k->s);
     if (err == 0)
         err = find_log(k->s, room, log);
     if (err != 0 || log[0] == '\0')
@@ -275,8 +287,6 @@ static int look(struct looking *k, const char *room)
 static int look_in_time(struct looking *k, const char *room)
 {
     struct searcher *s = k->s;
-    if (be_there(s) != 0)
-        return failed(s);
     int err = look(k, room);
     if (link_alive(&s->link) && PQtransactionStatus(s->link.conn) != PQTRANS_IDLE)
         link_run(&s->link, "ROLLBACK");

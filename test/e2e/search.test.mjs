@@ -7,7 +7,7 @@ import { test } from 'node:test';
 import { bearing, connect, connectAgain, member, people } from './support/client.mjs';
 import { hall } from './support/hall.mjs';
 import { data, fill } from './support/log.mjs';
-import { newDatabase } from './support/postgres.mjs';
+import { kept, STORES } from './support/postgres.mjs';
 import { startAgain, startServer } from './support/server.mjs';
 import { until } from './support/wait.mjs';
 
@@ -24,8 +24,8 @@ const asked = async (server, fields, client) => {
 const indexed = async (server) => (await server.metrics()).get('hubbub_store_indexed_total');
 const allIndexed = (server, count) => until(async () => await indexed(server) >= count, `${count} messages in the index`);
 
-for (const store of ['sqlite', 'postgres']) {
-    const where = async (...args) => data(...store === 'postgres' ? ['--store', await newDatabase()] : [], ...args);
+for (const store of STORES) {
+    const where = async (...args) => data(...await kept(store), ...args);
 
     for (const when of ['at once', 'from the index']) {
         test(`${store}: words, phrases and beginnings are found ${when}`, async (t) => {

@@ -81,7 +81,7 @@ class Postgres {
 
 /* The address of a new database on a server that all tests of a program share. */
 let shared, databases = 0;
-export async function newDatabase() {
+async function newDatabase() {
     shared ??= (async () => {
         const postgres = new Postgres();
         await postgres.start();
@@ -92,6 +92,10 @@ export async function newDatabase() {
     postgres.ask(`CREATE DATABASE ${name}`);
     return postgres.url(name);
 }
+
+/* Arguments of a server that keeps its data in one of both, in a database of its own. */
+export const STORES = ['sqlite', 'postgres'];
+export const kept = async (store) => (store === 'postgres' ? ['--store', await newDatabase()] : []);
 
 /* One that runs, stopped after the test. */
 export async function startPostgres(t) {

@@ -1,6 +1,8 @@
 /* Words: what is found, before and after it is in the index, and that the index has just what is there. */
 #include "helpers.h"
 
+#include "store/postgres_link.h"
+
 #include <hubbub/query.h>
 #include <sqlite3.h>
 
@@ -140,6 +142,98 @@ static void a_damaged_index_holds_up_nobody(void **state)
     ALL_INDEXED(s);
     shop_found(s, NULL, "hen", "den 1");
     assert_sound(s);
+    shop_free(s);
+}
+
+/* ---- PostgreSQL ------------------------------------------------------------------------------------ */
+
+/* What it has meanwhile is not the whole: edits may wait. */
+static void while_the_database_is_away_nothing_is_found(void **state)
+{
+    (void)state;
+    struct found_page page;
+    if (shop_postgres == NULL)
+        skip(); /* it is never away */
+    struct shop *s = shop_started();
+    shop_put(s, said("den", 1, 10, "fox"), 0);
+    ALL_INDEXED(s);
+    pg_stage_kill(shop_postgres);
+    struct message *m = a_message(1, 10, "", "hen");
+    m->edited_ts = 20;
+    struct change *c = change_new();
+    add_said(c, "den", m);
+    shop_put(s, c, 0);
+    shop_put(s, said("den", 2, 5, "late hen"), 0);
+    assert_int_equal(store_search(s->store, NULL, "fox", 10, &page), ERR_SYSTEM);
+    pg_stage_again(shop_postgres);
+    SHOP_UNTIL(shop_is_well(s));
+    shop_found(s, NULL, "fox", "");
+    shop_found(s, NULL, "hen", "den 1, den 2");
+    assert_sound(s);
+    shop_free(s);
+}
+
+/* Here it is somebody's lock that it waits for. */
+static void a_search_that_takes_too_long_is_given_up(void **state)
+{
+    (void)state;
+    struct found_page page;
+    struct link other = {0};
+    if (shop_postgres == NULL)
+        skip();
+    struct shop *s = shop_started();
+    shop_put(s, said("den", 1, 10, "fox"), 0);
+    ALL_INDEXED(s);
+    assert_int_equal(link_open(&other, s->url), 0);
+    assert_int_equal(link_run(&other, "BEGIN; LOCK TABLE words"), 0);
+    assert_int_equal(store_search(s->store, NULL, "fox", 10, &page), ERR_TIMEOUT);
+    assert_int_equal(link_run(&other, "ROLLBACK"), 0);
+    shop_found(s, NULL, "fox", "den 1");
+    link_close(&other);
+    shop_free(s);
+}
+
+/* As many words as there may be, of any length, and those that mean something to others. */
+static void no_message_holds_up_the_index(void **state)
+{
+    (void)state;
+    enum { LARGE = 1 << 20 };
+    struct shop *s = shop_started();
+    struct buf b = BUF_INIT;
+    struct change *c = change_new();
+    add_epoch(c, "den", "e", 0);
+    for (uint64_t seq = 1; seq <= 6; seq++) {
+        buf_clear(&b);
+        buf_add_char(&b, '"');
+        for (unsigned n = 0; b.len < LARGE; n++)
+            switch (seq) {
+            case 1: buf_printf(&b, "%u ", n); break;    /* many that differ */
+            case 2: buf_add_str(&b, "same "); break;    /* one, often */
+            case 3: buf_add_str(&b, "\xd0\x9c"); break; /* one, long */
+            case 4: buf_printf(&b, "%0*u ", 1000 + (int)(n % 3000), n); break;
+            case 5: buf_add_str(&b, "'\\\\:\\\"*&|!(){}, "); break;
+            default: buf_add_str(&b, "no json \" here"); break;
+            }
+        buf_add_str(&b, "\"");
+        add_said(c, "den",
+                 message_new(&(struct message){.seq = seq,
+                                               .ts = (int64_t)seq,
+                                               .user_id = "u1",
+                                               .username = "alice",
+                                               .id = "",
+                                               .content = b.data,
+                                               .content_len = b.len}));
+    }
+    add_said(c, "den", a_message(7, 7, "", "fox"));
+    shop_put(s, c, 0);
+    ALL_INDEXED(s);
+    shop_found(s, NULL, "fox", "den 7");
+    shop_found(s, NULL, "17 18", "den 1");
+    shop_found(s, NULL, "\"same same\"", "den 2");
+    shop_found(s, NULL, "\xd0\xbc\xd0\xbc", "den 3");
+    shop_found(s, NULL, "json", "");
+    assert_sound(s);
+    buf_fini(&b);
     shop_free(s);
 }
 
@@ -396,6 +490,9 @@ int main(int argc, char **argv)
         cmocka_unit_test(changes_reach_the_index_at_once),
         cmocka_unit_test(what_is_not_kept_leaves_the_index),
         cmocka_unit_test(a_damaged_index_holds_up_nobody),
+        cmocka_unit_test(no_message_holds_up_the_index),
+        cmocka_unit_test(while_the_database_is_away_nothing_is_found),
+        cmocka_unit_test(a_search_that_takes_too_long_is_given_up),
         cmocka_unit_test(both_databases_find_the_same),
     };
     return SHOP_TESTS(argc, argv, "search", tests);
