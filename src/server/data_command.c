@@ -10,6 +10,7 @@
 #include <hubbub/archive.h>
 #include <hubbub/buf.h>
 #include <hubbub/err.h>
+#include <hubbub/log.h>
 #include <hubbub/protocol.h>
 #include <inttypes.h>
 #include <stdio.h>
@@ -243,6 +244,8 @@ int erase_command(int argc, char **argv)
     int status = find_data(&command, argc, argv, &user, "--user must say whom", &c);
     if (status != COMMAND_RUN)
         return status;
+    log_configure(LOG_WARN,
+                  LOG_LOGFMT); /* it does what a server does at its start, and that tells of it */
     int err = archive_erase(c.data, config_database(&c), user, &erased, why, sizeof why);
     if (err == 0)
         tell_erased(&erased);

@@ -8,7 +8,7 @@ import path from 'node:path';
 import { test } from 'node:test';
 import { connectAgain, member } from './support/client.mjs';
 import { share } from './support/files.mjs';
-import { kept, STORES } from './support/postgres.mjs';
+import { copyDatabase, kept, newDatabase, STORES } from './support/postgres.mjs';
 import { folder, runToEnd, startAgain, startServer } from './support/server.mjs';
 
 /* The arguments that say where it is. */
@@ -176,6 +176,27 @@ for (const store of STORES) {
         assert.deepEqual(messages[1].reactions, [{ emoji: 'x', count: 1, mine: true }]);
     });
 }
+
+test('what pg_dump has copied lives on elsewhere', async (t) => {
+    const [from, to] = [await newDatabase(), await newDatabase()];
+    const server = await start(t, '--store', from);
+    const alice = await member(t, server, 'alice', 'den');
+    await alice.ok('create', { room: 'club', title: 'The club' });
+    for (const content of count(5)) await alice.ok('message', { room: 'den', content });
+    await alice.ok('react', { room: 'den', seq: 1, emoji: 'x' });
+    const { epoch } = alice.joined;
+    await copyDatabase(from, to);
+    await alice.ok('message', { room: 'den', content: 'lost' });
+    await server.stop();
+
+    const again = await startServer(t, server.args.map((word) => (word === from ? to : word)));
+    const back = await connectAgain(t, again, alice);
+    assert.equal((await back.join('club')).title, 'The club');
+    assert.equal((await back.join('den', { since: 6, epoch })).recovered, false);
+    assert.deepEqual(textsOf((await back.ok('history', { room: 'den' })).messages), count(5));
+    assert.deepEqual((await back.ok('search', { query: '3' })).messages.map((one) => one.seq), [3]);
+    assert.equal((await back.ok('message', { room: 'den', content: 'on' })).seq, 6);
+});
 
 test('what cannot be done is told in one line, and nothing is made', async (t) => {
     const nowhere = path.join(folder(), 'nowhere');
