@@ -1,5 +1,7 @@
 /* The data of a server from outside of it: copied, shown and erased by commands, each in a process of its own.
  *
+ * The database is a file of the directory or, with a url, PostgreSQL, of which a server has used this directory.
+ *
  * All block for as long as the disk does. What goes wrong is told in `why`, a whole line. Codes: ERR_NOTFOUND (there is
  * no database in the directory, or not what was asked for), ERR_AGAIN (a server is running, and must not), ERR_INVALID
  * (not a database of this program, or of another version of it), ERR_SYSTEM (all else). */
@@ -27,8 +29,8 @@ struct archived {
 typedef int archive_fn(void *arg, const struct archived *a);
 
 /* Calls fn for all messages of a room that are kept. A server may be running; what is said meanwhile is shown, too. */
-int archive_export(const char *directory, const char *room, archive_fn *fn, void *arg, char *why,
-                   size_t space);
+int archive_export(const char *directory, const char *url, const char *room, archive_fn *fn,
+                   void *arg, char *why, size_t space);
 
 #define ERASED_NAME "erased" /* what the user is called from then on */
 
@@ -42,7 +44,7 @@ struct erased {
  * forget who it was; and writes the file anew, so that nothing is left in it. What keeps the user out (bans, mutes and
  * banned addresses) stays, under the user's id. No server may be running.
  * ERR_NOTFOUND: nothing was kept. */
-int archive_erase(const char *directory, const char *user_id, struct erased *out, char *why,
-                  size_t space);
+int archive_erase(const char *directory, const char *url, const char *user_id, struct erased *out,
+                  char *why, size_t space);
 
 #endif

@@ -207,8 +207,6 @@ struct mention_place {
 int store_mentions(struct store *s, const char *user_id, const struct mention_place *after,
                    unsigned limit, struct found_page *out);
 
-/* Can it keep what is known of files? With PostgreSQL it cannot, and no FILE may be posted. */
-bool store_has_files(const struct store *s);
 /* What is known of a file; ERR_NOTFOUND: there is none of this id, or none any more. */
 int store_file(struct store *s, const char *id, struct file *out);
 /* Bytes of all the files of a user. */
@@ -234,7 +232,8 @@ struct retention {
     int64_t age_ms;    /* older messages */
     uint64_t per_room; /* more messages than that in one room */
     uint64_t
-        bytes; /* what the file has in use is more; it doesn't shrink, but uses its free pages again */
+        bytes; /* what the file has in use is more; it doesn't shrink, but uses its free pages again. In PostgreSQL:
+                * what messages and their words take, in tables and indexes, by an estimate from the length of each row */
 };
 /* Any thread. */
 void store_set_retention(struct store *s, const struct retention *r);

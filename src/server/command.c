@@ -27,6 +27,8 @@ static bool set(struct command *c, const char *option, char *value)
         c->data = value;
     else if (strcmp(option, "--config") == 0)
         c->config = value;
+    else if (strcmp(option, "--store") == 0 && c->of_data)
+        c->store = value;
     else
         return c->set != NULL ? c->set(c->order, option, value) : command_no_such(c->name, option);
     return true;
@@ -70,8 +72,9 @@ int command_read(struct command *c, int argc, char **argv)
 
 int command_config(const struct command *c, struct config *out)
 {
-    char program[] = "hubbub", config[] = "--config", data[] = "--data", err[512];
-    char *argv[6] = {program};
+    char program[] = "hubbub", config[] = "--config", data[] = "--data", store[] = "--store",
+         err[512];
+    char *argv[8] = {program};
     int argc = 1;
     if (c->config != NULL) {
         argv[argc++] = config;
@@ -80,6 +83,10 @@ int command_config(const struct command *c, struct config *out)
     if (c->data != NULL) {
         argv[argc++] = data;
         argv[argc++] = c->data;
+    }
+    if (c->store != NULL) {
+        argv[argc++] = store;
+        argv[argc++] = c->store;
     }
     if (config_load(out, argc, argv, err, sizeof err) == CONFIG_RUN)
         return COMMAND_RUN;

@@ -8,7 +8,7 @@
 
 enum { COMMAND_RUN = -1 }; /* no exit status: go on */
 
-/* Sets one option of the command itself, --data and --config left out. False after a complaint. */
+/* Sets one option of the command itself, --data, --config and --store left out. False after a complaint. */
 typedef bool command_set_fn(void *order, const char *option, const char *value);
 
 struct command {
@@ -16,7 +16,8 @@ struct command {
     command_set_fn *set;
     void *order;
     const char **operand; /* the one word that is no option goes here; NULL: none is wanted */
-    char *data, *config;
+    bool of_data;         /* there is --store, too */
+    char *data, *config, *store;
 };
 
 /* "hubbub NAME: …" on standard error. Returns false. */

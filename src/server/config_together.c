@@ -57,9 +57,6 @@ const char *config_fits_together(const struct config *c, const struct config_sou
         return "--ping-period must be less than --pong-wait, or no pong could come in time";
     if (c->data == NULL)
         return "--data wants a directory; --store memory keeps nothing";
-    if (config_database(c) != NULL && c->retain_bytes > 0)
-        return "--retain-bytes counts the file of --store sqlite: with PostgreSQL use --retain or "
-               "--retain-messages";
     const char *wrong = no_web(c, why, space);
     if (wrong == NULL)
         wrong = half_an_identity(c);

@@ -10,40 +10,45 @@
 #include <hubbub/archive.h>
 #include <hubbub/buf.h>
 #include <hubbub/err.h>
+#include <hubbub/log.h>
 #include <hubbub/protocol.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
 
-#define HELP_DATA                                                                \
-    "  --data DIR            the server's data directory (./hubbub-data)\n"      \
-    "  --config FILE         the server's configuration, to learn --data from\n" \
+#define HELP_DATA                                                                                 \
+    "  --data DIR            the server's data directory (./hubbub-data)\n"                       \
+    "  --store WHERE         the server's --store, if it is not sqlite; better in HUBBUB_STORE\n" \
+    "  --config FILE         the server's configuration, to learn both from\n"                    \
     "  --help                print this, then exit\n\n"
 
 static const char backup_help[] =
-    "Usage: hubbub backup FILE [--data DIR | --config FILE]\n\n"
+    "Usage: hubbub backup FILE [--data DIR] [--store WHERE] [--config FILE]\n\n"
     "Copies what a server keeps (rooms, ranks, bans, messages) into the new file FILE, as it is\n"
-    "at one moment. The server goes on meanwhile. FILE is there whole or not at all.\n\n" HELP_DATA
+    "at one moment. The server goes on meanwhile. FILE is there whole or not at all. What is in\n"
+    "PostgreSQL is for pg_dump.\n\n" HELP_DATA
     "To restore: put the copy, named hubbub.db, into an empty directory, with the file server.key\n"
     "of the old one (it is not in the copy; without it guests come back as others), and start a\n"
     "server with --data on it. Clients notice that it is an older state, and load what is there.\n";
 
 static const char export_help[] =
-    "Usage: hubbub export --room ROOM [--data DIR | --config FILE]\n\n"
+    "Usage: hubbub export --room ROOM [--data DIR] [--store WHERE] [--config FILE]\n\n"
     "Prints what was said in a room and is kept, oldest first, one JSON object a line, with the\n"
     "names that messages have on the wire, and for each reaction who chose it. The server goes on\n"
     "meanwhile.\n\n"
     "  --room ROOM           the room, whether somebody is in it or not\n" HELP_DATA;
 
 static const char erase_help[] =
-    "Usage: hubbub erase --user ID [--data DIR | --config FILE]\n\n"
+    "Usage: hubbub erase --user ID [--data DIR] [--store WHERE] [--config FILE]\n\n"
     "Forgets a user, while no server is running: messages become deleted ones of nobody; "
     "reactions,\n"
     "mentions, read markers, ranks and invitations go; ledgers keep what happened, not to whom or "
-    "by whom. The file is\n"
-    "written anew, so that nothing is left in it. What keeps the user out stays in force: bans,\n"
-    "mutes and banned addresses keep the id; lift them first to be rid of that, too. Backups that\n"
-    "were made before are as they were.\n\n"
+    "by whom. The file\n"
+    "(or, in PostgreSQL, each table) is written anew, so that nothing is left in it. What keeps "
+    "the\n"
+    "user out stays in force: bans, mutes and banned addresses keep the id; lift them first to be\n"
+    "rid of that, too. Backups that were made before are as they were, and so are the logs of\n"
+    "PostgreSQL until it writes over them.\n\n"
     "  --user ID             the id, not the name (/members?room=lobby shows both)\n" HELP_DATA;
 
 /* ---- in common ----------------------------------------------------------------------------------- */
@@ -68,12 +73,8 @@ static int find_data(struct command *command, int argc, char **argv, const char 
     }
     if (status == COMMAND_RUN)
         status = command_config(command, c);
-    if (status == COMMAND_RUN && (!config_keeps(c) || config_database(c) != NULL)) {
-        command_refuse(command->name,
-                       config_keeps(c)
-                           ? "this is for --store sqlite: what is kept is in PostgreSQL, "
-                             "which has pg_dump and psql"
-                           : "a server with --store memory keeps nothing");
+    if (status == COMMAND_RUN && !config_keeps(c)) {
+        command_refuse(command->name, "a server with --store memory keeps nothing");
         config_free(c);
         status = 1;
     }
@@ -85,13 +86,20 @@ static int find_data(struct command *command, int argc, char **argv, const char 
 int backup_command(int argc, char **argv)
 {
     const char *file = NULL;
-    struct command command = {.name = "backup", .help = backup_help, .operand = &file};
+    struct command command = {
+        .name = "backup", .of_data = true, .help = backup_help, .operand = &file};
     struct config c;
     char why[512];
     uint64_t bytes = 0;
     int status = find_data(&command, argc, argv, &file, "the file must be named", &c);
     if (status != COMMAND_RUN)
         return status;
+    if (config_database(&c) != NULL) {
+        command_refuse("backup", "it is in PostgreSQL: use pg_dump, which makes a "
+                                 "copy while the server runs");
+        config_free(&c);
+        return 1;
+    }
     int err = archive_backup(c.data, file, &bytes, why, sizeof why);
     if (err != 0)
         command_refuse("backup", "%s", why);
@@ -184,13 +192,13 @@ int export_command(int argc, char **argv)
 {
     struct shown s = {.line = BUF_INIT};
     struct command command = {
-        .name = "export", .help = export_help, .set = set_room, .order = &s.room};
+        .name = "export", .of_data = true, .help = export_help, .set = set_room, .order = &s.room};
     struct config c;
     char why[512];
     int status = find_data(&command, argc, argv, &s.room, "--room must say which", &c);
     if (status != COMMAND_RUN)
         return status;
-    int err = archive_export(c.data, s.room, show, &s, why, sizeof why);
+    int err = archive_export(c.data, config_database(&c), s.room, show, &s, why, sizeof why);
     if (err == 0 && fflush(stdout) != 0)
         err = ERR_CLOSED;
     if (err == ERR_CLOSED)
@@ -234,14 +242,17 @@ static bool set_user(void *order, const char *option, const char *value)
 int erase_command(int argc, char **argv)
 {
     const char *user = NULL;
-    struct command command = {.name = "erase", .help = erase_help, .set = set_user, .order = &user};
+    struct command command = {
+        .name = "erase", .of_data = true, .help = erase_help, .set = set_user, .order = &user};
     struct config c;
     struct erased erased;
     char why[512];
     int status = find_data(&command, argc, argv, &user, "--user must say whom", &c);
     if (status != COMMAND_RUN)
         return status;
-    int err = archive_erase(c.data, user, &erased, why, sizeof why);
+    log_configure(LOG_WARN,
+                  LOG_LOGFMT); /* it does what a server does at its start, and that tells of it */
+    int err = archive_erase(c.data, config_database(&c), user, &erased, why, sizeof why);
     if (err == 0)
         tell_erased(&erased);
     else

@@ -74,7 +74,7 @@ static bool open_data(struct parts *p, const struct config *c, char *why, size_t
 static bool open_files(struct parts *p, const struct config *c, char *why, size_t space)
 {
     char path[PATH_MAX];
-    if (p->store == NULL || !store_has_files(p->store) || c->max_file == 0)
+    if (p->store == NULL || c->max_file == 0)
         return true;
     snprintf(path, sizeof path, "%s/" FILES_DIRECTORY, c->data);
     p->files = files_open(&(struct files_config){.directory = path,

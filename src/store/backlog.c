@@ -26,9 +26,16 @@ enum {
 };
 
 static const char *const MESSAGE_COLUMNS[] = {
-    "said_seq",      "said_ts",     "said_by",      "said_name",    "said_id",
-    "said_reply_to", "said_edited", "said_deleted", "said_content", "said_mentions"};
-enum { NMESSAGE = sizeof MESSAGE_COLUMNS / sizeof MESSAGE_COLUMNS[0], BEFORE = 3 };
+    "said_seq",    "said_ts",      "said_by",      "said_name",  "said_id",      "said_reply_to",
+    "said_edited", "said_deleted", "said_content", "said_files", "said_mentions"};
+static const char *const FILE_COLUMNS[] = {
+    "file_id",   "file_room",  "file_user",   "file_name",      "file_type",
+    "file_size", "file_width", "file_height", "file_thumbnail", "file_ts"};
+enum {
+    NMESSAGE = sizeof MESSAGE_COLUMNS / sizeof MESSAGE_COLUMNS[0],
+    NFILE = sizeof FILE_COLUMNS / sizeof FILE_COLUMNS[0],
+    BEFORE = 3
+};
 
 struct backlog {
     sqlite3 *sql;
@@ -60,10 +67,18 @@ static int step(struct backlog *b, sqlite3_stmt *st)
 
 /* ---- the file ------------------------------------------------------------------------------------ */
 
-/* Of record and message, by number. */
+/* Of record, message and file, by number. */
+static int column_count(void)
+{
+    return field_count() + NMESSAGE + NFILE;
+}
+
 static const char *column(int i)
 {
-    return i < field_count() ? field_column(i) : MESSAGE_COLUMNS[i - field_count()];
+    int of_message = i - field_count(), of_file = of_message - NMESSAGE;
+    return of_message < 0 ? field_column(i)
+           : of_file < 0  ? MESSAGE_COLUMNS[of_message]
+                          : FILE_COLUMNS[of_file];
 }
 
 /* 0 or ERR_SYSTEM; the text of the first row, or "". */
@@ -83,7 +98,7 @@ static int ask(struct backlog *b, const char *sql, char *to, size_t space)
 static int add_columns(struct backlog *b)
 {
     int err = 0;
-    for (int i = 0; i < field_count() + NMESSAGE && err == 0; i++) {
+    for (int i = 0; i < column_count() && err == 0; i++) {
         char text[160], there[8];
         snprintf(text, sizeof text,
                  "SELECT count(*) FROM pragma_table_info('records') WHERE name = '%s'", column(i));
@@ -98,7 +113,7 @@ static int add_columns(struct backlog *b)
 static int prepare(struct backlog *b)
 {
     struct buf names = BUF_INIT, marks = BUF_INIT, text = BUF_INIT;
-    for (int i = 0; i < field_count() + NMESSAGE; i++) {
+    for (int i = 0; i < column_count(); i++) {
         buf_printf(&names, ", %s", column(i));
         buf_add_str(&marks, ", ?");
     }
@@ -236,7 +251,22 @@ static void bind_message(sqlite3_stmt *st, int at, const struct message *m)
     sqlite3_bind_int64(st, at + 6, m->edited_ts);
     sqlite3_bind_int64(st, at + 7, m->deleted);
     sqlite3_bind_text64(st, at + 8, m->content, m->content_len, SQLITE_STATIC, SQLITE_UTF8);
-    bind_text(st, at + 9, m->mentions);
+    bind_text(st, at + 9, m->files);
+    bind_text(st, at + 10, m->mentions);
+}
+
+static void bind_file(sqlite3_stmt *st, int at, const struct file *f)
+{
+    bind_text(st, at, f->id);
+    bind_text(st, at + 1, f->room);
+    bind_text(st, at + 2, f->user_id);
+    bind_text(st, at + 3, f->name);
+    bind_text(st, at + 4, f->type);
+    sqlite3_bind_int64(st, at + 5, (int64_t)f->size);
+    sqlite3_bind_int64(st, at + 6, f->width);
+    sqlite3_bind_int64(st, at + 7, f->height);
+    sqlite3_bind_int64(st, at + 8, f->thumbnail);
+    sqlite3_bind_int64(st, at + 9, f->ts);
 }
 
 static int add_record(struct backlog *b, int64_t change, const struct record *r)
@@ -248,6 +278,8 @@ static int add_record(struct backlog *b, int64_t change, const struct record *r)
             bind_field(b->add, BEFORE + i, r, i);
     if (r->message != NULL)
         bind_message(b->add, BEFORE + field_count(), r->message);
+    if (r->type == RECORD_FILE)
+        bind_file(b->add, BEFORE + field_count() + NMESSAGE, r->file);
     return step(b, b->add);
 }
 
@@ -295,10 +327,37 @@ static struct message *message_at(sqlite3_stmt *st, int at)
         .edited_ts = sqlite3_column_int64(st, at + 6),
         .deleted = sqlite3_column_int(st, at + 7) != 0,
         .content = text_at(st, at + 8),
-        .mentions = text_at(st, at + 9),
+        .files = text_at(st, at + 9),
+        .mentions = text_at(st, at + 10),
     };
     like.content_len = strlen(like.content);
     return message_new(&like);
+}
+
+/* NULL: it makes no sense. */
+static struct file *file_at(sqlite3_stmt *st, int at)
+{
+    struct file *f = xcalloc(1, sizeof *f);
+    struct {
+        char *to;
+        size_t space;
+    } texts[] = {{f->id, sizeof f->id},
+                 {f->room, sizeof f->room},
+                 {f->user_id, sizeof f->user_id},
+                 {f->name, sizeof f->name},
+                 {f->type, sizeof f->type}};
+    for (int i = 0; i < 5; i++)
+        if ((size_t)snprintf(texts[i].to, texts[i].space, "%s", text_at(st, at + i)) >=
+            texts[i].space) {
+            free(f);
+            return NULL;
+        }
+    f->size = (uint64_t)sqlite3_column_int64(st, at + 5);
+    f->width = (uint32_t)sqlite3_column_int64(st, at + 6);
+    f->height = (uint32_t)sqlite3_column_int64(st, at + 7);
+    f->thumbnail = sqlite3_column_int(st, at + 8) != 0;
+    f->ts = sqlite3_column_int64(st, at + 9);
+    return f;
 }
 
 static int type_at(sqlite3_stmt *st, int at)
@@ -323,7 +382,10 @@ static void add_row(sqlite3_stmt *st, struct change *c)
     }
     if (good && sqlite3_column_type(st, at) != SQLITE_NULL)
         r.message = message_at(st, at);
-    if (good && (type == RECORD_MESSAGE) == (r.message != NULL)) {
+    if (good && sqlite3_column_type(st, at + NMESSAGE) != SQLITE_NULL)
+        r.file = file_at(st, at + NMESSAGE);
+    if (good && (type == RECORD_MESSAGE) == (r.message != NULL) &&
+        (type == RECORD_FILE) == (r.file != NULL)) {
         r.type = (enum record_type)type;
         memcpy(change_add(c, r.type), &r, record_size(r.type));
     } else {

@@ -214,8 +214,6 @@ int files_forget(struct db *db, const char *room);
 int files_overdue(struct db *db, int64_t now);
 /* Removes the bytes, then the rows, of some that are gone. *n grows by their number. */
 int files_remove(struct db *db, size_t *n);
-/* At the start: what is in the directory and no row knows. */
-void files_sweep(struct db *db);
 
 /* ---- archive.c ----------------------------------------------------------------------------------- */
 

@@ -152,10 +152,12 @@ static int erase_in(const char *directory, const char *user_id, struct erased *o
     return err;
 }
 
-int archive_erase(const char *directory, const char *user_id, struct erased *out, char *why,
-                  size_t space)
+int archive_erase(const char *directory, const char *url, const char *user_id, struct erased *out,
+                  char *why, size_t space)
 {
     *out = (struct erased){0};
+    if (url != NULL)
+        return postgres_erase(directory, url, user_id, out, why, space);
     /* First: a directory without a database is left alone. */
     sqlite3 *sql = NULL;
     int err = archive_open(directory, schema_latest(), &sql, why, space);

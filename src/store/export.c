@@ -2,16 +2,15 @@
  *
  * Read a page at a time, and nothing is held while a page is shown: whoever shows it may take all day, and a long look
  * would keep the server from tidying up behind itself. */
+#include "store/export.h"
+
 #include "store/db.h"
 
-#include <hubbub/archive.h>
 #include <hubbub/check.h>
 #include <hubbub/err.h>
 #include <hubbub/mem.h>
 #include <stdio.h>
 #include <stdlib.h>
-
-enum { PAGE = 300 };
 
 static const char FIND[] = "SELECT log FROM logs WHERE room = ?1",
                   SAME[] = "SELECT log FROM logs WHERE room = ?1 AND log = ?2",
@@ -20,15 +19,7 @@ static const char FIND[] = "SELECT log FROM logs WHERE room = ?1",
                   REACTIONS[] = "SELECT emoji, user_id, message FROM reactions"
                                 " WHERE message BETWEEN ?1 AND ?2 ORDER BY message, at";
 
-struct page {
-    struct message *messages[PAGE];
-    size_t n;
-    struct noted {
-        struct archived_reaction reaction; /* strings owned */
-        uint64_t seq;
-    } * reactions;
-    size_t nreactions, space;
-};
+/* ---- a page -------------------------------------------------------------------------------------- */
 
 static void page_clear(struct page *p)
 {
@@ -40,6 +31,23 @@ static void page_clear(struct page *p)
     }
     p->n = p->nreactions = 0;
 }
+
+void page_add_message(struct page *p, struct message *m)
+{
+    if (m != NULL)
+        p->messages[p->n++] = m;
+}
+
+void page_add_reaction(struct page *p, uint64_t seq, const char *emoji, const char *user_id)
+{
+    if (p->nreactions == p->space) {
+        p->space = p->space == 0 ? 64 : 2 * p->space;
+        p->reactions = xrealloc(p->reactions, p->space * sizeof p->reactions[0]);
+    }
+    p->reactions[p->nreactions++] = (struct noted){{xstrdup(emoji), xstrdup(user_id)}, seq};
+}
+
+/* ---- from SQLite --------------------------------------------------------------------------------- */
 
 static sqlite3_stmt *prepare(sqlite3 *sql, const char *text, int64_t first, int64_t last)
 {
@@ -62,31 +70,24 @@ static int read_messages(sqlite3 *sql, struct page *p, int64_t first, int64_t la
     sqlite3_stmt *st = prepare(sql, MESSAGES, first, last);
     int code = SQLITE_ERROR;
     if (st != NULL)
-        sqlite3_bind_int64(st, 3, PAGE);
+        sqlite3_bind_int64(st, 3, EXPORT_PAGE);
     while (st != NULL && (code = sqlite3_step(st)) == SQLITE_ROW)
-        if ((p->messages[p->n] = message_of_row(st)) != NULL)
-            p->n++;
+        page_add_message(p, message_of_row(st));
     return end(st, code);
 }
 
-static char *text(sqlite3_stmt *st, int i)
+static const char *text(sqlite3_stmt *st, int i)
 {
     const char *s = (const char *)sqlite3_column_text(st, i);
-    return xstrdup(s != NULL ? s : "");
+    return s != NULL ? s : "";
 }
 
 static int read_reactions(sqlite3 *sql, struct page *p, int64_t first, int64_t last)
 {
     sqlite3_stmt *st = prepare(sql, REACTIONS, first, last);
     int code = SQLITE_ERROR;
-    while (st != NULL && (code = sqlite3_step(st)) == SQLITE_ROW) {
-        if (p->nreactions == p->space) {
-            p->space = p->space == 0 ? 64 : 2 * p->space;
-            p->reactions = xrealloc(p->reactions, p->space * sizeof p->reactions[0]);
-        }
-        p->reactions[p->nreactions++] =
-            (struct noted){{text(st, 0), text(st, 1)}, key_seq(sqlite3_column_int64(st, 2))};
-    }
+    while (st != NULL && (code = sqlite3_step(st)) == SQLITE_ROW)
+        page_add_reaction(p, key_seq(sqlite3_column_int64(st, 2)), text(st, 0), text(st, 1));
     return end(st, code);
 }
 
@@ -102,9 +103,9 @@ static int find_log(sqlite3 *sql, const char *room, int64_t *log)
     return end(st, code);
 }
 
-/* The next messages after seq, as they are at one moment. */
-static int read_page(sqlite3 *sql, const char *room, int64_t *log, uint64_t seq, struct page *p)
+static int read_page(void *of, const char *room, int64_t *log, uint64_t seq, struct page *p)
 {
+    sqlite3 *sql = of;
     if (sqlite3_exec(sql, "BEGIN", NULL, NULL, NULL) != SQLITE_OK)
         return ERR_SYSTEM;
     int err = find_log(sql, room, log);
@@ -116,6 +117,13 @@ static int read_page(sqlite3 *sql, const char *room, int64_t *log, uint64_t seq,
     sqlite3_exec(sql, "ROLLBACK", NULL, NULL, NULL);
     return err;
 }
+
+static const char *error(void *of)
+{
+    return sqlite3_errmsg(of);
+}
+
+/* ---- from any ------------------------------------------------------------------------------------ */
 
 static int show_page(const struct page *p, archive_fn *fn, void *arg)
 {
@@ -133,8 +141,8 @@ static int show_page(const struct page *p, archive_fn *fn, void *arg)
     return err;
 }
 
-static int export_all(sqlite3 *sql, const char *room, archive_fn *fn, void *arg, char *why,
-                      size_t space)
+int export_all(const struct export_source *from, const char *room, archive_fn *fn, void *arg,
+               char *why, size_t space)
 {
     struct page *p = xcalloc(1, sizeof *p);
     int64_t log = 0;
@@ -143,9 +151,9 @@ static int export_all(sqlite3 *sql, const char *room, archive_fn *fn, void *arg,
     bool more = false;
     do {
         page_clear(p);
-        err = read_page(sql, room, &log, seq, p);
+        err = from->read_page(from->of, room, &log, seq, p);
         if (err != 0) {
-            snprintf(why, space, "cannot read the messages: %s", sqlite3_errmsg(sql));
+            snprintf(why, space, "cannot read the messages: %s", from->error(from->of));
         } else if (log == 0) {
             snprintf(why, space,
                      more ? "the room '%s' was destroyed meanwhile"
@@ -165,14 +173,16 @@ static int export_all(sqlite3 *sql, const char *room, archive_fn *fn, void *arg,
     return err;
 }
 
-int archive_export(const char *directory, const char *room, archive_fn *fn, void *arg, char *why,
-                   size_t space)
+int archive_export(const char *directory, const char *url, const char *room, archive_fn *fn,
+                   void *arg, char *why, size_t space)
 {
     sqlite3 *sql = NULL;
+    if (url != NULL)
+        return postgres_export(url, room, fn, arg, why, space);
     int err = archive_open(directory, schema_latest(), &sql, why, space);
     if (err != 0)
         return err;
-    err = export_all(sql, room, fn, arg, why, space);
+    err = export_all(&(struct export_source){sql, read_page, error}, room, fn, arg, why, space);
     sqlite3_close(sql);
     return err;
 }

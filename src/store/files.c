@@ -5,16 +5,12 @@
  * which the next start removes, or a row of which the bytes are removed again. */
 #include "store/db.h"
 
-#include <dirent.h>
-#include <errno.h>
 #include <hubbub/check.h>
 #include <hubbub/err.h>
-#include <hubbub/log.h>
 #include <hubbub/mem.h>
 #include <hubbub/metrics.h>
 #include <stdio.h>
 #include <string.h>
-#include <unistd.h>
 
 enum { STEP = 64, LOOK_MS = 60 * 1000, GRACE_MS = 60 * 1000 };
 
@@ -86,26 +82,7 @@ int files_overdue(struct db *db, int64_t now)
     return let_go(db, db->logs[LOGS_OVERDUE_FILES]);
 }
 
-/* ---- the bytes ----------------------------------------------------------------------------------- */
-
-static bool unlink_one(const struct db *db, const char *name, const char *ending)
-{
-    char path[4096];
-    if ((size_t)snprintf(path, sizeof path, "%s/%s%s", db->files, name, ending) >= sizeof path)
-        return true; /* nothing can be there */
-    return unlink(path) == 0 || errno == ENOENT || errno == ENOTDIR;
-}
-
-static bool remove_bytes(const struct db *db, const char *id)
-{
-    if (db->files == NULL || !file_is_id(id, strlen(id)))
-        return true;
-    if (unlink_one(db, id, "") && unlink_one(db, id, FILE_THUMBNAIL))
-        return true;
-    log_warn("store: a file cannot be removed", LOG_STR("file", id),
-             LOG_STR("error", strerror(errno)));
-    return false;
-}
+/* ---- the bytes (bytes.c) ----------------------------------------------------------------------------------- */
 
 int files_remove(struct db *db, size_t *n)
 {
@@ -120,7 +97,7 @@ int files_remove(struct db *db, size_t *n)
     sqlite3_reset(st);
     size_t removed = 0;
     for (size_t i = 0; i < found && err == 0; i++) {
-        if (!remove_bytes(db, ids[i]))
+        if (!bytes_remove(db->files, ids[i]))
             continue; /* its row stays, for the next start */
         bind_text(db->logs[LOGS_FILE_GONE], 1, ids[i]);
         err = db_step(db, db->logs[LOGS_FILE_GONE]);
@@ -134,13 +111,9 @@ int files_remove(struct db *db, size_t *n)
     return err;
 }
 
-static bool is_known(struct db *db, const char *name)
+static bool is_known(void *arg, const char *id)
 {
-    char id[FILE_ID_LEN + 1] = "";
-    const char *ending = strlen(name) > FILE_ID_LEN ? name + FILE_ID_LEN : "";
-    memcpy(id, name, strnlen(name, FILE_ID_LEN));
-    if (!file_is_id(id, strlen(id)) || (ending[0] != '\0' && strcmp(ending, FILE_THUMBNAIL) != 0))
-        return false;
+    struct db *db = arg;
     sqlite3_stmt *st = db->logs[LOGS_HAS_FILE];
     bind_text(st, 1, id);
     int code = sqlite3_step(st);
@@ -148,25 +121,11 @@ static bool is_known(struct db *db, const char *name)
     return code != SQLITE_DONE; /* an error is no reason to remove anything */
 }
 
-void files_sweep(struct db *db)
-{
-    size_t n = 0;
-    DIR *d = opendir(db->files);
-    if (d == NULL)
-        return;
-    for (struct dirent *e; (e = readdir(d)) != NULL;)
-        if (e->d_name[0] != '.' && !is_known(db, e->d_name))
-            n += unlink_one(db, e->d_name, "");
-    closedir(d);
-    if (n > 0)
-        log_info("store: files that nobody knows are removed", LOG_INT("files", n));
-}
-
 void db_set_files(struct db *db, const char *directory)
 {
     db->files = xstrdup(directory);
     db->gone_files = true; /* a look does no harm */
-    files_sweep(db);
+    bytes_sweep(directory, is_known, db);
 }
 
 /* ---- a row --------------------------------------------------------------------------------------- */

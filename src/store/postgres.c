@@ -114,12 +114,14 @@ static int tell_sync(struct postgres *p)
                     p->full_sync ? "SET synchronous_commit = on" : "SET synchronous_commit = off");
 }
 
-/* A plan is made when a table is nearly empty and kept when it is large: none may read all of it. */
+/* A plan is made when a table is nearly empty and kept when it is large: none may read all of it, even if that is all
+ * there is; and what that is taken to cost is no reason to compile it. */
 static int settle(struct postgres *p)
 {
     char text[256];
     snprintf(text, sizeof text,
-             "SET statement_timeout = %d; SET lock_timeout = %d; SET enable_seqscan = off;"
+             "SET statement_timeout = %d; SET lock_timeout = %d; SET enable_seqscan = off; SET jit "
+             "= off;"
              "SET client_min_messages = warning; SET default_transaction_read_only = off;"
              "SET idle_in_transaction_session_timeout = %d",
              STATEMENT_MS, STATEMENT_MS / 2, 2 * SILENCE_MS);
@@ -209,6 +211,7 @@ static int read_id(struct postgres *p, char id[static 64])
 int postgres_failed(struct postgres *p)
 {
     snprintf(p->error, sizeof p->error, "PostgreSQL: %s", p->link.error);
+    postgres_words_doubt(p);
     if (p->state == PG_READY && link_alive(&p->link))
         return ERR_SYSTEM;
     if (p->state == PG_READY)
@@ -317,6 +320,8 @@ static void postgres_close(struct db *db)
 {
     struct postgres *p = postgres_of(db);
     link_close(&p->link);
+    terms_close(p->terms);
+    free(p->files);
     free(p->url);
     free(p);
 }
@@ -345,7 +350,9 @@ static struct db *postgres_open(const char *url, char *why, size_t space)
     p->url = xstrdup(url);
     p->full_sync = true;
     p->nameless = true;
-    if (take(p) != 0) {
+    postgres_words_doubt(p);
+    p->terms = terms_open(p->link.error, sizeof p->link.error);
+    if (p->terms == NULL || take(p) != 0) {
         snprintf(why, space, "cannot use the database of --store: %s", p->link.error);
         postgres_close((struct db *)p);
         return NULL;
@@ -415,6 +422,11 @@ const struct backend postgres_backend = {
     .set_retention = postgres_set_retention,
     .may_remove = postgres_may_remove,
     .remove = postgres_remove,
+    .may_index = postgres_may_index,
+    .index = postgres_index,
+    .searcher_open = postgres_searcher_open,
+    .searcher_close = postgres_searcher_close,
+    .search = postgres_search,
     .error = postgres_error,
     .exec = postgres_exec,
     .tend = postgres_tend,
@@ -427,4 +439,7 @@ const struct backend postgres_backend = {
     .read = postgres_read,
     .marks = postgres_marks,
     .mentions = postgres_mentions,
+    .set_files = postgres_set_files,
+    .file = postgres_file,
+    .files_of = postgres_files_of,
 };

@@ -139,7 +139,8 @@ int link_wait(struct link *l, int64_t deadline)
 
 PGresult *link_next(struct link *l, int *err)
 {
-    int64_t deadline = clock_now() + SILENCE_MS * NS_PER_MS;
+    int64_t ms = l->silence_ms > 0 ? l->silence_ms : SILENCE_MS,
+            deadline = clock_now() + ms * NS_PER_MS;
     *err = 0;
     while (l->conn == NULL || PQisBusy(l->conn))
         if ((*err = link_wait(l, deadline)) != 0)

@@ -16,6 +16,7 @@ struct link {
     PGconn *conn;    /* NULL: there is none */
     char error[256]; /* what went wrong last, one line */
     char state[6];   /* its SQLSTATE, "" when it was the connection */
+    int silence_ms;  /* how long the server may say nothing; 0: SILENCE_MS */
 };
 
 /* 0, or ERR_INVALID with `why`: libpq could make nothing of it. The password is not in it. */

@@ -17,6 +17,7 @@ static const struct load_query SAID[] = {
      "SELECT " PG_MESSAGE ", room FROM messages JOIN logs USING (log)"
      " WHERE ts > CAST(:now AS bigint) - 300000 AND request_id <> '' AND room IS NOT NULL"
      " ORDER BY ts, log, seq"},
+    {RECORD_FILE, "SELECT " PG_FILE " FROM files WHERE log = 0 AND seq = 0 ORDER BY ts"},
     {RECORD_COUNT, NULL},
 };
 _Static_assert(DUPLICATE_MS == 300000, "as in SAID");
@@ -32,8 +33,9 @@ struct message *postgres_message(const PGresult *res, int row)
         .reply_to = strtoull(PQgetvalue(res, row, 5), NULL, 10),
         .edited_ts = strtoll(PQgetvalue(res, row, 6), NULL, 10),
         .deleted = PQgetvalue(res, row, 7)[0] != '0',
-        .content = PQgetvalue(res, row, 8),
-        .mentions = PQgetvalue(res, row, 9),
+        .content = PQgetvalue(res, row, PG_MESSAGE_CONTENT),
+        .files = PQgetvalue(res, row, 9),
+        .mentions = PQgetvalue(res, row, 10),
     };
     like.content_len = strlen(like.content);
     return message_new(&like);
@@ -51,11 +53,26 @@ static int set_column(struct postgres *p, struct record *r, const PGresult *res,
     return ERR_INVALID;
 }
 
+static int load_file(struct postgres *p, const PGresult *res, store_load_fn *fn, void *arg)
+{
+    struct file f;
+    if (!postgres_file_of_row(res, 0, &f)) {
+        snprintf(p->error, sizeof p->error, "a file is damaged");
+        return ERR_INVALID;
+    }
+    struct record r = {.type = RECORD_FILE, .file = &f};
+    snprintf(r.room, sizeof r.room, "%s", f.room);
+    fn(arg, &r);
+    return 0;
+}
+
 static int load_row(struct postgres *p, enum record_type type, const PGresult *res,
                     store_load_fn *fn, void *arg)
 {
     struct record r = {.type = type};
     int i = 0, err = 0;
+    if (type == RECORD_FILE)
+        return load_file(p, res, fn, arg);
     if (type == RECORD_MESSAGE) {
         r.message = postgres_message(res, 0);
         i = PG_MESSAGE_COLUMNS;

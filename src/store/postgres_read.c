@@ -28,6 +28,8 @@ enum { NREADERS = 2, AGAIN_MS = 200 };
                 " ORDER BY n.n LIMIT 1), " PG_LAST ")"                                           \
                 " FROM logs l JOIN epochs e ON e.log = l.log WHERE room = $1 AND e.epoch = $2")  \
     X(FIRST, "SELECT " PG_FIRST " FROM logs l WHERE room = $1")                                  \
+    X(FILE, "SELECT " PG_FILE " FROM files WHERE id = $1 AND log >= 0")                          \
+    X(FILES_OF, "SELECT coalesce(sum(size), 0) FROM files WHERE user_id = $1 AND log >= 0")      \
     X(MESSAGES, "SELECT " PG_MESSAGE " FROM messages"                                            \
                 " WHERE log = (SELECT log FROM logs WHERE room = $1) AND seq BETWEEN $2 AND $3"  \
                 " ORDER BY seq")                                                                 \
@@ -81,7 +83,7 @@ static int settle(struct link *l)
 {
     char text[160], name[16];
     snprintf(text, sizeof text,
-             "SET statement_timeout = %d; SET enable_seqscan = off;"
+             "SET statement_timeout = %d; SET enable_seqscan = off; SET jit = off;"
              "SET default_transaction_read_only = on",
              STATEMENT_MS / 2);
     int err = link_run(l, text);
@@ -237,6 +239,37 @@ int postgres_know_position(struct readers *p, const char *room, const char *epoc
     PGresult *res = ask(r, READ_POSITION, &v);
     if (res != NULL)
         *out = PQntuples(res) > 0 && seq <= number(res, 0, 0);
+    PQclear(res);
+    give_back(p, r);
+    return res != NULL ? 0 : ERR_SYSTEM;
+}
+
+int postgres_file(struct readers *p, const char *id, struct file *out)
+{
+    struct reader *r = borrow(p);
+    if (r == NULL)
+        return ERR_SYSTEM;
+    struct pg_values v = {.n = 0};
+    values_text(&v, id);
+    PGresult *res = ask(r, READ_FILE, &v);
+    int err = res != NULL ? 0 : ERR_SYSTEM;
+    if (err == 0 && (PQntuples(res) == 0 || !postgres_file_of_row(res, 0, out)))
+        err = ERR_NOTFOUND;
+    PQclear(res);
+    give_back(p, r);
+    return err;
+}
+
+int postgres_files_of(struct readers *p, const char *user_id, uint64_t *bytes)
+{
+    struct reader *r = borrow(p);
+    if (r == NULL)
+        return ERR_SYSTEM;
+    struct pg_values v = {.n = 0};
+    values_text(&v, user_id);
+    PGresult *res = ask(r, READ_FILES_OF, &v);
+    if (res != NULL)
+        *bytes = number(res, 0, 0);
     PQclear(res);
     give_back(p, r);
     return res != NULL ? 0 : ERR_SYSTEM;

@@ -1,5 +1,7 @@
-/* Keeping less in PostgreSQL: see retention.c, which does the same in SQLite. Each step is one statement. The bytes of
- * the tables are not counted: what is deleted gives nothing back until a VACUUM has passed. */
+/* Keeping less in PostgreSQL: see retention.c, which does the same in SQLite. Each step is one statement.
+ *
+ * What the tables have in use cannot be asked, as what is deleted gives nothing back until a VACUUM has passed. So what
+ * rows take is added up with the index of words (postgres_words.c). */
 #include "store/postgres.h"
 
 #include <hubbub/err.h>
@@ -40,13 +42,14 @@ static int ask(struct postgres *p, int statement, const struct pg_values *v, int
 /* The messages of a log up to this one, but no more than a step. *n grows by their number. */
 static int remove_front(struct postgres *p, int64_t log, int64_t upto, size_t *n)
 {
-    int64_t removed = 0;
+    int64_t removed_files[2] = {0, 0};
     struct pg_values v = {.n = 0};
     values_number(&v, log);
     values_number(&v, upto);
     values_number(&v, STEP);
-    int err = ask(p, DO_REMOVE, &v, &removed, 1);
-    *n += (size_t)removed;
+    int err = ask(p, DO_REMOVE, &v, removed_files, 2);
+    *n += (size_t)removed_files[0];
+    p->gone_files |= removed_files[1] > 0;
     return err;
 }
 
@@ -83,6 +86,14 @@ static int remove_oldest(struct postgres *p, int64_t before, size_t *n)
                            strtoll(PQgetvalue(res, i, 1), NULL, 10), n);
     PQclear(res);
     return err;
+}
+
+static int remove_for_space(struct postgres *p, uint64_t bytes, size_t *n)
+{
+    int64_t used = 0;
+    struct pg_values none = {.n = 0};
+    int err = ask(p, DO_BYTES, &none, &used, 1);
+    return err != 0 || used < 0 || (uint64_t)used <= bytes ? err : remove_oldest(p, INT64_MAX, n);
 }
 
 static int remove_touched(struct postgres *p, uint64_t per_room, size_t *n)
@@ -126,9 +137,9 @@ static int remove_surplus(struct postgres *p, uint64_t per_room, size_t *n)
 
 bool postgres_may_remove(const struct db *db, const struct retention *r, int64_t now)
 {
-    (void)now;
     const struct postgres *p = (const struct postgres *)db;
-    return p->state == PG_READY && (p->nameless || r->age_ms > 0 || p->ntouched > 0 || p->all);
+    return p->state == PG_READY && (p->nameless || r->age_ms > 0 || r->bytes > 0 ||
+                                    p->ntouched > 0 || p->all || postgres_may_remove_files(p, now));
 }
 
 void postgres_set_retention(struct db *db, const struct retention *r)
@@ -145,8 +156,12 @@ int postgres_remove(struct db *db, const struct retention *r, int64_t now, bool 
     struct postgres *p = postgres_of(db);
     size_t n = 0;
     int err = p->nameless ? remove_nameless(p, &n) : 0;
+    if (err == 0 && postgres_may_remove_files(p, now))
+        err = postgres_remove_files(p, now, &n);
     if (err == 0 && n == 0 && r->age_ms > 0)
         err = remove_oldest(p, now - r->age_ms, &n);
+    if (err == 0 && n == 0 && r->bytes > 0)
+        err = remove_for_space(p, r->bytes, &n);
     if (err == 0 && n == 0 && r->per_room > 0)
         err = remove_surplus(p, r->per_room, &n);
     *more = n > 0 || p->all;

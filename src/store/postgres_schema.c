@@ -52,6 +52,20 @@ static const char *const STEPS[] = {
     ", PRIMARY KEY (user_id, log));"
     "CREATE INDEX marks_by_log ON marks (log);"
     "CREATE INDEX marks_by_ts ON marks (ts);",
+    /* 3: the words of what was said (postgres_words.c). A row for each message that was said before the mark, with what
+     * both rows take on the disk; the mark has the sum. */
+    "CREATE TABLE words (log " NUMBER ", seq " NUMBER ", ts " NUMBER ", bytes " NUMBER
+    ", words tsvector NOT NULL, PRIMARY KEY (log, seq));"
+    "CREATE INDEX words_by_term ON words USING gin (words) WITH (gin_pending_list_limit = 512);"
+    "CREATE TABLE words_mark (ts " NUMBER ", bytes " NUMBER ");"
+    "INSERT INTO words_mark VALUES (0, 0);"
+    /* Files. `log`: see postgres_files.c. */
+    "ALTER TABLE messages ADD COLUMN files text NOT NULL DEFAULT '';"
+    "CREATE TABLE files (id " NAME " PRIMARY KEY, log " NUMBER ", seq " NUMBER ", room " NAME
+    ", user_id " NAME ", name " TEXT ", type " TEXT ", size " NUMBER ", width " NUMBER
+    ", height " NUMBER ", thumbnail " NUMBER ", ts " NUMBER ");"
+    "CREATE INDEX files_by_message ON files (log, seq, ts);"
+    "CREATE INDEX files_by_user ON files (user_id, size);",
 };
 
 int postgres_schema_latest(void)

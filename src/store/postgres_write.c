@@ -124,6 +124,47 @@ static int send_mentions(struct batch *b, const struct record *r, size_t owner)
     return send_statement(b, 'l', DO_MENTION, &v, owner);
 }
 
+/* Of one that was said before the mark, as it is edited, or late. */
+static int send_words(struct batch *b, const struct message *m, const struct pg_values *key,
+                      size_t owner)
+{
+    struct buf words = BUF_INIT;
+    struct pg_values v = {.n = 0};
+    if (!postgres_is_indexed(b->p, m->ts)) {
+        b->p->wordless = true;
+        return 0;
+    }
+    int err = postgres_words_of(b->p, m, &words);
+    values_text(&v, key->value[0]);
+    values_text(&v, key->value[1]);
+    values_text(&v, words.data);
+    if (err == 0)
+        err = send_statement(b, 'l', DO_WORDS_PUT, &v, owner);
+    buf_fini(&words);
+    return err;
+}
+
+/* They are said. */
+static int send_files(struct batch *b, const struct message *m, const struct pg_values *key,
+                      size_t owner)
+{
+    struct pg_values v = {.n = 0};
+    values_text(&v, key->value[0]);
+    values_text(&v, key->value[1]);
+    values_text(&v, m->files);
+    return send_statement(b, 'l', DO_SAY_FILES, &v, owner);
+}
+
+/* What goes with a message that is a tombstone from now on. */
+static int send_removal(struct batch *b, const struct pg_values *key, size_t owner)
+{
+    int err = send_statement(b, 'l', DO_NO_REACTIONS, key, owner);
+    if (err == 0)
+        err = send_statement(b, 'l', DO_NO_MENTIONS, key, owner);
+    b->p->gone_files = true;
+    return err != 0 ? err : send_statement(b, 'l', DO_LET_GO_FILES, key, owner);
+}
+
 static int send_message(struct batch *b, const struct record *r, size_t owner)
 {
     const struct message *m = r->message;
@@ -142,13 +183,26 @@ static int send_message(struct batch *b, const struct record *r, size_t owner)
     values_number(&v, m->edited_ts);
     values_number(&v, m->deleted);
     values_text(&v, m->content);
+    values_text(&v, m->files);
     values_text(&v, m->mentions);
-    int err = send_statement(b, 'l', DO_MESSAGE, &v, owner);
+    bool is_new = m->edited_ts == 0 && !m->deleted && !postgres_is_indexed(b->p, m->ts);
+    int err = is_new ? 0 : send_statement(b, 'l', DO_WORDS_TAKE, &key, owner);
+    if (err == 0)
+        err = send_statement(b, 'l', DO_MESSAGE, &v, owner);
+    if (err == 0)
+        err = send_words(b, m, &key, owner);
+    if (err == 0 && m->files[0] != '\0')
+        err = send_files(b, m, &key, owner);
     if (err == 0 && m->mentions[0] != '\0')
         err = send_mentions(b, r, owner);
-    if (err == 0 && m->deleted)
-        err = send_statement(b, 'l', DO_NO_REACTIONS, &key, owner);
-    return err != 0 || !m->deleted ? err : send_statement(b, 'l', DO_NO_MENTIONS, &key, owner);
+    return err != 0 || !m->deleted ? err : send_removal(b, &key, owner);
+}
+
+static int send_file(struct batch *b, const struct record *r, size_t owner)
+{
+    struct pg_values v = {.n = 0};
+    postgres_file_values(r->file, &v);
+    return send_statement(b, 'l', DO_FILE, &v, owner);
 }
 
 static int send_reaction(struct batch *b, const struct record *r, size_t owner)
@@ -167,7 +221,9 @@ static int send_forget(struct batch *b, const struct record *r, size_t owner)
     struct pg_values v = {.n = 0};
     values_text(&v, r->room);
     b->p->nameless = true;
-    return send_statement(b, 'l', DO_FORGET, &v, owner);
+    b->p->gone_files = true;
+    int err = send_statement(b, 'l', DO_FORGET_FILES, &v, owner);
+    return err != 0 ? err : send_statement(b, 'l', DO_FORGET, &v, owner);
 }
 
 static int send_record(struct batch *b, const struct record *r, size_t owner)
@@ -178,6 +234,7 @@ static int send_record(struct batch *b, const struct record *r, size_t owner)
     case RECORD_MESSAGE: return send_message(b, r, owner);
     case RECORD_REACTION:
     case RECORD_REACTION_GONE: return send_reaction(b, r, owner);
+    case RECORD_FILE: return send_file(b, r, owner);
     case RECORD_LOG_GONE: return send_forget(b, r, owner);
     case RECORD_ROOM_GONE:
         err = send_row(b, r, owner);
@@ -257,7 +314,9 @@ int postgres_write(struct db *db, struct change *const *changes, size_t n, size_
     if (!is_sound(p, changes, n, at))
         return ERR_INVALID;
     struct batch b = {.p = p};
-    int err = run(&b, changes, n, at);
+    int err = postgres_words_know(p);
+    if (err == 0)
+        err = run(&b, changes, n, at);
     free(b.owner);
     if (err != 0)
         postgres_failed(p);

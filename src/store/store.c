@@ -25,6 +25,7 @@ enum {
     /* Between two looks at what should not be kept any more, and between two steps of removing it. */
     LOOK_MS = 1000,
     STEP_MS = 2,
+    OTHERS = 9, /* times what a step of the index took, for what waits meanwhile */
 };
 
 struct store {
@@ -208,11 +209,6 @@ int store_mentions(struct store *s, const char *user_id, const struct mention_pl
     return vault_mentions(s->vault, user_id, after, limit, out);
 }
 
-bool store_has_files(const struct store *s)
-{
-    return vault_has_files(s->vault);
-}
-
 int store_file(struct store *s, const char *id, struct file *out)
 {
     return vault_file(s->vault, id, out);
@@ -387,11 +383,12 @@ static void tend(struct store *s)
 
 /* ---- the index of words -------------------------------------------------------------------------- */
 
-/* Likewise. One step in a while, so that what comes slowly makes few of them. */
+/* Likewise. One step in a while, so that what comes slowly makes few of them; while others wait, they get most of the
+ * time. */
 static void index_some(struct store *s)
 {
     bool more = false;
-    int64_t now = clock_now();
+    int64_t now = clock_now(), pause = LOOK_MS * NS_PER_MS;
     if (s->n > 0 || now < s->index_at)
         return;
     int err = vault_index(s->vault, &more);
@@ -399,7 +396,10 @@ static void index_some(struct store *s)
         log_warn("store: what was said lately is not added to the index",
                  LOG_STR("error", vault_error(s->vault)));
     s->cannot_index = err != 0;
-    s->index_at = now + (err == 0 && more ? STEP_MS : LOOK_MS) * NS_PER_MS;
+    if (err == 0 && more)
+        pause = __atomic_load_n(&s->backlog, __ATOMIC_RELAXED) > 0 ? OTHERS * (clock_now() - now)
+                                                                   : STEP_MS * NS_PER_MS;
+    s->index_at = clock_now() + pause;
 }
 
 /* ---- the thread itself --------------------------------------------------------------------------- */

@@ -102,7 +102,6 @@ struct backend {
     int (*mentions)(struct readers *r, const char *user_id, const struct mention_place *after,
                     unsigned limit, struct found_page *out);
 
-    /* Of those with an index of words; else NULL. */
     bool (*may_index)(const struct db *db);
     int (*index)(struct db *db, bool *more);
     struct searcher *(*searcher_open)(const char *where, char *why, size_t space);
@@ -110,7 +109,6 @@ struct backend {
     int (*search)(struct searcher *s, const char *room, const char *query, unsigned limit,
                   struct found_page *out);
 
-    /* Of those that know of files; else NULL. */
     void (*set_files)(struct db *db, const char *directory);
     int (*file)(struct readers *r, const char *id, struct file *out);
     int (*files_of)(struct readers *r, const char *user_id, uint64_t *bytes);
@@ -186,6 +184,28 @@ void searcher_close(struct searcher *s); /* NULL: nothing. As readers_close() */
 /* See store_search(). */
 int searcher_find(struct searcher *s, const char *room, const char *query, unsigned limit,
                   struct found_page *out);
+
+/* ---- bytes.c ------------------------------------------------------------------------------------- */
+
+/* Those of one file. False: they are still there. directory NULL: nothing. */
+bool bytes_remove(const char *directory, const char *id);
+typedef bool bytes_known_fn(void *arg, const char *id);
+/* Removes what is in the directory and not known. */
+void bytes_sweep(const char *directory, bytes_known_fn *known, void *arg);
+/* Are the files of this data directory those of the database with that id ("": the one in the directory), or nobody's?
+ * Then they are from now on: 0; else ERR_INVALID or ERR_SYSTEM with `why`. */
+int bytes_claim(const char *data, const char *id, char *why, size_t space);
+
+/* ---- postgres_archive.c -------------------------------------------------------------------------- */
+
+struct erased;
+struct archived;
+
+/* See <hubbub/archive.h>. */
+int postgres_export(const char *url, const char *room, int (*fn)(void *, const struct archived *),
+                    void *arg, char *why, size_t space);
+int postgres_erase(const char *directory, const char *url, const char *user_id, struct erased *out,
+                   char *why, size_t space);
 
 /* ---- store.c, for tests -------------------------------------------------------------------------- */
 

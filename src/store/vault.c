@@ -27,8 +27,8 @@ struct vault {
     const struct backend *on;
     struct db *db;
     struct readers *readers;
-    struct searcher *searcher; /* NULL: there is no index of words */
-    struct backlog *backlog;   /* NULL: it is never away */
+    struct searcher *searcher;
+    struct backlog *backlog; /* NULL: it is never away */
 
     bool behind;     /* atomic: something is in the backlog */
     bool away;       /* atomic: nobody needs to try whether it can be read */
@@ -172,18 +172,21 @@ static bool open_all(struct vault *v, const char *directory, const char *where, 
     if (v->on->tend != NULL && !open_backlog(v, directory, why, space))
         return false;
     v->readers = v->on->readers_open(where, why, space);
-    if (v->readers != NULL && v->on->searcher_open != NULL)
+    if (v->readers != NULL)
         v->searcher = v->on->searcher_open(where, why, space);
-    return v->readers != NULL && (v->searcher != NULL || v->on->searcher_open == NULL);
+    return v->searcher != NULL;
 }
 
 /* Before anything is loaded, too: what is in their directory and not known goes. */
-static void open_files(struct vault *v, const char *directory)
+static bool open_files(struct vault *v, const char *directory, char *why, size_t space)
 {
     struct buf path = BUF_INIT;
+    if (bytes_claim(directory, v->on->id != NULL ? v->on->id(v->db) : "", why, space) != 0)
+        return false;
     buf_printf(&path, "%s/" FILES_DIRECTORY, directory);
     v->on->set_files(v->db, path.data);
     buf_fini(&path);
+    return true;
 }
 
 struct vault *vault_open(const char *directory, const char *url, char *why, size_t space)
@@ -194,13 +197,10 @@ struct vault *vault_open(const char *directory, const char *url, char *why, size
     v->on = url != NULL ? &postgres_backend : &sqlite_backend;
     bool good = open_all(v, directory, url != NULL ? url : file.data, why, space);
     buf_fini(&file);
-    if (!good) {
-        vault_close(v);
-        return NULL;
-    }
-    if (vault_has_files(v))
-        open_files(v, directory);
-    return v;
+    if (good && open_files(v, directory, why, space))
+        return v;
+    vault_close(v);
+    return NULL;
 }
 
 void vault_close(struct vault *v)
@@ -271,7 +271,7 @@ int vault_remove(struct vault *v, const struct retention *r, int64_t now, bool *
 
 int vault_index(struct vault *v, bool *more)
 {
-    return v->on->may_index != NULL && v->on->may_index(v->db) ? v->on->index(v->db, more) : 0;
+    return v->on->may_index(v->db) ? v->on->index(v->db, more) : 0;
 }
 
 int vault_exec(struct vault *v, const char *sql)
@@ -335,7 +335,18 @@ int vault_know_position(struct vault *v, const char *room, const char *epoch, ui
 int vault_search(struct vault *v, const char *room, const char *query, unsigned limit,
                  struct found_page *out)
 {
-    return v->searcher != NULL ? v->on->search(v->searcher, room, query, limit, out) : ERR_SYSTEM;
+    uint64_t parked;
+    struct found_page page = {.n = 0};
+    int err = begin(v, &parked);
+    if (err == 0)
+        err = v->on->search(v->searcher, room, query, limit, &page);
+    if (err == 0 && !is_whole(v, parked)) {
+        found_page_fini(&page);
+        err = ERR_SYSTEM;
+    }
+    if (err == 0)
+        *out = page;
+    return err;
 }
 
 int vault_read(struct vault *v, const char *room, uint64_t from, uint64_t to,
@@ -381,18 +392,26 @@ int vault_mentions(struct vault *v, const char *user_id, const struct mention_pl
 
 /* ---- files --------------------------------------------------------------------------------------- */
 
-bool vault_has_files(const struct vault *v)
-{
-    return v->on->set_files != NULL;
-}
-
 int vault_file(struct vault *v, const char *id, struct file *out)
 {
-    return vault_has_files(v) ? v->on->file(v->readers, id, out) : ERR_NOTFOUND;
+    uint64_t parked;
+    struct file f;
+    int err = begin(v, &parked);
+    if (err == 0)
+        err = v->on->file(v->readers, id, &f);
+    if ((err == 0 || err == ERR_NOTFOUND) && !is_whole(v, parked))
+        err = ERR_SYSTEM;
+    if (err == 0)
+        *out = f;
+    return err;
 }
 
 int vault_files_of(struct vault *v, const char *user_id, uint64_t *bytes)
 {
+    uint64_t parked;
     *bytes = 0;
-    return vault_has_files(v) ? v->on->files_of(v->readers, user_id, bytes) : 0;
+    int err = begin(v, &parked);
+    if (err == 0)
+        err = v->on->files_of(v->readers, user_id, bytes);
+    return err == 0 && !is_whole(v, parked) ? ERR_SYSTEM : err;
 }

@@ -34,7 +34,6 @@ const char *vault_error(const struct vault *v);
 int vault_head(struct vault *v, const char *room, struct log_head *out);
 int vault_know_position(struct vault *v, const char *room, const char *epoch, uint64_t seq,
                         bool *out);
-/* ERR_SYSTEM, too, where there is no index. */
 int vault_search(struct vault *v, const char *room, const char *query, unsigned limit,
                  struct found_page *out);
 int vault_read(struct vault *v, const char *room, uint64_t from, uint64_t to,
@@ -44,8 +43,7 @@ int vault_marks(struct vault *v, const char *user_id, struct mark_page *out);
 int vault_mentions(struct vault *v, const char *user_id, const struct mention_place *after,
                    unsigned limit, struct found_page *out);
 
-/* See store_has_files() and what follows it. */
-bool vault_has_files(const struct vault *v);
+/* See store_file() and what follows it. */
 int vault_file(struct vault *v, const char *id, struct file *out);
 int vault_files_of(struct vault *v, const char *user_id, uint64_t *bytes);
 

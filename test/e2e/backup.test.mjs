@@ -8,8 +8,11 @@ import path from 'node:path';
 import { test } from 'node:test';
 import { connectAgain, member } from './support/client.mjs';
 import { share } from './support/files.mjs';
+import { copyDatabase, kept, newDatabase, STORES } from './support/postgres.mjs';
 import { folder, runToEnd, startAgain, startServer } from './support/server.mjs';
 
+/* The arguments that say where it is. */
+const whereOf = ({ args }) => args.filter((word, i) => ['--data', '--store'].includes(word) || ['--data', '--store'].includes(args[i - 1]));
 const dataOf = (server) => server.args[server.args.indexOf('--data') + 1];
 const start = (t, ...args) => startServer(t, ['--data', path.join(folder(), 'data'), '--no-rate-limits', ...args]);
 const command = (name, ...args) => runToEnd([name, ...args]);
@@ -29,7 +32,7 @@ async function fails(code, words, name, ...args) {
 }
 
 async function exported(server, room) {
-    const { stdout, stderr } = await done('export', '--room', room, '--data', dataOf(server));
+    const { stdout, stderr } = await done('export', '--room', room, ...whereOf(server));
     assert.equal(stderr, '');
     assert.ok(stdout === '' || stdout.endsWith('\n'));
     return stdout.split('\n').slice(0, -1).map((line) => JSON.parse(line));
@@ -104,72 +107,95 @@ test('positions from before the backup are good after it was restored', async (t
     assert.equal((await late.join('den', { since: 6, epoch })).recovered, false);
 });
 
-test('an export has what was said, in lines', async (t) => {
-    const server = await start(t);
-    const alice = await member(t, server, 'alice', 'a "room"');
-    const bob = await member(t, server, 'bob', 'a "room"');
-    const room = 'a "room"';
-    const first = await alice.ok('message', { room, content: 'line 1\nline 2 "☕"' });
-    const second = await bob.ok('message', { room, content: 'two', replyTo: 1 });
-    await alice.ok('message', { room, content: 'three' });
-    await alice.ok('message', { room, content: 'four' });
-    for (const [who, emoji] of [[bob, '👍'], [alice, 'x'], [alice, '👍']]) await who.ok('react', { room, seq: 1, emoji });
-    const { editedTs } = await alice.ok('edit', { room, seq: 3, content: 'three!' });
-    await alice.ok('delete', { room, seq: 4 });
-    const [a, b] = [alice, bob].map((one) => one.welcome.userId);
-    const lines = await exported(server, room);
-    assert.equal(typeof lines[0].id, 'string');
-    for (const line of lines) delete line.id;
-    assert.deepEqual(lines.slice(0, 3), [
-        {
-            room, seq: 1, ts: first.ts, userId: a, username: 'alice', content: 'line 1\nline 2 "☕"',
-            reactions: [{ emoji: '👍', users: [b, a] }, { emoji: 'x', users: [a] }],
-        },
-        { room, seq: 2, ts: second.ts, userId: b, username: 'bob', content: 'two', replyTo: 1 },
-        { room, seq: 3, ts: lines[2].ts, userId: a, username: 'alice', content: 'three!', editedTs },
-    ]);
-    assert.equal(lines.length, 4);
-    assert.equal(lines[3].content, '');
-    assert.equal(lines[3].deleted, true);
-    await server.stop(); // and it needs no server
-    assert.equal((await exported(server, room)).length, 4);
-});
+for (const store of STORES) {
+    test(`${store}: an export has what was said, in lines`, async (t) => {
+        const server = await start(t, ...await kept(store));
+        const alice = await member(t, server, 'alice', 'a "room"');
+        const bob = await member(t, server, 'bob', 'a "room"');
+        const room = 'a "room"';
+        const first = await alice.ok('message', { room, content: 'line 1\nline 2 "☕"' });
+        const second = await bob.ok('message', { room, content: 'two', replyTo: 1 });
+        await alice.ok('message', { room, content: 'three' });
+        await alice.ok('message', { room, content: 'four' });
+        for (const [who, emoji] of [[bob, '👍'], [alice, 'x'], [alice, '👍']]) await who.ok('react', { room, seq: 1, emoji });
+        const { editedTs } = await alice.ok('edit', { room, seq: 3, content: 'three!' });
+        await alice.ok('delete', { room, seq: 4 });
+        const [a, b] = [alice, bob].map((one) => one.welcome.userId);
+        const lines = await exported(server, room);
+        assert.equal(typeof lines[0].id, 'string');
+        for (const line of lines) delete line.id;
+        assert.deepEqual(lines.slice(0, 3), [
+            {
+                room, seq: 1, ts: first.ts, userId: a, username: 'alice', content: 'line 1\nline 2 "☕"',
+                reactions: [{ emoji: '👍', users: [b, a] }, { emoji: 'x', users: [a] }],
+            },
+            { room, seq: 2, ts: second.ts, userId: b, username: 'bob', content: 'two', replyTo: 1 },
+            { room, seq: 3, ts: lines[2].ts, userId: a, username: 'alice', content: 'three!', editedTs },
+        ]);
+        assert.equal(lines.length, 4);
+        assert.equal(lines[3].content, '');
+        assert.equal(lines[3].deleted, true);
+        await server.stop(); // and it needs no server
+        assert.equal((await exported(server, room)).length, 4);
+    });
 
-test('a user is forgotten when no server runs', async (t) => {
-    const server = await start(t);
+    test(`${store}: a user is forgotten when no server runs`, async (t) => {
+        const server = await start(t, ...await kept(store));
+        const alice = await member(t, server, 'alice', 'den');
+        const bob = await member(t, server, 'bob', 'den');
+        await alice.ok('create', { room: 'club' });
+        for (const one of [alice, bob]) await one.ok('message', { room: 'den', content: `the words of ${one.name}` });
+        await alice.ok('react', { room: 'den', seq: 2, emoji: 'x' });
+        await bob.ok('react', { room: 'den', seq: 2, emoji: 'x' });
+        const files = [];
+        for (const one of [alice, bob]) files.push(await share(server, one, 'den', 'words.txt', `the words of ${one.name}`));
+        const user = ['--user', alice.welcome.userId, ...whereOf(server)];
+        await fails(1, /in use by another server.*: stop it first/, 'erase', ...user);
+        await server.stop();
+        const { stderr, stdout } = await done('erase', ...user);
+        assert.equal(stdout, '');
+        assert.match(stderr, /^hubbub erase: 1 messages, 1 reactions, 1 ranks, \d+ names in ledgers$/m);
+        assert.match(stderr, /^hubbub erase: 1 files$/m);
+        assert.match(stderr, /^hubbub erase: 1 rooms have no owner any more/m);
+        assert.deepEqual(readdirSync(path.join(dataOf(server), 'files')), [files[1].id]);
+        for (const file of readdirSync(dataOf(server), { recursive: true })) {
+            if (file === 'files') continue; // a directory
+            const bytes = readFileSync(path.join(dataOf(server), file));
+            for (const trace of ['words of alice', alice.welcome.userId]) assert.ok(!bytes.includes(trace), `${trace} in ${file}`);
+        }
+        await fails(1, /nothing is kept of a user with the id/, 'erase', ...user);
+
+        const again = await startAgain(t, server);
+        const back = await connectAgain(t, again, bob);
+        await back.join('den');
+        const { messages } = await back.ok('history', { room: 'den' });
+        assert.deepEqual(messages.map(({ seq, username, content, deleted }) => ({ seq, username, content, deleted })), [
+            { seq: 1, username: 'erased', content: '', deleted: true },
+            { seq: 2, username: 'bob', content: 'the words of bob', deleted: undefined },
+        ]);
+        assert.deepEqual(messages[1].reactions, [{ emoji: 'x', count: 1, mine: true }]);
+    });
+}
+
+test('what pg_dump has copied lives on elsewhere', async (t) => {
+    const [from, to] = [await newDatabase(), await newDatabase()];
+    const server = await start(t, '--store', from);
     const alice = await member(t, server, 'alice', 'den');
-    const bob = await member(t, server, 'bob', 'den');
-    await alice.ok('create', { room: 'club' });
-    for (const one of [alice, bob]) await one.ok('message', { room: 'den', content: `the words of ${one.name}` });
-    await alice.ok('react', { room: 'den', seq: 2, emoji: 'x' });
-    await bob.ok('react', { room: 'den', seq: 2, emoji: 'x' });
-    const files = [];
-    for (const one of [alice, bob]) files.push(await share(server, one, 'den', 'words.txt', `the words of ${one.name}`));
-    const user = ['--user', alice.welcome.userId, '--data', dataOf(server)];
-    await fails(1, /in use by another server, process \d+: stop it first/, 'erase', ...user);
+    await alice.ok('create', { room: 'club', title: 'The club' });
+    for (const content of count(5)) await alice.ok('message', { room: 'den', content });
+    await alice.ok('react', { room: 'den', seq: 1, emoji: 'x' });
+    const { epoch } = alice.joined;
+    await copyDatabase(from, to);
+    await alice.ok('message', { room: 'den', content: 'lost' });
     await server.stop();
-    const { stderr, stdout } = await done('erase', ...user);
-    assert.equal(stdout, '');
-    assert.match(stderr, /^hubbub erase: 1 messages, 1 reactions, 1 ranks, \d+ names in ledgers$/m);
-    assert.match(stderr, /^hubbub erase: 1 files$/m);
-    assert.match(stderr, /^hubbub erase: 1 rooms have no owner any more/m);
-    assert.deepEqual(readdirSync(path.join(dataOf(server), 'files')), [files[1].id]);
-    for (const file of readdirSync(dataOf(server), { recursive: true })) {
-        if (file === 'files') continue; // a directory
-        const bytes = readFileSync(path.join(dataOf(server), file));
-        for (const trace of ['words of alice', alice.welcome.userId]) assert.ok(!bytes.includes(trace), `${trace} in ${file}`);
-    }
-    await fails(1, /nothing is kept of a user with the id/, 'erase', ...user);
 
-    const again = await startAgain(t, server);
-    const back = await connectAgain(t, again, bob);
-    await back.join('den');
-    const { messages } = await back.ok('history', { room: 'den' });
-    assert.deepEqual(messages.map(({ seq, username, content, deleted }) => ({ seq, username, content, deleted })), [
-        { seq: 1, username: 'erased', content: '', deleted: true },
-        { seq: 2, username: 'bob', content: 'the words of bob', deleted: undefined },
-    ]);
-    assert.deepEqual(messages[1].reactions, [{ emoji: 'x', count: 1, mine: true }]);
+    const again = await startServer(t, server.args.map((word) => (word === from ? to : word)));
+    const back = await connectAgain(t, again, alice);
+    assert.equal((await back.join('club')).title, 'The club');
+    assert.equal((await back.join('den', { since: 6, epoch })).recovered, false);
+    assert.deepEqual(textsOf((await back.ok('history', { room: 'den' })).messages), count(5));
+    assert.deepEqual((await back.ok('search', { query: '3' })).messages.map((one) => one.seq), [3]);
+    assert.equal((await back.ok('message', { room: 'den', content: 'on' })).seq, 6);
 });
 
 test('what cannot be done is told in one line, and nothing is made', async (t) => {
@@ -184,6 +210,10 @@ test('what cannot be done is told in one line, and nothing is made', async (t) =
     await fails(2, /--user must say whom/, 'erase');
     await fails(2, /--usr: no such option/, 'erase', '--usr', 'u1');
     await fails(2, /--data: wants a value/, 'export', '--data');
+    await fails(1, /it is in PostgreSQL: use pg_dump/, 'backup', 'x', '--store', 'postgres://h/d');
+    await fails(1, /cannot read .*backlog\.db: No such file/, 'erase', '--user', 'u1', '--data', nowhere, '--store', 'postgres://h/d');
+    await fails(1, /cannot use the database of --store: /, 'export', '--room', 'den', '--store', 'postgres://u@/d?host=/nowhere');
+    await fails(2, /--store: no such option/, 'token', '--store', 'memory');
     const server = await start(t);
     const where = ['--data', dataOf(server)];
     const taken = path.join(dataOf(server), 'hubbub.db');

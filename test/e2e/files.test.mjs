@@ -1,5 +1,5 @@
 /*
- * Files: sent, said, fetched by those who may read the room, and gone with what said them.
+ * Files: sent, said, fetched by those who may read the room, and gone with what said them; what the database has to do with it, in both.
  */
 import assert from 'node:assert/strict';
 import { createHash, randomBytes } from 'node:crypto';
@@ -9,6 +9,7 @@ import { test } from 'node:test';
 import { bearing, member, people } from './support/client.mjs';
 import { download, onDisk, png, session, share, upload } from './support/files.mjs';
 import { back, data, directory } from './support/log.mjs';
+import { kept, STORES } from './support/postgres.mjs';
 import { startAgain, startServer } from './support/server.mjs';
 import { until } from './support/wait.mjs';
 
@@ -19,118 +20,122 @@ const refused = (answer, status, code) => {
     assert.equal(answer.json().error.code, code);
 };
 
-test('a file is sent, said, heard, fetched, and there after a restart', async (t) => {
-    const first = await startServer(t, data());
-    const { alice, bob } = await people(t, first, 'alice', 'bob');
-    await alice.ok('create', { room: 'hall' });
-    await alice.join('hall');
-    await bob.join('hall');
-    assert.equal(alice.welcome.limits.maxFile, 8 << 20);
+for (const store of STORES) {
+    const where = async (...args) => data(...await kept(store), ...args);
 
-    const bytes = randomBytes(300_000);
-    const file = await share(first, alice, 'hall', 'notes.bin', bytes);
-    assert.match(file.id, SHAPE);
-    assert.deepEqual({ ...file, id: '' }, { id: '', name: 'notes.bin', type: 'application/octet-stream', size: bytes.length });
-    refused(await download(first, bob, file), 404, 'unknown_file'); // it is alice's until she says it
-    assert.equal(sum((await download(first, alice, file)).bytes), sum(bytes));
+    test(`${store}: a file is sent, said, heard, fetched, and there after a restart`, async (t) => {
+        const first = await startServer(t, await where());
+        const { alice, bob } = await people(t, first, 'alice', 'bob');
+        await alice.ok('create', { room: 'hall' });
+        await alice.join('hall');
+        await bob.join('hall');
+        assert.equal(alice.welcome.limits.maxFile, 8 << 20);
 
-    const { seq } = await alice.ok('message', { room: 'hall', content: '', files: [file.id] });
-    const heard = await bob.next({ type: 'message', seq });
-    assert.deepEqual([heard.content, heard.files], ['', [file]]);
-    const got = await download(first, bob, file);
-    assert.equal(got.status, 200);
-    assert.equal(sum(got.bytes), sum(bytes));
-    assert.equal(got.headers['content-type'], 'application/octet-stream');
-    assert.match(got.headers['content-disposition'], /^attachment; filename="notes\.bin"/);
-    assert.equal(got.headers['x-content-type-options'], 'nosniff');
-    assert.match(got.headers['content-security-policy'], /default-src 'none'; sandbox/);
-    assert.match(got.headers['cache-control'], /private/);
+        const bytes = randomBytes(300_000);
+        const file = await share(first, alice, 'hall', 'notes.bin', bytes);
+        assert.match(file.id, SHAPE);
+        assert.deepEqual({ ...file, id: '' }, { id: '', name: 'notes.bin', type: 'application/octet-stream', size: bytes.length });
+        refused(await download(first, bob, file), 404, 'unknown_file'); // it is alice's until she says it
+        assert.equal(sum((await download(first, alice, file)).bytes), sum(bytes));
 
-    const server = await startAgain(t, first);
-    const now = await back(t, server, alice, bob);
-    await now.bob.join('hall');
-    const { messages } = await now.bob.ok('history', { room: 'hall' });
-    assert.deepEqual(messages[0].files, [file]);
-    assert.equal(sum((await download(server, now.bob, file)).bytes), sum(bytes));
-    assert.deepEqual(onDisk(server), [file.id]);
-});
+        const { seq } = await alice.ok('message', { room: 'hall', content: '', files: [file.id] });
+        const heard = await bob.next({ type: 'message', seq });
+        assert.deepEqual([heard.content, heard.files], ['', [file]]);
+        const got = await download(first, bob, file);
+        assert.equal(got.status, 200);
+        assert.equal(sum(got.bytes), sum(bytes));
+        assert.equal(got.headers['content-type'], 'application/octet-stream');
+        assert.match(got.headers['content-disposition'], /^attachment; filename="notes\.bin"/);
+        assert.equal(got.headers['x-content-type-options'], 'nosniff');
+        assert.match(got.headers['content-security-policy'], /default-src 'none'; sandbox/);
+        assert.match(got.headers['cache-control'], /private/);
 
-test('a file is said once, by its sender, in its room, and repeating the message says it no second time', async (t) => {
-    const server = await startServer(t, data());
-    const { alice, bob } = await people(t, server, 'alice', 'bob');
-    for (const one of [alice, bob]) for (const room of ['hall', 'other']) await one.join(room);
-    const file = await share(server, alice, 'hall', 'a.txt', 'a text');
-    assert.equal(file.type, 'text/plain');
-    await bob.refused('unknown_file', 'message', { room: 'hall', content: 'mine', files: [file.id] });
-    await alice.refused('unknown_file', 'message', { room: 'other', content: 'here', files: [file.id] });
-    await alice.refused('unknown_file', 'message', { room: 'hall', content: 'guessed', files: ['0'.repeat(32)] });
+        const server = await startAgain(t, first);
+        const now = await back(t, server, alice, bob);
+        await now.bob.join('hall');
+        const { messages } = await now.bob.ok('history', { room: 'hall' });
+        assert.deepEqual(messages[0].files, [file]);
+        assert.equal(sum((await download(server, now.bob, file)).bytes), sum(bytes));
+        assert.deepEqual(onDisk(server), [file.id]);
+    });
 
-    const ask = (fields) => { alice.send({ type: 'message', id: 'once', room: 'hall', content: 'look', ...fields }); return alice.next({ id: 'once' }); };
-    const { seq } = await ask({ files: [file.id] });
-    assert.deepEqual([(await ask({ files: [file.id] })).seq, (await ask({ files: [file.id] })).dup], [seq, true]);
-    assert.equal((await ask({})).code, 'conflict');
-    await alice.refused('unknown_file', 'message', { room: 'hall', content: 'again', files: [file.id] });
+    test(`${store}: a file is said once, by its sender, in its room, and repeating the message says it no second time`, async (t) => {
+        const server = await startServer(t, await where());
+        const { alice, bob } = await people(t, server, 'alice', 'bob');
+        for (const one of [alice, bob]) for (const room of ['hall', 'other']) await one.join(room);
+        const file = await share(server, alice, 'hall', 'a.txt', 'a text');
+        assert.equal(file.type, 'text/plain');
+        await bob.refused('unknown_file', 'message', { room: 'hall', content: 'mine', files: [file.id] });
+        await alice.refused('unknown_file', 'message', { room: 'other', content: 'here', files: [file.id] });
+        await alice.refused('unknown_file', 'message', { room: 'hall', content: 'guessed', files: ['0'.repeat(32)] });
 
-    for (const files of [[], 'x', [file.id, file.id], ['../../etc/passwd'], [1], Array(11).fill(0).map((_, i) => String(i).padStart(32, '0'))])
-        await alice.refused('bad_request', 'message', { room: 'hall', content: 'x', files });
-    await alice.refused('bad_request', 'message', { room: 'hall', content: '' });
-    const ten = [];
-    for (let i = 0; i < 10; i++) ten.push((await share(server, alice, 'hall', `${i}.txt`, `text ${i}`)).id);
-    const many = await alice.ok('message', { room: 'hall', content: 'ten', files: ten });
-    assert.deepEqual((await bob.next({ type: 'message', seq: many.seq })).files.map((one) => one.id), ten);
-});
+        const ask = (fields) => { alice.send({ type: 'message', id: 'once', room: 'hall', content: 'look', ...fields }); return alice.next({ id: 'once' }); };
+        const { seq } = await ask({ files: [file.id] });
+        assert.deepEqual([(await ask({ files: [file.id] })).seq, (await ask({ files: [file.id] })).dup], [seq, true]);
+        assert.equal((await ask({})).code, 'conflict');
+        await alice.refused('unknown_file', 'message', { room: 'hall', content: 'again', files: [file.id] });
 
-test('files go with their message: deleted, edited not, destroyed, too old; and their room counts again', async (t) => {
-    const server = await startServer(t, data('--file-quota', '100K'));
-    const alice = await member(t, server, 'alice', 'hall');
-    const say = async (room, name, bytes) => {
-        const file = await share(server, alice, room, name, bytes);
-        return { file, seq: (await alice.ok('message', { room, content: name, files: [file.id] })).seq };
-    };
-    const gone = (file) => until(async () => (await download(server, alice, file)).status === 404 && !onDisk(server).includes(file.id), `${file.name} gone`);
-    const one = await say('hall', 'one', randomBytes(60_000));
-    refused(await upload(server, alice, 'hall', 'two', randomBytes(60_000)), 507, 'quota_exceeded');
-    await alice.ok('edit', { room: 'hall', seq: one.seq, content: 'other words' });
-    assert.deepEqual((await alice.ok('history', { room: 'hall' })).messages[0].files, [one.file]);
-    await alice.ok('delete', { room: 'hall', seq: one.seq });
-    assert.equal((await alice.ok('history', { room: 'hall' })).messages[0].files, undefined);
-    await gone(one.file);
+        for (const files of [[], 'x', [file.id, file.id], ['../../etc/passwd'], [1], Array(11).fill(0).map((_, i) => String(i).padStart(32, '0'))])
+            await alice.refused('bad_request', 'message', { room: 'hall', content: 'x', files });
+        await alice.refused('bad_request', 'message', { room: 'hall', content: '' });
+        const ten = [];
+        for (let i = 0; i < 10; i++) ten.push((await share(server, alice, 'hall', `${i}.txt`, `text ${i}`)).id);
+        const many = await alice.ok('message', { room: 'hall', content: 'ten', files: ten });
+        assert.deepEqual((await bob.next({ type: 'message', seq: many.seq })).files.map((one) => one.id), ten);
+    });
 
-    await alice.ok('create', { room: 'kept' });
-    await alice.join('kept');
-    const two = await say('kept', 'two', randomBytes(60_000));
-    const waiting = await share(server, alice, 'kept', 'unsaid', 'x');
-    await alice.ok('destroy', { room: 'kept' });
-    await gone(two.file);
-    await gone(waiting);
-    await server.metricUntil('hubbub_files_removed_total', (n) => n === 3);
-});
+    test(`${store}: files go with their message: deleted, edited not, destroyed, too old; and their room counts again`, async (t) => {
+        const server = await startServer(t, await where('--file-quota', '100K'));
+        const alice = await member(t, server, 'alice', 'hall');
+        const say = async (room, name, bytes) => {
+            const file = await share(server, alice, room, name, bytes);
+            return { file, seq: (await alice.ok('message', { room, content: name, files: [file.id] })).seq };
+        };
+        const gone = (file) => until(async () => (await download(server, alice, file)).status === 404 && !onDisk(server).includes(file.id), `${file.name} gone`);
+        const one = await say('hall', 'one', randomBytes(60_000));
+        refused(await upload(server, alice, 'hall', 'two', randomBytes(60_000)), 507, 'quota_exceeded');
+        await alice.ok('edit', { room: 'hall', seq: one.seq, content: 'other words' });
+        assert.deepEqual((await alice.ok('history', { room: 'hall' })).messages[0].files, [one.file]);
+        await alice.ok('delete', { room: 'hall', seq: one.seq });
+        assert.equal((await alice.ok('history', { room: 'hall' })).messages[0].files, undefined);
+        await gone(one.file);
 
-test('the oldest messages of a room take their files along', async (t) => {
-    const server = await startServer(t, data('--retain-messages', '2'));
-    const alice = await member(t, server, 'alice', 'hall');
-    const file = await share(server, alice, 'hall', 'old', 'old');
-    await alice.ok('message', { room: 'hall', content: 'old', files: [file.id] });
-    for (let i = 0; i < 4; i++) await alice.ok('message', { room: 'hall', content: `new ${i}` });
-    await until(async () => onDisk(server).length === 0, 'the file of a message that is not kept gone');
-    refused(await download(server, alice, file), 404, 'unknown_file');
-});
+        await alice.ok('create', { room: 'kept' });
+        await alice.join('kept');
+        const two = await say('kept', 'two', randomBytes(60_000));
+        const waiting = await share(server, alice, 'kept', 'unsaid', 'x');
+        await alice.ok('destroy', { room: 'kept' });
+        await gone(two.file);
+        await gone(waiting);
+        await server.metricUntil('hubbub_files_removed_total', (n) => n === 3);
+    });
 
-test('what no row knows is swept at the start, and what was said stays', async (t) => {
-    const first = await startServer(t, data());
-    const alice = await member(t, first, 'alice', 'hall');
-    const said = await share(first, alice, 'hall', 'said', 'said');
-    await alice.ok('message', { room: 'hall', content: 'x', files: [said.id] });
-    const waiting = await share(first, alice, 'hall', 'waiting', 'waiting');
-    await first.kill();
-    for (const name of [`${'a'.repeat(32)}.part`, 'b'.repeat(32), `${'c'.repeat(32)}.webp`, 'stray'])
-        writeFileSync(path.join(directory(first), 'files', name), 'left by a crash');
-    const server = await startServer(t, first.args, { port: first.port });
-    assert.deepEqual(onDisk(server), [said.id, waiting.id].sort());
-    const again = (await back(t, server, alice)).alice;
-    await again.join('hall');
-    await again.ok('message', { room: 'hall', content: 'said now', files: [waiting.id] }); // it waited through the crash
-});
+    test(`${store}: the oldest messages of a room take their files along`, async (t) => {
+        const server = await startServer(t, await where('--retain-messages', '2'));
+        const alice = await member(t, server, 'alice', 'hall');
+        const file = await share(server, alice, 'hall', 'old', 'old');
+        await alice.ok('message', { room: 'hall', content: 'old', files: [file.id] });
+        for (let i = 0; i < 4; i++) await alice.ok('message', { room: 'hall', content: `new ${i}` });
+        await until(async () => onDisk(server).length === 0, 'the file of a message that is not kept gone');
+        refused(await download(server, alice, file), 404, 'unknown_file');
+    });
+
+    test(`${store}: what no row knows is swept at the start, and what was said stays`, async (t) => {
+        const first = await startServer(t, await where());
+        const alice = await member(t, first, 'alice', 'hall');
+        const said = await share(first, alice, 'hall', 'said', 'said');
+        await alice.ok('message', { room: 'hall', content: 'x', files: [said.id] });
+        const waiting = await share(first, alice, 'hall', 'waiting', 'waiting');
+        await first.kill();
+        for (const name of [`${'a'.repeat(32)}.part`, 'b'.repeat(32), `${'c'.repeat(32)}.webp`, 'stray'])
+            writeFileSync(path.join(directory(first), 'files', name), 'left by a crash');
+        const server = await startServer(t, first.args, { port: first.port });
+        assert.deepEqual(onDisk(server), [said.id, waiting.id].sort());
+        const again = (await back(t, server, alice)).alice;
+        await again.join('hall');
+        await again.ok('message', { room: 'hall', content: 'said now', files: [waiting.id] }); // it waited through the crash
+    });
+}
 
 test('who may send and read: rooms that are private, have a password, are left, or ban', async (t) => {
     const server = await startServer(t, data());

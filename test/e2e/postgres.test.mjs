@@ -125,9 +125,6 @@ test('the password is nowhere to be seen', async (t) => {
         assert.equal(lines(end.stderr).length, 1, end.stderr);
         assert.doesNotMatch(end.stderr, /s3cret/);
     }
-    const both = await runToEnd([...data(postgres.url()), '--retain-bytes', '1G']);
-    assert.equal(both.code, 2);
-    assert.match(both.stderr, /--retain-bytes counts the file of --store sqlite/);
 });
 
 test(`what was acknowledged survives ${CRASHES} kills, of the server and of the database`, async (t) => {

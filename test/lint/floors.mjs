@@ -46,7 +46,7 @@ const PLACES = [
     ['ICU', /#\s*include\s*[<"]unicode\//, /^src\/room\//],
     ['libmagic', /#\s*include\s*[<"]magic/, /^src\/files\//],
     ['libvips', /libvips\.so/, /^src\/files\//],
-    ['child processes', /\b(posix_spawnp?|v?fork|execv?[lpe]*e?|popen|system)\s*\(/, /^src\/files\//],
+    ['child processes', /(?<!->)\b(posix_spawnp?|v?fork|execv?[lpe]*e?|popen|system)\s*\(/, /^src\/files\//],
     ['inih', /#\s*include\s*[<"]ini\.h/, /^src\/server\//],
     ['cmocka', /#\s*include\s*[<"]cmocka/, /^$/],
     ['pthread_create', /\b(pthread_create|thrd_create|clone3?)\s*\(/, /^src\/base\/thread\.c$/],

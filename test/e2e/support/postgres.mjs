@@ -73,11 +73,38 @@ class Postgres {
         await gone;
     }
 
+    /* A copy of a database, by its address, made and put back by PostgreSQL's own programs. */
+    copy(from, to) {
+        const file = path.join(this.directory, 'copy.dump');
+        execFileSync(path.join(this.bin, 'pg_dump'), ['--format', 'custom', '--file', file, from], this.options);
+        execFileSync(path.join(this.bin, 'pg_restore'), ['--no-owner', '--dbname', to, file], this.options);
+    }
+
     /* What a query gives, as text. */
     ask(sql, database) {
         return execFileSync(path.join(this.bin, 'psql'), ['-XAtq', '-c', sql, this.url(database)], { ...this.options, stdio: ['ignore', 'pipe', 'ignore'] }).toString().trim();
     }
 }
+
+/* The address of a new database on a server that all tests of a program share. */
+let shared, databases = 0;
+export async function newDatabase() {
+    shared ??= (async () => {
+        const postgres = new Postgres();
+        await postgres.start();
+        postgres.child.unref();
+        return postgres;
+    })();
+    const postgres = await shared, name = `d${++databases}`;
+    postgres.ask(`CREATE DATABASE ${name}`);
+    return postgres.url(name);
+}
+
+/* Arguments of a server that keeps its data in one of both, in a database of its own. */
+export const STORES = ['sqlite', 'postgres'];
+export const kept = async (store) => (store === 'postgres' ? ['--store', await newDatabase()] : []);
+
+export const copyDatabase = async (from, to) => (await shared).copy(from, to);
 
 /* One that runs, stopped after the test. */
 export async function startPostgres(t) {

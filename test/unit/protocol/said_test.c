@@ -233,6 +233,32 @@ static void history(void **state)
     buf_fini(&b);
 }
 
+static void what_a_search_finds(void **state)
+{
+    (void)state;
+    struct buf b = BUF_INIT;
+    struct message *tale = said(8, "alice", "\"a \\\"fox\\\"\"");
+    struct found_row rows[2] = {{.room = "den", .row.message = tale},
+                                {.room = "\"pub\\", .row.message = tale}};
+    reactions_set(&rows[1].row.reactions, "+", user_mark("u2"), true);
+    reactions_set(&rows[1].row.reactions, "-", user_mark("u3"), true);
+#define TALE "'username':'alice','userId':'u1','content':'a \\\"fox\\\"','seq':8,'ts':" TS
+    encode_search(&b, true, "1", NULL, rows, 2, NULL, user_mark("u2"));
+    assert_says(&b, "{'type':'ok','id':'1','messages':[{'type':'message','room':'den'," TALE "},"
+                    "{'type':'message','room':'\\\"pub\\\\'," TALE ",'reactions':["
+                    "{'emoji':'+','count':1,'mine':true},{'emoji':'-','count':1}]}]}");
+    encode_search(&b, true, "1", "\"den", rows, 1, NULL, 0);
+    assert_says(&b, "{'type':'ok','id':'1','room':'\\\"den','messages':"
+                    "[{'type':'message','room':'den'," TALE "}]}");
+    encode_search(&b, true, "1", NULL, NULL, 0, NULL, 0);
+    assert_says(&b, "{'type':'ok','id':'1','messages':[]}");
+    encode_search(&b, false, NULL, "den", NULL, 0, NULL, 0); /* the body of GET /search */
+    assert_says(&b, "{'room':'den','messages':[]}");
+    reactions_fini(&rows[1].row.reactions);
+    message_unref(tale);
+    buf_fini(&b);
+}
+
 int main(int argc, char **argv)
 {
     const struct CMUnitTest tests[] = {
@@ -240,6 +266,7 @@ int main(int argc, char **argv)
         cmocka_unit_test(acknowledged),
         cmocka_unit_test(read_back_as_it_was_said),
         cmocka_unit_test(mentions),
+        cmocka_unit_test(what_a_search_finds),
         cmocka_unit_test(edited_deleted_and_reacted_to),
         cmocka_unit_test(events),
         cmocka_unit_test(history),

@@ -45,6 +45,8 @@ static struct shop *restored(const char *copy)
 static void a_copy_has_it_all(void **state)
 {
     (void)state;
+    if (shop_postgres != NULL)
+        skip(); /* it has pg_dump */
     char copy[160];
     struct stat st;
     uint64_t bytes = 0;
@@ -76,6 +78,8 @@ static void a_copy_has_it_all(void **state)
 static void a_copy_is_one_moment(void **state)
 {
     (void)state;
+    if (shop_postgres != NULL)
+        skip(); /* it has pg_dump */
     enum { N = 1500, COPIES = 5 };
     char copy[160];
     struct shop *s = shop_started();
@@ -111,6 +115,8 @@ static void a_copy_is_one_moment(void **state)
 static void a_copy_of_what_a_crash_has_left(void **state)
 {
     (void)state;
+    if (shop_postgres != NULL)
+        skip(); /* it has pg_dump */
     char copy[160], wal[320], database[320];
     uint64_t bytes;
     struct shop *s = shop_started(), *crashed = shop_new();
@@ -133,6 +139,8 @@ static void a_copy_of_what_a_crash_has_left(void **state)
 static void a_copy_takes_nobodys_place(void **state)
 {
     (void)state;
+    if (shop_postgres != NULL)
+        skip(); /* it has pg_dump */
     char copy[160];
     uint64_t bytes;
     struct shop *s = shop_started();
@@ -151,6 +159,8 @@ static void a_copy_takes_nobodys_place(void **state)
 static void what_is_damaged_is_not_copied(void **state)
 {
     (void)state;
+    if (shop_postgres != NULL)
+        skip(); /* it has pg_dump */
     char copy[160];
     uint64_t bytes;
     struct shop *s = shop_started();
@@ -188,19 +198,25 @@ static void where_there_is_none_nothing_is_made(void **state)
     struct erased e;
     struct shop *s = shop_new();
     in_parent(s, copy, "copy");
-    refuses(archive_backup(s->directory, copy, &bytes, why, sizeof why), ERR_NOTFOUND,
-            "hubbub.db: No such file");
-    refuses(archive_export(s->directory, "den", ignore, NULL, why, sizeof why), ERR_NOTFOUND,
-            "hubbub.db: No such file");
-    refuses(archive_erase(s->directory, "u1", &e, why, sizeof why), ERR_NOTFOUND,
-            "hubbub.db: No such file");
+    const char *none = s->url != NULL ? "nothing of a server" : "hubbub.db: No such file";
+    if (s->url == NULL)
+        refuses(archive_backup(s->directory, copy, &bytes, why, sizeof why), ERR_NOTFOUND, none);
+    refuses(archive_export(s->directory, s->url, "den", ignore, NULL, why, sizeof why),
+            ERR_NOTFOUND, none);
+    refuses(archive_erase(s->directory, s->url, "u1", &e, why, sizeof why), ERR_NOTFOUND,
+            ".db: No such file");
     assert_int_equal(files_in(s->parent), 0);
+    if (s->url != NULL)
+        assert_int_equal(shop_count(s, "SELECT count(*) FROM pg_class WHERE relname = 'hubbub'"),
+                         0);
     shop_free(s);
 }
 
 static void other_versions_are_told_apart(void **state)
 {
     (void)state;
+    if (shop_postgres != NULL)
+        skip(); /* see the next */
     char copy[160];
     uint64_t bytes;
     sqlite3 *db;
@@ -210,9 +226,9 @@ static void other_versions_are_told_apart(void **state)
     in_parent(s, copy, "copy");
     assert_int_equal(sqlite3_open(s->file, &db), SQLITE_OK);
     assert_int_equal(schema_migrate(db, 2, why, sizeof why), 0);
-    refuses(archive_export(s->directory, "den", ignore, NULL, why, sizeof why), ERR_INVALID,
+    refuses(archive_export(s->directory, s->url, "den", ignore, NULL, why, sizeof why), ERR_INVALID,
             "start a server of this version once");
-    refuses(archive_erase(s->directory, "u1", &e, why, sizeof why), ERR_INVALID,
+    refuses(archive_erase(s->directory, s->url, "u1", &e, why, sizeof why), ERR_INVALID,
             "start a server of this version once");
     assert_int_equal(archive_backup(s->directory, copy, &bytes, why, sizeof why), 0);
     assert_int_equal(unlink(copy), 0);
@@ -223,6 +239,27 @@ static void other_versions_are_told_apart(void **state)
     refuses(archive_backup(s->directory, copy, &bytes, why, sizeof why), ERR_INVALID,
             "the database of another program");
     sqlite3_close(db);
+    shop_free(s);
+}
+
+static void other_versions_in_postgresql_are_told_apart(void **state)
+{
+    (void)state;
+    if (shop_postgres == NULL)
+        skip();
+    struct erased e;
+    struct shop *s = shop_started();
+    shop_close(s);
+    pg_stage_run(s->url, "UPDATE hubbub SET version = 1");
+    refuses(archive_export(s->directory, s->url, "den", ignore, NULL, why, sizeof why), ERR_INVALID,
+            "start a server of this version once");
+    refuses(archive_erase(s->directory, s->url, "u1", &e, why, sizeof why), ERR_INVALID,
+            "start a server of this version once");
+    pg_stage_run(s->url, "UPDATE hubbub SET version = 1234");
+    refuses(archive_export(s->directory, s->url, "den", ignore, NULL, why, sizeof why), ERR_INVALID,
+            "a newer one has written it");
+    refuses(archive_erase(s->directory, s->url, "u1", &e, why, sizeof why), ERR_SYSTEM,
+            "a newer program has written it");
     shop_free(s);
 }
 
@@ -262,13 +299,13 @@ static void an_export_shows_all_of_a_room(void **state)
                    : seq == 301 ? ", u2 z, u1 a"
                                 : "");
     buf_add_str(&expected, "700 u1 alice \"\" at 700, deleted\n");
-    assert_int_equal(archive_export(s->directory, "den", tell, &b, why, sizeof why), 0);
+    assert_int_equal(archive_export(s->directory, s->url, "den", tell, &b, why, sizeof why), 0);
     assert_string_equal(b.data, expected.data);
     buf_clear(&b);
-    assert_int_equal(archive_export(s->directory, "silent", tell, &b, why, sizeof why), 0);
+    assert_int_equal(archive_export(s->directory, s->url, "silent", tell, &b, why, sizeof why), 0);
     assert_int_equal(b.len, 0);
-    refuses(archive_export(s->directory, "nowhere", tell, &b, why, sizeof why), ERR_NOTFOUND,
-            "there is no log of a room 'nowhere'");
+    refuses(archive_export(s->directory, s->url, "nowhere", tell, &b, why, sizeof why),
+            ERR_NOTFOUND, "there is no log of a room 'nowhere'");
     buf_fini(&b);
     buf_fini(&expected);
     shop_free(s);
@@ -310,12 +347,12 @@ static void an_export_that_is_cut_off_says_so(void **state)
     add_messages(c, "den", 1, 1000);
     shop_put(s, c, 0);
     struct guest g = {.s = s};
-    assert_int_equal(archive_export(s->directory, "den", have_enough, &g, why, sizeof why),
+    assert_int_equal(archive_export(s->directory, s->url, "den", have_enough, &g, why, sizeof why),
                      ERR_CLOSED);
     assert_int_equal(g.n, 5);
     g.n = 0;
-    refuses(archive_export(s->directory, "den", end_room, &g, why, sizeof why), ERR_NOTFOUND,
-            "the room 'den' was destroyed meanwhile");
+    refuses(archive_export(s->directory, s->url, "den", end_room, &g, why, sizeof why),
+            ERR_NOTFOUND, "the room 'den' was destroyed meanwhile");
     assert_true(g.n < 1000);
     shop_free(s);
 }
@@ -370,10 +407,20 @@ static struct change *a_life(void)
     return c;
 }
 
-static bool holds(const char *path, const char *words)
+/* Does the database, on the disk? */
+static bool holds(const struct shop *s, const char *words)
 {
     char command[256];
-    snprintf(command, sizeof command, "grep -qaF '%s' %s*", words, path);
+    if (s->url == NULL) {
+        snprintf(command, sizeof command, "grep -qaF '%s' %s*", words, s->file);
+    } else {
+        pg_stage_run(s->url, "CHECKPOINT");
+        snprintf(command, sizeof command, "grep -qaF '%s' $(find /tmp/%s/data/base/%lld -type f)",
+                 words, strstr(s->url, "%2Ftmp%2F") + strlen("%2Ftmp%2F"),
+                 (long long)shop_count((struct shop *)(uintptr_t)s,
+                                       "SELECT oid FROM pg_database WHERE datname ="
+                                       " current_database()"));
+    }
     return system(command) == 0;
 }
 
@@ -382,7 +429,8 @@ static void a_user_is_forgotten(void **state)
     (void)state;
     struct erased e;
     struct shop *s = shop_started();
-    shop_exec(s, "PRAGMA secure_delete = OFF"); /* a file with the past in it */
+    if (s->url == NULL)
+        shop_exec(s, "PRAGMA secure_delete = OFF"); /* a file with the past in it */
     shop_put(s, a_life(), 0);
     struct change *c = change_new();
     add_said(c, "den", a_message(4, 4, "", SECRET " before the edit"));
@@ -398,16 +446,16 @@ static void a_user_is_forgotten(void **state)
     shop_put(s, c, 0);
     SHOP_UNTIL(shop_count(s, "SELECT count(*) FROM logs") == 1);
     shop_close(s);
-    assert_true(holds(s->file, SECRET));
-    assert_int_equal(archive_erase(s->directory, "u1", &e, why, sizeof why), 0);
+    assert_true(holds(s, SECRET));
+    assert_int_equal(archive_erase(s->directory, s->url, "u1", &e, why, sizeof why), 0);
     assert_int_equal(e.messages, 3);
     assert_int_equal(e.reactions, 1);
     assert_int_equal(e.ranks, 2);
     assert_int_equal(e.sanctions, 1);
     assert_int_equal(e.ledger, 2);
     assert_int_equal(e.ownerless, 1);
-    assert_false(holds(s->file, SECRET));
-    assert_false(holds(s->file, "alice"));
+    assert_false(holds(s, SECRET));
+    assert_false(holds(s, "alice"));
 
     shop_open(s);
     shop_said(s, "den", 1, 9,
@@ -432,10 +480,10 @@ static void whom_nobody_knows_cannot_be_forgotten(void **state)
     struct shop *s = shop_started();
     shop_put(s, a_life(), 0);
     shop_close(s);
-    refuses(archive_erase(s->directory, "u9", &e, why, sizeof why), ERR_NOTFOUND,
+    refuses(archive_erase(s->directory, s->url, "u9", &e, why, sizeof why), ERR_NOTFOUND,
             "nothing is kept of a user with the id 'u9'");
     shop_open(s);
-    assert_int_equal(shop_count(s, "SELECT count(*) FROM messages WHERE deleted"), 0);
+    assert_int_equal(shop_count(s, "SELECT count(*) FROM messages WHERE deleted <> 0"), 0);
     shop_free(s);
 }
 
@@ -445,9 +493,9 @@ static void while_a_server_runs_nobody_is_forgotten(void **state)
     struct erased e;
     struct shop *s = shop_started();
     shop_put(s, a_life(), 0);
-    refuses(archive_erase(s->directory, "u1", &e, why, sizeof why), ERR_AGAIN,
+    refuses(archive_erase(s->directory, s->url, "u1", &e, why, sizeof why), ERR_AGAIN,
             "in use by another server");
-    assert_int_equal(shop_count(s, "SELECT count(*) FROM messages WHERE deleted"), 0);
+    assert_int_equal(shop_count(s, "SELECT count(*) FROM messages WHERE deleted <> 0"), 0);
     shop_put(s, a_room("more", ""), 0);
     shop_free(s);
 }
@@ -462,11 +510,12 @@ int main(int argc, char **argv)
         cmocka_unit_test(what_is_damaged_is_not_copied),
         cmocka_unit_test(where_there_is_none_nothing_is_made),
         cmocka_unit_test(other_versions_are_told_apart),
+        cmocka_unit_test(other_versions_in_postgresql_are_told_apart),
         cmocka_unit_test(an_export_shows_all_of_a_room),
         cmocka_unit_test(an_export_that_is_cut_off_says_so),
         cmocka_unit_test(a_user_is_forgotten),
         cmocka_unit_test(whom_nobody_knows_cannot_be_forgotten),
         cmocka_unit_test(while_a_server_runs_nobody_is_forgotten),
     };
-    return RUN_TESTS(argc, argv, "archive", tests);
+    return SHOP_TESTS(argc, argv, "archive", tests);
 }

@@ -202,7 +202,7 @@ static void an_erased_user_leaves_no_files(void **state)
     char why[256] = "";
     struct erased e;
     shop_close(s);
-    assert_int_equal(archive_erase(s->directory, "u1", &e, why, sizeof why), 0);
+    assert_int_equal(archive_erase(s->directory, s->url, "u1", &e, why, sizeof why), 0);
     assert_int_equal(e.files, 2);
     assert_false(is_there(s, ID_A));
     assert_false(is_there(s, ID_A ".webp"));
@@ -224,5 +224,5 @@ int main(int argc, char **argv)
         cmocka_unit_test(what_nobody_knows_is_swept),
         cmocka_unit_test(an_erased_user_leaves_no_files),
     };
-    return RUN_TESTS(argc, argv, "files", tests);
+    return SHOP_TESTS(argc, argv, "files", tests);
 }

@@ -2,6 +2,8 @@
  * over in order, once, also in the next life; and what is refused at the start, in which words. */
 #include "helpers.h"
 
+#include "store/postgres.h"
+
 #include <hubbub/metrics.h>
 
 static int start_server(void **state)
@@ -132,6 +134,63 @@ static void all_records_pass_through_the_file(void **state)
                  "ledger den 7: kick u1  by   guest, , 0 to 0, undone\n"
                  "invite den: x for  by  to 0\n"
                  "epoch den: e2, last 2, first 1\n");
+    shop_free(s);
+}
+
+#define ID_A "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa"
+
+static void add_file(struct change *c, const char *id)
+{
+    struct record *r = change_add(c, RECORD_FILE);
+    name(r->room, "den");
+    r->file = xcalloc(1, sizeof *r->file);
+    *r->file =
+        (struct file){.size = 5, .width = 3, .height = 2, .thumbnail = true, .ts = clock_wall_ms()};
+    strcpy(r->file->id, id);
+    name(r->file->room, "den");
+    name(r->file->user_id, "u1");
+    strcpy(r->file->name, "It's a.png");
+    strcpy(r->file->type, "image/png");
+}
+
+/* One that is said on the way, and one that waits. */
+static void files_pass_through_it_too(void **state)
+{
+    (void)state;
+    struct file f;
+    uint64_t bytes;
+    struct shop *s = shop_started();
+    put_messages(s, "den", 1, 1);
+    pg_stage_kill(shop_postgres);
+    struct change *c = change_new();
+    add_file(c, ID_A);
+    shop_put(s, c, 0);
+    assert_int_equal(store_file(s->store, ID_A, &f), ERR_SYSTEM);
+    assert_int_equal(store_files_of(s->store, "u1", &bytes), ERR_SYSTEM);
+    c = change_new();
+    add_said(c, "den",
+             message_new(&(struct message){.seq = 2,
+                                           .ts = 2,
+                                           .user_id = "u1",
+                                           .username = "alice",
+                                           .id = "",
+                                           .content = "\"\"",
+                                           .content_len = 2,
+                                           .files = "[{\"id\":\"" ID_A "\"}]"}));
+    add_file(c, "bbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbb");
+    shop_put(s, c, 0);
+    pg_stage_again(shop_postgres);
+    SHOP_UNTIL(shop_is_well(s));
+    assert_int_equal(store_file(s->store, ID_A, &f), 0);
+    assert_true(f.said && f.thumbnail);
+    assert_string_equal(f.name, "It's a.png");
+    assert_int_equal(f.width, 3);
+    assert_int_equal(store_files_of(s->store, "u1", &bytes), 0);
+    assert_int_equal(bytes, 10);
+    assert_int_equal(shop_count(s, "SELECT count(*) FROM messages WHERE files LIKE '%aaa%'"), 1);
+    shop_kept(s,
+              "file den: bbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbb of u1, It's a.png, image/png, 5 bytes, "
+              "3x2, thumbnail\n");
     shop_free(s);
 }
 
@@ -307,6 +366,29 @@ static void a_newer_schema_is_refused(void **state)
     shop_free(s);
 }
 
+/* It had messages before there was an index of words. */
+static void an_older_schema_is_brought_up_to_date(void **state)
+{
+    (void)state;
+    char why[256];
+    struct link l = {0};
+    struct shop *s = shop_new();
+    assert_int_equal(link_open(&l, s->url), 0);
+    assert_int_equal(postgres_schema_migrate(&l, 1, why, sizeof why), 0);
+    link_close(&l);
+    pg_stage_run(s->url, "INSERT INTO logs (room, removed) VALUES ('den', 0);"
+                         "INSERT INTO epochs VALUES (1, 1, 'e', 0);"
+                         "INSERT INTO messages SELECT 1, n, n / 10, 'u1', 'alice', '', 0, 0, 0,"
+                         " '\"fox ' || n || '\"' FROM generate_series(1, 3000) n");
+    shop_start(s);
+    SHOP_UNTIL(shop_count(s, "SELECT count(*) FROM words") == 3000);
+    shop_said(s, "den", 7, 7, "first 1: 7 u1 alice \"fox 7\" at 0");
+    shop_found(s, "den", "fox 1234", "den 1234");
+    store_set_retention(s->store, &(struct retention){.bytes = 400000});
+    SHOP_UNTIL(shop_count(s, "SELECT count(*) FROM messages") < 2000);
+    shop_free(s);
+}
+
 static void tables_of_another_program_are_left_alone(void **state)
 {
     (void)state;
@@ -340,6 +422,40 @@ static void other_encodings_are_refused(void **state)
     assert_string_equal(why,
                         "cannot use the database of --store: the database's encoding must be UTF8");
     pg_stage_run(s->url, "DROP DATABASE latin");
+    shop_free(s);
+}
+
+/* Its files would not be known, and so be removed. */
+static void the_files_of_another_database_are_left_alone(void **state)
+{
+    (void)state;
+    char path[160], file[200];
+    struct shop *s = shop_started();
+    shop_close(s);
+    snprintf(path, sizeof path, "%s/files", s->directory);
+    snprintf(file, sizeof file, "%s/" ID_A, path);
+    char *first = s->url, *second = pg_stage_database(shop_postgres);
+    s->url = second; /* there are none yet */
+    shop_open(s);
+    shop_close(s);
+    assert_int_equal(mkdir(path, 0700), 0);
+    FILE *f = fopen(file, "w");
+    assert_non_null(f);
+    fclose(f);
+    s->url = first;
+    shop_refused(s, "files has files of another database");
+    s->url = NULL; /* SQLite's is another, too */
+    shop_refused(s, "files has files of another database");
+    assert_int_equal(access(file, F_OK), 0);
+    s->url = second;
+    shop_open(s);
+    assert_int_not_equal(access(file, F_OK), 0); /* swept: nobody knows it */
+    shop_close(s);
+    s->url = NULL;
+    shop_open(s);
+    shop_close(s);
+    pg_stage_drop(shop_postgres, second);
+    s->url = first;
     shop_free(s);
 }
 
@@ -397,6 +513,7 @@ int main(int argc, char **argv)
         cmocka_unit_test(what_is_posted_meanwhile_waits_on_the_local_disk),
         cmocka_unit_test(that_it_is_away_is_told_without_being_asked),
         cmocka_unit_test(all_records_pass_through_the_file),
+        cmocka_unit_test(files_pass_through_it_too),
         cmocka_unit_test(what_makes_no_sense_is_left_out_later),
         cmocka_unit_test(the_next_life_carries_it_over),
         cmocka_unit_test(much_that_waits_comes_in_order),
@@ -406,8 +523,10 @@ int main(int argc, char **argv)
         cmocka_unit_test(a_database_that_is_full_is_like_one_that_is_away),
         cmocka_unit_test(a_second_server_is_refused),
         cmocka_unit_test(a_newer_schema_is_refused),
+        cmocka_unit_test(an_older_schema_is_brought_up_to_date),
         cmocka_unit_test(tables_of_another_program_are_left_alone),
         cmocka_unit_test(other_encodings_are_refused),
+        cmocka_unit_test(the_files_of_another_database_are_left_alone),
         cmocka_unit_test(a_backlog_of_another_database_is_refused),
         cmocka_unit_test(passwords_are_not_shown),
     };

@@ -1,13 +1,33 @@
 /* Words: what is found, before and after it is in the index, and that the index has just what is there. */
 #include "helpers.h"
 
+#include "store/postgres_link.h"
+
+#include <hubbub/query.h>
 #include <sqlite3.h>
 
 #define CHECK "INSERT INTO words (words, rank) VALUES ('integrity-check', 1)"
-#define BEHIND                                      \
-    "SELECT count(*) FROM messages m, words_mark w" \
-    " WHERE (m.ts, m.id) > (w.ts, w.id)"
-#define ALL_INDEXED(s) SHOP_UNTIL(shop_count(s, BEHIND) == 0)
+#define ALL_INDEXED(s) SHOP_UNTIL(behind(s) == 0)
+/* Which messages have words, and that what they take is added up. */
+#define PG_CHECK                                                                               \
+    "SELECT (SELECT count(*) FROM messages m FULL JOIN words w USING (log, seq), words_mark k" \
+    " WHERE m.seq IS NULL OR (w.seq IS NULL) <> (m.ts >= k.ts) OR w.ts <> m.ts"                \
+    " OR NOT w.words @@ ('#' || log)::tsquery)"                                                \
+    " + abs((SELECT bytes FROM words_mark) - (SELECT coalesce(sum(bytes), 0) FROM words))"
+
+static int64_t behind(struct shop *s)
+{
+    return shop_count(s, s->url != NULL
+                             ? "SELECT count(*) FROM messages m, words_mark w WHERE m.ts >= w.ts"
+                             : "SELECT count(*) FROM messages m, words_mark w"
+                               " WHERE (m.ts, m.id) > (w.ts, w.id)");
+}
+
+static int64_t indexed(struct shop *s)
+{
+    return shop_count(s, s->url != NULL ? "SELECT count(*) FROM words"
+                                        : "SELECT count(*) FROM words_docsize");
+}
 
 static struct change *said(const char *room, uint64_t seq, int64_t ts, const char *content)
 {
@@ -21,6 +41,10 @@ static struct change *said(const char *room, uint64_t seq, int64_t ts, const cha
 static void assert_sound(struct shop *s)
 {
     sqlite3 *db;
+    if (s->url != NULL) {
+        assert_int_equal(shop_count(s, PG_CHECK), 0);
+        return;
+    }
     assert_int_equal(sqlite3_open(s->file, &db), SQLITE_OK);
     sqlite3_busy_timeout(db, TEST_SECONDS * 1000);
     assert_int_equal(sqlite3_exec(db, CHECK, NULL, NULL, NULL), SQLITE_OK);
@@ -62,7 +86,7 @@ static void changes_reach_the_index_at_once(void **state)
     add_said(c, "den", m);
     add_said(c, "den", a_message(3, 15, "", "late fox")); /* the clock went back */
     shop_put(s, c, 0);
-    assert_int_equal(shop_count(s, BEHIND), 0);
+    assert_int_equal(behind(s), 0);
     shop_found(s, NULL, "fox", "den 3");
     shop_found(s, NULL, "hen", "den 1");
     assert_sound(s);
@@ -71,7 +95,7 @@ static void changes_reach_the_index_at_once(void **state)
     shop_put(s, c, 0);
     shop_found(s, NULL, "hen", "");
     SHOP_UNTIL(shop_count(s, "SELECT count(*) FROM messages") == 0);
-    assert_int_equal(shop_count(s, "SELECT count(*) FROM words_docsize"), 0);
+    assert_int_equal(indexed(s), 0);
     assert_sound(s);
     shop_free(s);
 }
@@ -85,10 +109,10 @@ static void what_is_not_kept_leaves_the_index(void **state)
     add_messages(c, "den", 1, 1000);
     shop_put(s, c, 0);
     ALL_INDEXED(s);
-    assert_int_equal(shop_count(s, "SELECT count(*) FROM words_docsize"), 1000);
+    assert_int_equal(indexed(s), 1000);
     store_set_retention(s->store, &(struct retention){.per_room = 10});
     SHOP_UNTIL(shop_count(s, "SELECT count(*) FROM messages") == 10);
-    assert_int_equal(shop_count(s, "SELECT count(*) FROM words_docsize"), 10);
+    assert_int_equal(indexed(s), 10);
     assert_sound(s);
     shop_free(s);
 }
@@ -97,6 +121,8 @@ static void what_is_not_kept_leaves_the_index(void **state)
 static void a_damaged_index_holds_up_nobody(void **state)
 {
     (void)state;
+    if (shop_postgres != NULL)
+        skip(); /* it is the database that minds its pages there */
     struct shop *s = shop_started();
     shop_put(s, said("den", 1, 10, "fox"), 0);
     ALL_INDEXED(s);
@@ -119,6 +145,344 @@ static void a_damaged_index_holds_up_nobody(void **state)
     shop_free(s);
 }
 
+/* ---- PostgreSQL ------------------------------------------------------------------------------------ */
+
+/* What it has meanwhile is not the whole: edits may wait. */
+static void while_the_database_is_away_nothing_is_found(void **state)
+{
+    (void)state;
+    struct found_page page;
+    if (shop_postgres == NULL)
+        skip(); /* it is never away */
+    struct shop *s = shop_started();
+    shop_put(s, said("den", 1, 10, "fox"), 0);
+    ALL_INDEXED(s);
+    pg_stage_kill(shop_postgres);
+    struct message *m = a_message(1, 10, "", "hen");
+    m->edited_ts = 20;
+    struct change *c = change_new();
+    add_said(c, "den", m);
+    shop_put(s, c, 0);
+    shop_put(s, said("den", 2, 5, "late hen"), 0);
+    assert_int_equal(store_search(s->store, NULL, "fox", 10, &page), ERR_SYSTEM);
+    pg_stage_again(shop_postgres);
+    SHOP_UNTIL(shop_is_well(s));
+    shop_found(s, NULL, "fox", "");
+    shop_found(s, NULL, "hen", "den 1, den 2");
+    assert_sound(s);
+    shop_free(s);
+}
+
+/* Here it is somebody's lock that it waits for. */
+static void a_search_that_takes_too_long_is_given_up(void **state)
+{
+    (void)state;
+    struct found_page page;
+    struct link other = {0};
+    if (shop_postgres == NULL)
+        skip();
+    struct shop *s = shop_started();
+    shop_put(s, said("den", 1, 10, "fox"), 0);
+    ALL_INDEXED(s);
+    assert_int_equal(link_open(&other, s->url), 0);
+    assert_int_equal(link_run(&other, "BEGIN; LOCK TABLE words"), 0);
+    assert_int_equal(store_search(s->store, NULL, "fox", 10, &page), ERR_TIMEOUT);
+    assert_int_equal(link_run(&other, "ROLLBACK"), 0);
+    shop_found(s, NULL, "fox", "den 1");
+    link_close(&other);
+    shop_free(s);
+}
+
+/* As many words as there may be, of any length, and those that mean something to others. */
+static void no_message_holds_up_the_index(void **state)
+{
+    (void)state;
+    enum { LARGE = 1 << 20 };
+    struct shop *s = shop_started();
+    struct buf b = BUF_INIT;
+    struct change *c = change_new();
+    add_epoch(c, "den", "e", 0);
+    for (uint64_t seq = 1; seq <= 6; seq++) {
+        buf_clear(&b);
+        buf_add_char(&b, '"');
+        for (unsigned n = 0; b.len < LARGE; n++)
+            switch (seq) {
+            case 1: buf_printf(&b, "%u ", n); break;    /* many that differ */
+            case 2: buf_add_str(&b, "same "); break;    /* one, often */
+            case 3: buf_add_str(&b, "\xd0\x9c"); break; /* one, long */
+            case 4: buf_printf(&b, "%0*u ", 1000 + (int)(n % 3000), n); break;
+            case 5: buf_add_str(&b, "'\\\\:\\\"*&|!(){}, "); break;
+            default: buf_add_str(&b, "no json \" here"); break;
+            }
+        buf_add_str(&b, "\"");
+        add_said(c, "den",
+                 message_new(&(struct message){.seq = seq,
+                                               .ts = (int64_t)seq,
+                                               .user_id = "u1",
+                                               .username = "alice",
+                                               .id = "",
+                                               .content = b.data,
+                                               .content_len = b.len}));
+    }
+    add_said(c, "den", a_message(7, 7, "", "fox"));
+    shop_put(s, c, 0);
+    ALL_INDEXED(s);
+    shop_found(s, NULL, "fox", "den 7");
+    shop_found(s, NULL, "17 18", "den 1");
+    shop_found(s, NULL, "\"same same\"", "den 2");
+    shop_found(s, NULL, "\xd0\xbc\xd0\xbc", "den 3");
+    shop_found(s, NULL, "json", "");
+    assert_sound(s);
+    buf_fini(&b);
+    shop_free(s);
+}
+
+/* ---- the same in both ------------------------------------------------------------------------------ */
+
+enum { CORPUS = 600, QUERIES = 300 };
+
+static uint64_t dice;
+
+static unsigned roll(unsigned n)
+{
+    dice ^= dice << 13;
+    dice ^= dice >> 7;
+    dice ^= dice << 17;
+    return (unsigned)(dice >> 32) % n;
+}
+
+/* Of JSON text; what stands between words in the other. */
+static const char *const WORDS[] = {"fox",
+                                    "Fox",
+                                    "foxes",
+                                    "f",
+                                    "hen",
+                                    "HEN",
+                                    "den",
+                                    "caf\u00e9",
+                                    "cafe",
+                                    "Caf\xc3\xa9",
+                                    "na\xc3\xafve",
+                                    "Gr\xc3\xb6\xc3\x9f"
+                                    "e",
+                                    "x86_64",
+                                    "3.14",
+                                    "-5",
+                                    "1e10",
+                                    "a@b.org",
+                                    "http://fox.org/den?x=1",
+                                    "<b>",
+                                    "&amp;",
+                                    "it's",
+                                    "\\\"hen\\\"",
+                                    "\\u00e9t\\u00e9",
+                                    "\\ud83d\\ude00",
+                                    "\xd0\x9c\xd0\xb8\xd1\x80",
+                                    "\xe6\x9d\xb1\xe4\xba\xac",
+                                    "\\u0301",
+                                    "e\xcc\x81t\xc3\xa9",
+                                    "AND",
+                                    "OR",
+                                    "NOT",
+                                    "NEAR",
+                                    "the",
+                                    "a",
+                                    "aa",
+                                    "aaa",
+                                    "ab",
+                                    "#1",
+                                    "1",
+                                    "fat-fox",
+                                    "fox_den",
+                                    "\\\\",
+                                    "'",
+                                    "''",
+                                    ":*",
+                                    "&",
+                                    "|",
+                                    "!",
+                                    "()",
+                                    "\xe2\x84\xa2",
+                                    "\xc2\xbd",
+                                    "\xef\xac\x81x"};
+static const char *const GAPS[] = {" ", " ", " ",   " ",   " ",  ", ", ".",
+                                   "-", "/", "\\n", "\\t", "  ", ": ", "\xe2\x80\x94"};
+static const char *const ASKED[] = {"fox",
+                                    "FOX",
+                                    "fo",
+                                    "f",
+                                    "hen",
+                                    "den",
+                                    "cafe",
+                                    "caf\xc3\xa9",
+                                    "naive",
+                                    "gro\xc3\x9f",
+                                    "grosse",
+                                    "x86",
+                                    "86_64",
+                                    "3.14",
+                                    "14",
+                                    "-5",
+                                    "5",
+                                    "1e10",
+                                    "a@b.org",
+                                    "b.org",
+                                    "http",
+                                    "fox.org/den",
+                                    "b",
+                                    "amp",
+                                    "it's",
+                                    "its",
+                                    "s",
+                                    "\xc3\xa9t\xc3\xa9",
+                                    "ete",
+                                    "\xd0\xbc\xd0\xb8",
+                                    "\xe6\x9d\xb1",
+                                    "and",
+                                    "or",
+                                    "near",
+                                    "the",
+                                    "a",
+                                    "aa",
+                                    "ab",
+                                    "#1",
+                                    "1",
+                                    "fat-fox",
+                                    "fat",
+                                    "fox_den",
+                                    "\\",
+                                    "'",
+                                    ":*",
+                                    "&",
+                                    "|",
+                                    "!",
+                                    "(",
+                                    "tm",
+                                    "\xc2\xbd",
+                                    "fix",
+                                    "fi",
+                                    "\xef\xac\x81"};
+
+#define PICK(of) of[roll(sizeof(of) / sizeof(of)[0])]
+
+/* One of many, of a moment that may be before that of the one before. */
+static struct message *gossip(uint64_t seq)
+{
+    char text[250] = "";
+    for (unsigned n = roll(9); n > 0 && strlen(text) < sizeof text - 64; n--)
+        snprintf(text + strlen(text), 64, "%s%s", PICK(WORDS), PICK(GAPS));
+    return a_message(seq, (int64_t)(seq / 3 + seq * 7 % 5), "", text);
+}
+
+static void put_gossip(struct shop *s, struct message *m)
+{
+    static const char *const rooms[] = {"den", "pub", "a room"};
+    struct change *c = change_new();
+    add_epoch(c, rooms[m->seq % 3], "e", 0);
+    add_said(c, rooms[m->seq % 3], m);
+    shop_put(s, c, 0);
+}
+
+static struct message *amended(uint64_t last)
+{
+    struct message *m = gossip(1 + roll((unsigned)last));
+    m->edited_ts = 9999;
+    if (roll(3) > 0)
+        return m;
+    struct message *gone = a_message(m->seq, m->ts, "", "");
+    gone->deleted = true;
+    message_unref(m);
+    return gone;
+}
+
+/* The same in each life. */
+static void put_corpus(struct shop *s, uint64_t seed, uint64_t from, uint64_t to)
+{
+    dice = (seed + from) * 2654435761 + 1;
+    for (uint64_t seq = from; seq <= to; seq++) {
+        put_gossip(s, gossip(seq));
+        if (roll(8) == 0)
+            put_gossip(s, amended(seq));
+    }
+}
+
+static void ask_for(char query[QUERY_MAX + 1])
+{
+    query[0] = '\0';
+    for (unsigned n = 1 + roll(4); n > 0 && strlen(query) < 100; n--) {
+        bool quoted = roll(3) == 0;
+        strcat(query, quoted ? "\"" : "");
+        for (unsigned k = quoted ? 1 + roll(3) : 1; k > 0; k--) {
+            strcat(query, PICK(ASKED));
+            strcat(query, k > 1 ? " " : "");
+        }
+        strcat(query, quoted && roll(4) > 0 ? "\"" : "");
+        strcat(query, n > 1 && roll(5) > 0 ? " " : "");
+    }
+}
+
+static int by_place(const void *a, const void *b)
+{
+    const struct found_row *x = a, *y = b;
+    int order = strcmp(x->room, y->room);
+    return order != 0 ? order
+                      : (x->row.message->seq > y->row.message->seq) -
+                            (x->row.message->seq < y->row.message->seq);
+}
+
+static size_t assert_same(struct shop *one, struct shop *other, const char *room, const char *query)
+{
+    struct found_page a, b;
+    assert_int_equal(store_search(one->store, room, query, SEARCH_MAX, &a), 0);
+    assert_int_equal(store_search(other->store, room, query, SEARCH_MAX, &b), 0);
+    qsort(a.rows, a.n, sizeof a.rows[0], by_place);
+    qsort(b.rows, b.n, sizeof b.rows[0], by_place);
+    size_t n = a.n, same = 0;
+    while (same < a.n && same < b.n && by_place(&a.rows[same], &b.rows[same]) == 0)
+        same++;
+    if (same < a.n || same < b.n)
+        fail_msg(
+            "'%s' in %s: %zu and %zu, first %s", query, room != NULL ? room : "all rooms", a.n, b.n,
+            same < a.n ? a.rows[same].row.message->content : b.rows[same].row.message->content);
+    found_page_fini(&a);
+    found_page_fini(&b);
+    return n;
+}
+
+static void both_databases_find_the_same(void **state)
+{
+    (void)state;
+    struct pg_stage *stage = shop_postgres;
+    if (stage == NULL)
+        skip(); /* once is enough */
+    const char *seed = getenv("HUBBUB_SEED");
+    uint64_t begun = seed != NULL ? strtoull(seed, NULL, 10) : (uint64_t)clock_wall_ms();
+    print_message("HUBBUB_SEED=%llu\n", (unsigned long long)begun);
+    struct shop *shops[2] = {shop_started()};
+    shop_postgres = NULL;
+    shops[1] = shop_started();
+    shop_postgres = stage;
+    size_t found = 0;
+    for (int round = 0; round < 2; round++) {
+        for (int i = 0; i < 2; i++) {
+            put_corpus(shops[i], begun, 1 + (uint64_t)round * CORPUS / 2,
+                       (uint64_t)(round + 1) * CORPUS / 2);
+            if (round > 0)
+                ALL_INDEXED(shops[i]);
+        }
+        for (int n = 0; n < QUERIES; n++) {
+            char query[QUERY_MAX + 1];
+            ask_for(query);
+            found += assert_same(shops[0], shops[1], roll(3) == 0 ? "den" : NULL, query);
+        }
+    }
+    assert_true(found > QUERIES);
+    assert_sound(shops[0]);
+    assert_sound(shops[1]);
+    shop_free(shops[0]);
+    shop_free(shops[1]);
+}
+
 int main(int argc, char **argv)
 {
     const struct CMUnitTest tests[] = {
@@ -126,6 +490,10 @@ int main(int argc, char **argv)
         cmocka_unit_test(changes_reach_the_index_at_once),
         cmocka_unit_test(what_is_not_kept_leaves_the_index),
         cmocka_unit_test(a_damaged_index_holds_up_nobody),
+        cmocka_unit_test(no_message_holds_up_the_index),
+        cmocka_unit_test(while_the_database_is_away_nothing_is_found),
+        cmocka_unit_test(a_search_that_takes_too_long_is_given_up),
+        cmocka_unit_test(both_databases_find_the_same),
     };
-    return RUN_TESTS(argc, argv, "search", tests);
+    return SHOP_TESTS(argc, argv, "search", tests);
 }
