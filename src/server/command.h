@@ -16,7 +16,7 @@ struct command {
     command_set_fn *set;
     void *order;
     const char **operand; /* the one word that is no option goes here; NULL: none is wanted */
-    bool of_data; /* there is --store, too */
+    bool of_data;         /* there is --store, too */
     char *data, *config, *store;
 };
 
