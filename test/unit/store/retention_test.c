@@ -1,6 +1,8 @@
 /* Keeping less: what is too old, too many or too much goes, from the front, and seq counts on. */
 #include "helpers.h"
 
+#include <inttypes.h>
+
 static void keep(struct shop *s, int64_t age_ms, uint64_t per_room, uint64_t bytes)
 {
     store_set_retention(s->store, &(struct retention){age_ms, per_room, bytes});
@@ -193,7 +195,7 @@ static void what_is_counted_is_what_there_is(void **state)
         add_epoch(c, "den", "e", 0);
         for (uint64_t seq = 1; seq <= 6000; seq++) {
             char content[240];
-            int n = snprintf(content, sizeof content, "%llu ", (unsigned long long)(seq * seq));
+            int n = snprintf(content, sizeof content, "%" PRIu64 " ", seq * seq);
             for (size_t at = (size_t)n; at < length; at++)
                 content[at] = words[(seq * 7 + at) % (sizeof words - 1)];
             content[length] = '\0';
