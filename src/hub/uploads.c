@@ -166,13 +166,26 @@ static enum problem why_not(struct hub *h, const struct event *e, bool to_say, s
                : PROBLEM_NONE;
 }
 
+/* What has just been said is known here before it is on the disk. */
+static bool is_said(const struct hub *h, const struct file *f)
+{
+    const struct waiting *w = h->waiting[hash_text(0, f->id) % WAITING_BUCKETS];
+    while (w != NULL && strcmp(w->file.id, f->id) != 0)
+        w = w->next;
+    return f->said || (w == NULL && f->ts >= clock_wall_ms() - FILE_WAIT_MS);
+}
+
 void on_admit(struct hub *h, struct event *e)
 {
     struct viewer v;
     struct errand *x = e->errand;
-    x->problem = why_not(h, e, x->to_say, &v);
-    if (x->problem == PROBLEM_NONE && v.user_id != NULL)
+    x->problem = why_not(h, e, x->file == NULL, &v);
+    if (x->problem != PROBLEM_NONE)
+        return;
+    if (v.user_id != NULL)
         strcpy(x->user_id, v.user_id);
+    if (x->file != NULL && strcmp(x->user_id, x->file->user_id) != 0 && !is_said(h, x->file))
+        x->problem = PROBLEM_UNKNOWN_FILE;
 }
 
 /* It may have changed since the upload began. */
