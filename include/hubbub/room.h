@@ -138,6 +138,7 @@ struct room_info {
     enum visibility visibility;
     uint32_t max_users; /* 0: the server's limit */
     uint32_t slow_mode; /* seconds between two messages of a user; 0: off */
+    bool hides_past;    /* nobody below a moderator sees what was said before they first joined */
     struct rcu_head rcu;
 };
 

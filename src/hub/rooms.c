@@ -137,6 +137,7 @@ struct room_look look_of(const struct room *r)
                               .visibility = info->visibility,
                               .max_users = info->max_users,
                               .slow_mode = info->slow_mode,
+                              .hides_past = info->hides_past,
                               .has_password = info->password[0] != '\0',
                               .kept = r->kept};
 }

@@ -314,6 +314,14 @@ static void read_slow_mode(struct reading *r)
     r->args->given |= ROOM_SLOW_MODE;
 }
 
+static void read_hides_past(struct reading *r)
+{
+    if (!cJSON_IsBool(r->value))
+        refuse(r, "hidesPast must be true or false");
+    r->args->hides_past = cJSON_IsTrue(r->value);
+    r->args->given |= ROOM_HIDES_PAST;
+}
+
 /* ---- tables --------------------------------------------------------------------------------- */
 
 /* Key, name, how it is read, and whether "" counts as absent. (In a join it does for all.) */
@@ -343,7 +351,8 @@ static void read_slow_mode(struct reading *r)
     X("topic", TOPIC, topic, false)                \
     X("visibility", VISIBILITY, visibility, false) \
     X("maxUsers", MAX_USERS, max_users, false)     \
-    X("slowMode", SLOW_MODE, slow_mode, false)
+    X("slowMode", SLOW_MODE, slow_mode, false)     \
+    X("hidesPast", HIDES_PAST, hides_past, false)
 
 enum arg_index {
 #define X(key, name, reader, empty) ARG_INDEX_##name,
@@ -370,8 +379,8 @@ static const struct {
 };
 
 enum {
-    SETTINGS =
-        ARG_TITLE | ARG_TOPIC | ARG_VISIBILITY | ARG_MAX_USERS | ARG_PASSWORD | ARG_SLOW_MODE,
+    SETTINGS = ARG_TITLE | ARG_TOPIC | ARG_VISIBILITY | ARG_MAX_USERS | ARG_PASSWORD |
+               ARG_SLOW_MODE | ARG_HIDES_PAST,
 };
 
 /* What a request must and may have. `args`: it has struct request_args in any case. */

@@ -52,6 +52,9 @@ static const char *const STEPS[] = {
     ", PRIMARY KEY (user_id, log));"
     "CREATE INDEX marks_by_log ON marks (log);"
     "CREATE INDEX marks_by_ts ON marks (ts);",
+    /* 3: rooms that hide what was said before somebody came, and since when that is. */
+    "ALTER TABLE rooms ADD COLUMN hides_past " NUMBER " DEFAULT 0;"
+    "ALTER TABLE marks ADD COLUMN since " NUMBER " DEFAULT 0;",
 };
 
 int postgres_schema_latest(void)
