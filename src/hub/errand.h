@@ -39,6 +39,7 @@ struct errand {
     /* the asker's */
     const struct asker *asker; /* READ, ADMIT, UPLOADED: who looks */
     bool to_say;               /* ADMIT: not only to read */
+    uint64_t seq;              /* ADMIT: this message, 0: none in particular */
     const struct file *file;   /* UPLOADED */
     unsigned tries;
     int err;       /* what is lacking could not be read */

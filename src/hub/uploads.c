@@ -145,9 +145,10 @@ static enum problem find_viewer(struct hub *h, const struct event *e, struct vie
     return e->session_id[0] != '\0' && *u == NULL ? PROBLEM_UNKNOWN_SESSION : PROBLEM_NONE;
 }
 
-static enum problem why_not(struct hub *h, const struct event *e, bool to_say, struct viewer *v)
+static enum problem why_not(struct hub *h, struct event *e, bool to_say, struct viewer *v)
 {
     const struct user *u;
+    uint64_t shown;
     enum problem problem = find_viewer(h, e, v, &u);
     if (problem != PROBLEM_NONE)
         return problem;
@@ -159,6 +160,9 @@ static enum problem why_not(struct hub *h, const struct event *e, bool to_say, s
     if (v->grants == NULL || grants_find(v->grants, r->name) >= 0)
         v->user = u;
     problem = why_not_read(h, r, v);
+    if (problem == PROBLEM_NONE && e->errand->seq > 0 &&
+        (!know_shown(h, e, r, v, &shown) || e->errand->seq < shown))
+        problem = PROBLEM_UNKNOWN_FILE;
     if (problem != PROBLEM_NONE || !to_say)
         return problem;
     return books_sanction(r->books, ACTION_MUTE, v->user_id, clock_wall_ms()) != NULL
