@@ -229,7 +229,8 @@ uint64_t mark_of(const struct user *u, const struct room *r); /* 0: there is non
 void leave_marks(struct hub *h, struct user *u);              /* its last session leaves */
 int64_t marks_due(struct hub *h); /* when to call this, at the latest: */
 void tend_marks(struct hub *h, int64_t now);
-void end_marks(struct hub *h); /* to the store, all of them */
+void forget_marks(struct hub *h, const char *room); /* before its log is gone */
+void end_marks(struct hub *h);                      /* to the store, all of them */
 
 /* past.c: rooms that hide what was said before one came. */
 /* What the viewer may see of a room begins with this message: 0 where nothing is hidden, one more than there are for

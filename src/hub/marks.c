@@ -225,6 +225,25 @@ void end_marks(struct hub *h)
     }
 }
 
+static void forget_one(struct marks *k, const char *room)
+{
+    struct mark **link = k == NULL ? NULL : find(k, room), *m = k == NULL ? NULL : *link;
+    if (m == NULL)
+        return;
+    *link = m->next;
+    k->n--;
+    free(m);
+}
+
+void forget_marks(struct hub *h, const char *room)
+{
+    struct marks *k;
+    post_away(h); /* before the log that they are about is gone */
+    cds_list_for_each_entry(k, &h->away, node) forget_one(k, room);
+    for (const struct session *s = h->sessions; s != NULL; s = s->next)
+        forget_one(s->user->marks, room);
+}
+
 /* ---- users come and go --------------------------------------------------------------------------- */
 
 void leave_marks(struct hub *h, struct user *u)

@@ -81,6 +81,7 @@ void begin_log(struct hub *h, struct room *r)
     room_clear_log(r);
     name_numbering(h, r, true);
     count_gone(h, r->name);
+    forget_marks(h, r->name);
     log_gone(h, r);
     r->begun_by = r->amended = r->change;
 }

@@ -8,6 +8,7 @@
     const { Chat } = window;
     const { $, el, t, tn, bdi } = Chat;
     const root = document.documentElement;
+    Chat.HISTORY = 50; // messages that come with a room that was not here before
 
     /* ---- the room in view ---- */
 
@@ -149,11 +150,24 @@
         Chat.kept.set('seen', JSON.stringify(all));
     }
 
+    /* What is in view was read: the server is told, at most every two seconds, and with it one's other tabs. */
+    Chat.markRead = function () {
+        const room = Chat.active;
+        if (!room || room.marking || room.toShow || room.out || !room.view.follow || document.visibilityState !== 'visible' ||
+            room.last < room.until || room.last <= room.read) return;
+        room.read = room.last;
+        room.marking = setTimeout(() => {
+            room.marking = 0;
+            Chat.markRead();
+        }, 2000);
+        Chat.hub.read(room.name, room.read).catch(() => {});
+    };
+
     /* Into a room, where one left it: now, or on an earlier visit. */
     Chat.join = function (name, options) {
         const room = Chat.rooms.get(name);
         const [epoch, since] = room && room.epoch ? [room.epoch, room.last] : keptOf('seen')[name] || [];
-        return Chat.hub.join(name, { history: 50, since, epoch, ...options });
+        return Chat.hub.join(name, { history: Chat.HISTORY, since, epoch, ...options });
     };
 
     /* ---- columns: all three where there is room, on a phone one at a time ---- */
@@ -200,6 +214,7 @@
             null,
             ...Object.entries(Chat.LANGUAGES).map(([tag, name]) => ({ label: name, checked: Chat.language === tag, run: () => setLanguage(tag) })),
             null,
+            { label: t('mentions'), run: Chat.showMentions },
             { label: t(notifying ? 'notify off' : 'notify on'), icon: 'bell', run: () => setNotify(!notifying) },
             ...(Chat.hub.operator ? [{ label: t('server'), icon: 'gear', run: () => Chat.serverSettings() }] : []),
             { label: t('help'), icon: 'help', run: () => Chat.help() },
@@ -309,6 +324,7 @@
             if (document.visibilityState !== 'visible' || !Chat.active) return;
             Chat.seen(Chat.active);
             Chat.timeline.toNew();
+            Chat.markRead();
             Chat.drawRooms();
             Chat.refreshRooms();
         });

@@ -58,6 +58,12 @@
         }),
         edit: inRoom((room, event) => room.edit(event)),
         reaction: inRoom((room, event) => room.react(event)),
+        read: inRoom((room, { seq }) => {
+            room.read = Math.max(room.read, seq);
+            if (attended(room)) return;
+            room.readTo(seq);
+            Chat.drawRooms();
+        }),
         moderation: inRoom(onModeration),
         room: inRoom(onRoom),
         gap: inRoom(onGap),
@@ -124,13 +130,15 @@
 
     function onJoined(event) {
         const room = Chat.addRoom(event.room);
-        const { missed, seq } = event; // missed: undefined where there is nothing to go on from
+        const { missed, seq, read } = event; // missed: undefined where there is nothing to go on from
         room.epoch = event.epoch;
-        room.old = missed === undefined ? seq : 0;
+        room.read = read || 0;
+        room.old = missed === undefined ? read || seq : Math.max(seq - missed, room.read);
         room.until = seq;
         room.marked = false;
         if (!event.again && seq - missed > room.last) room.missing(seq - missed + 1);
         if (!event.again || missed === undefined) Chat.seen(room);
+        if (read && missed === undefined && !attended(room)) room.unread = Math.max(0, seq - read - Chat.HISTORY);
         for (const item of room.items) if (item.error) Chat.timeline.tryAgain(room, item);
         room.info = Chat.hub.rooms.get(event.room);
         room.out = null;
@@ -205,6 +213,8 @@
 
     /* ---- what is said ---- */
 
+    const attended = (room) => room === Chat.active && document.visibilityState === 'visible';
+
     function onMessage(room, event) {
         const mine = event.userId === Chat.hub.userId;
         const { old, until } = room;
@@ -215,14 +225,14 @@
         if (!item) return;
         if (event.outgoing) own(item, event.outgoing);
         const news = event.seq > old;
-        const attended = room === Chat.active && document.visibilityState === 'visible';
-        if (attended) Chat.seen(room);
+        const seen = attended(room);
+        if (seen) Chat.seen(room);
         if (news && !mine) {
-            if (attended ? event.seq <= until && !room.marked : room.unread === 0) markNew(room, item);
+            if (seen ? event.seq <= until && !room.marked : !room.unread || !room.firstNew) Chat.markNew(room, item);
             if (event.seq <= until) room.marked = true;
             else if (room === Chat.active) Chat.announce(Chat.plain(event.username) + ': ' + event.content.slice(0, 500));
         }
-        if (news && !mine && !attended) {
+        if (news && !mine && !seen) {
             room.unread++;
             if (item.mention) room.mentions++;
             Chat.drawRooms();
@@ -247,19 +257,19 @@
         else if (changed) Chat.timeline.show(room);
     }
 
-    function markNew(room, item) {
-        clearNew(room);
+    Chat.markNew = function (room, item) {
+        Chat.clearNew(room);
         room.firstNew = room.toShow = item;
         item.firstNew = true;
-    }
+        Chat.timeline.redraw(room, item);
+    };
 
-    function clearNew(room) {
+    Chat.clearNew = function (room) {
         if (!room.firstNew) return;
         room.firstNew.firstNew = false;
         Chat.timeline.redraw(room, room.firstNew);
-        room.firstNew = null;
-    }
-    Chat.clearNew = clearNew;
+        room.firstNew = room.toShow = null;
+    };
 
     function onOutbox(room, { message }) {
         if (message.state === 'confirmed') {

@@ -62,6 +62,8 @@
         react: 'room seq emoji',
         history: 'room',
         search: 'query',
+        mentions: '',
+        read: 'room seq',
         ledger: 'room limit before',
         undo: 'room entry',
         why: 'room',
@@ -71,10 +73,10 @@
     const TYPES = { list: 'rooms', deleteMessage: 'delete' }; // those that cannot go by their type
 
     // What the reply to a join says of the room, or else is so; the event `room` brings changes, and more.
-    // `seq` and `epoch` are how far we have got in it.
+    // `seq` and `epoch` are how far we have got in it, `read` how far its user has read.
     const ROOM = {
         title: '', topic: '', visibility: 'public', slowMode: 0, kept: false,
-        role: 'guest', mutedUntil: undefined, seq: 0, epoch: undefined,
+        role: 'guest', mutedUntil: undefined, seq: 0, epoch: undefined, read: 0,
     };
     const SETTINGS = ['title', 'topic', 'visibility', 'maxUsers', 'slowMode', 'hasPassword', 'kept'];
 
@@ -702,6 +704,9 @@
                 if (frame.seq <= room.seq) return false;
                 room.seq = frame.seq;
                 if (mine) this.#heard(name, frame);
+                break;
+            case 'read':
+                if (room) room.read = frame.seq;
                 break;
             case 'gap':
                 if (room) room.seq = Math.max(room.seq, frame.to);

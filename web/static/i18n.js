@@ -297,6 +297,7 @@
         help commands = Commands = Befehle
         help format = Formatting = Formatierung
         search = Search messages = Nachrichten suchen
+        mentions = Mentions of you = Erwähnungen
         no messages = Nothing found. = Nichts gefunden.
         k send = send = senden
         k break = new line = neue Zeile

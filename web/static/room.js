@@ -3,7 +3,7 @@
  * unread, what is being written. Touches no document.
  *
  * items: in the order they are shown.
- *   {kind: 'message', userId, username, content, seq, ts, replyTo?, editedTs?, head, day, mention,
+ *   {kind: 'message', userId, username, content, seq, ts, replyTo?, editedTs?, head, day, mention, all?: of all in the room,
  *    gone?: {by, reason}, reactions: [{emoji, count, mine?}], names: {emoji: [username]} as far as known,
  *    handle?: the Outgoing of the library it was said with}
  *   {kind: 'hole', after, before}     what was said between these two is on the server. `missed`: loaded when
@@ -32,6 +32,8 @@
             this.info = { name, title: '', topic: '', visibility: 'public', role: 'guest' };
             this.reset();
             this.seenTo = null; // [epoch, seq]
+            this.read = 0; // the seq that the server was told of, here or elsewhere
+            this.marking = 0; // timer: it is not told more before
             this.old = 0; // what comes up to this seq is no news: it was said before we came
             this.until = 0; // and what comes up to this one was said while we were away
             this.pending = []; // what was said and is not confirmed: Outgoing of the library
@@ -110,13 +112,11 @@
                 kind: 'message', userId: m.userId, username: m.username, content: m.content, seq: m.seq, ts: m.ts || Date.now(),
                 replyTo: m.replyTo, files: m.files || [], editedTs: m.editedTs, gone: m.deleted ? {} : undefined, reactions: m.reactions || [], names: Object.create(null),
             };
-            this.look(item);
+            const me = Chat.hub.userId;
+            item.all = m.mentionsRoom;
+            item.mention = item.userId !== me && (item.all || (m.mentions || []).includes(me));
             this.bySeq.set(m.seq, item);
             return item;
-        }
-
-        look(item) {
-            item.mention = item.userId !== Chat.hub.userId && Chat.mentions(item.content, Chat.hub.username || '');
         }
 
         /* A page takes the place of a hole. `side`: where it was asked for, before the hole's end or after its
@@ -168,7 +168,6 @@
             const item = this.bySeq.get(event.seq);
             if (!item) return;
             Object.assign(item, { content: event.content, editedTs: event.editedTs });
-            this.look(item);
             Chat.timeline.redraw(this, item);
         }
 
@@ -214,6 +213,15 @@
             move(left, 'left', 'joined');
             move(joined, 'joined', 'left');
             Chat.timeline.redraw(this, item);
+        }
+
+        /* Read elsewhere, up to there. */
+        readTo(seq) {
+            const next = this.items.find((item) => item.seq > seq && item.userId !== Chat.hub.userId);
+            this.unread = next ? Math.min(this.unread, this.last - seq) : 0;
+            this.mentions = this.items.filter((item) => item.seq > seq && item.mention).length;
+            if (next && this.unread) Chat.markNew(this, next);
+            else Chat.clearNew(this);
         }
 
         /* ---- who is there ---- */
@@ -277,6 +285,7 @@
         }
 
         close() {
+            clearTimeout(this.marking);
             for (const timer of this.typing.values()) clearTimeout(timer);
         }
     };

@@ -261,6 +261,21 @@
         return el('li', {}, button);
     }
 
+    async function showFound(dialog, list, asked) {
+        try {
+            const { messages } = await asked;
+            list.replaceChildren(...messages.map((found) => foundRow(dialog, found)));
+            dialog.error(messages.length ? '' : t('no messages'));
+        } catch (error) {
+            dialog.error(Chat.errorText(error));
+        }
+    }
+
+    Chat.showMentions = function () {
+        const list = el('ul', {});
+        showFound(Chat.dialog({ title: t('mentions'), wide: 'tall', content: list }), list, Chat.hub.mentions({ limit: 100 }));
+    };
+
     Chat.search = function () {
         const input = el('input', { type: 'search', autofocus: true, 'aria-label': t('search') });
         const here = el('input', { type: 'checkbox' });
@@ -269,15 +284,7 @@
             title: t('search'), wide: 'tall',
             content: [input, Chat.active && el('label', {}, here, ' ', t('room'), ' ', bdi('#' + Chat.active.name)), list],
             buttons: el('button', { class: 'primary' }, t('search')),
-            onsubmit: async (dialog) => {
-                try {
-                    const { messages } = await Chat.hub.search(input.value, { room: here.checked ? Chat.active.name : undefined });
-                    list.replaceChildren(...messages.map((found) => foundRow(dialog, found)));
-                    dialog.error(messages.length ? '' : t('no messages'));
-                } catch (error) {
-                    dialog.error(Chat.errorText(error));
-                }
-            },
+            onsubmit: (dialog) => showFound(dialog, list, Chat.hub.search(input.value, { room: here.checked ? Chat.active.name : undefined })),
         });
     };
 })();

@@ -82,10 +82,8 @@
         const lines = item.content.split('\n', LINES + 1);
         const long = !item.open && (item.content.length > LONG || lines.length > LINES);
         const shown = long ? lines.slice(0, LINES).join('\n').slice(0, LONG) : item.content;
-        const made = el('div', { class: 'text' }, Chat.markdown(shown, {
-            known: (name) => Boolean(room.called(name)) || name.toLowerCase() === Chat.hub.username.toLowerCase(),
-            mine: (name) => name.toLowerCase() === Chat.hub.username.toLowerCase(),
-        }));
+        const mine = (name) => name.toLowerCase() === Chat.hub.username.toLowerCase() || (item.all && name === 'room');
+        const made = el('div', { class: 'text' }, Chat.markdown(shown, { known: (name) => mine(name) || Boolean(room.called(name)), mine }));
         const edited = item.editedTs ? el('small', { class: 'hint', title: Chat.moment(item.editedTs) }, t('edited')) : null;
         const files = Chat.files.of(item);
         if (!long) return [item.content ? made : null, files, edited];
@@ -376,14 +374,4 @@
         }
         return null;
     }
-
-    /* Whether this text calls somebody by name. */
-    Chat.mentions = function (text, name) {
-        const wanted = name.toLowerCase();
-        const people = { known: (word) => word.toLowerCase() === wanted };
-        for (let at = text.indexOf('@'); at >= 0; at = text.indexOf('@', at + 1)) {
-            if (!/\w/.test(text[at - 1] || '') && mentioned(text.slice(at + 1, at + 66), people)) return true;
-        }
-        return false;
-    };
 })();

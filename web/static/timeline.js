@@ -103,12 +103,12 @@
         const { room } = timeline;
         const item = room && room.toShow;
         if (!item) return;
+        if (room.view.follow) draw();
         room.toShow = null;
-        if (!room.view.follow) return;
-        draw();
-        if (item.node && item.node.offsetTop >= log.scrollTop) return;
-        room.view.fresh = room.items.slice(room.items.indexOf(item)).filter((one) => one.seq).length;
-        goTo(item, 40);
+        if (room.view.follow && !(item.node && item.node.offsetTop >= log.scrollTop)) {
+            room.view.fresh = room.items.slice(room.items.indexOf(item)).filter((one) => one.seq).length;
+            goTo(item, 40);
+        } else showJump();
     };
 
     /* Into view, where it is in the document or comes into it. */
@@ -277,6 +277,7 @@
 
     function showJump() {
         const { view } = timeline.room;
+        Chat.markRead();
         $('to-newest').hidden = view.follow;
         $('to-newest-text').textContent = view.fresh ? t('n new', { n: view.fresh }) : t('to newest');
     }

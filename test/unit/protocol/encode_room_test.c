@@ -67,6 +67,12 @@ static void joined(void **state)
                                       "'recovered':false,'members':3," OPEN_JSON
                                       ",'role':'guest'}");
     }
+    j.recovered = -1;
+    j.read = 5;
+    encode_ok_join(&b, "1", &OPEN, &j);
+    assert_says(
+        &b, "{'type':'ok','id':'1','room':'a','seq':7,'epoch':'e1','read':5,'members':3," OPEN_JSON
+            ",'role':'guest'}");
     buf_fini(&b);
 }
 

@@ -80,9 +80,11 @@ static void read_back_as_it_was_said(void **state)
     struct buf live = BUF_INIT, later = BUF_INIT;
     struct message *m = said(41, NASTY, "\"tab\\t\u20ac\"");
     m->reply_to = 7;
+    m->mentions = "\"mentionsRoom\":true";
 
     encode_message_open(&live, "r\"m", m->username, m->user_id);
     buf_add(&live, m->content, m->content_len);
+    encode_message_mentions(&live, m->mentions);
     encode_message_close(&live, m->seq, m->ts, m->reply_to);
     encode_message(&later, "r\"m", m, NULL, 0);
     assert_string_equal(live.data, later.data);
@@ -93,6 +95,40 @@ static void read_back_as_it_was_said(void **state)
     message_unref(m);
     buf_fini(&live);
     buf_fini(&later);
+}
+
+static void mentions(void **state)
+{
+    (void)state;
+    static const char *const ids[] = {"u1", "o\"n\\"};
+    struct buf b = BUF_INIT;
+    encode_mentions(&b, ids, 2, true);
+    buf_add_char(&b, '\0');
+    assert_string_equal(b.data, "\"mentions\":[\"u1\",\"o\\\"n\\\\\"],\"mentionsRoom\":true");
+    buf_clear(&b);
+    encode_mentions(&b, ids, 0, true);
+    buf_add_char(&b, '\0');
+    assert_string_equal(b.data, "\"mentionsRoom\":true");
+    buf_clear(&b);
+
+    struct message *m = said(3, "alice", "\"@bob\"");
+    m->mentions = "\"mentions\":[\"u1\"]";
+    encode_message(&b, "a", m, NULL, 0);
+    assert_says(&b,
+                "{'type':'message','room':'a','username':'alice','userId':'u1','content':'@bob',"
+                "'mentions':['u1'],'seq':3,'ts':" TS "}");
+    m->deleted = true;
+    encode_message(&b, "a", m, NULL, 0);
+    assert_null(strstr(b.data, "mentions"));
+    message_unref(m);
+    buf_clear(&b);
+
+    encode_read(&b, "r\"m", 9007199254740991);
+    assert_says(&b, "{'type':'read','room':'r\\\"m','seq':9007199254740991}");
+    encode_search(&b, true, "1", NULL, NULL, 0, "1.2.3", 0);
+    assert_says(&b, "{'type':'ok','id':'1','messages':[],'cursor':'1.2.3'}");
+    encode_search(&b, true, "1", NULL, NULL, 0, "", 0);
+    assert_says(&b, "{'type':'ok','id':'1','messages':[]}");
 }
 
 static void edited_deleted_and_reacted_to(void **state)
@@ -201,6 +237,7 @@ int main(int argc, char **argv)
         cmocka_unit_test(a_message_in_three_parts),
         cmocka_unit_test(acknowledged),
         cmocka_unit_test(read_back_as_it_was_said),
+        cmocka_unit_test(mentions),
         cmocka_unit_test(edited_deleted_and_reacted_to),
         cmocka_unit_test(events),
         cmocka_unit_test(history),

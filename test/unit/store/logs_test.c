@@ -274,9 +274,11 @@ static void what_was_left_of_it_goes_in_the_next_life(void **state)
     shop_exec(s, "INSERT INTO logs VALUES (1, NULL, 0), (2, NULL, 0);"
                  "INSERT INTO epochs VALUES (1, 1, 'e', 0);"
                  "INSERT INTO epochs VALUES (2, 1, 'e', 0);");
-    shop_exec(s, s->url != NULL
-                     ? "INSERT INTO messages VALUES (1, 1, 1, '', '', '', 0, 0, 0, '\"\"')"
-                     : "INSERT INTO messages VALUES (1 << 40 | 1, 1, '', '', '', 0, 0, 0, '\"\"', '', '')");
+    shop_exec(
+        s,
+        s->url != NULL
+            ? "INSERT INTO messages VALUES (1, 1, 1, '', '', '', 0, 0, 0, '\"\"')"
+            : "INSERT INTO messages VALUES (1 << 40 | 1, 1, '', '', '', 0, 0, 0, '\"\"', '', '')");
     shop_close(s);
     shop_start(s);
     SHOP_UNTIL(shop_count(s, "SELECT count(*) FROM logs") == 0);
