@@ -22,7 +22,7 @@ test('create makes a kept room with an owner, who is not in it yet', async (t) =
     const [row] = await roomsOf(bob);
     assert.deepEqual(row, {
         room: 'garden', title: 'The garden', topic: 'What grows', visibility: 'public', members: 0, maxUsers: 5,
-        slowMode: 0, hasPassword: false, kept: true,
+        slowMode: 0, hidesPast: false, hasPassword: false, kept: true,
     });
     assert.equal((await roomsOf(alice))[0].role, 'owner', 'one’s own role is in the row');
 
@@ -141,7 +141,7 @@ test('settings show those who run a room all of it', async (t) => {
     assert.ok(id && type);
     assert.deepEqual(rest, {
         room: 'garden', title: 'T', topic: 't', visibility: 'restricted', maxUsers: 9, slowMode: 5,
-        hasPassword: true, kept: true, role: 'moderator', rosterCount: 3, sanctionCount: 1, invites: 1,
+        hidesPast: false, hasPassword: true, kept: true, role: 'moderator', rosterCount: 3, sanctionCount: 1, invites: 1,
     });
     assert.deepEqual(roster.sort((a, b) => (a.username < b.username ? -1 : 1)), [
         { userId: alice.welcome.userId, username: 'alice', role: 'owner' },
