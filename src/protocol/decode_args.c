@@ -114,11 +114,16 @@ static void read_seconds(struct reading *r)
         (int64_t)number_of(r, 1, SECONDS_MAX, "seconds is a whole number from 1 to 315360000");
 }
 
-static void read_address(struct reading *r)
+static bool bool_of(struct reading *r, const char *detail)
 {
     if (!cJSON_IsBool(r->value))
-        refuse(r, "address must be true or false");
-    r->args->address = cJSON_IsTrue(r->value);
+        refuse(r, detail);
+    return cJSON_IsTrue(r->value);
+}
+
+static void read_address(struct reading *r)
+{
+    r->args->address = bool_of(r, "address must be true or false");
 }
 
 static void read_role(struct reading *r)
@@ -223,9 +228,7 @@ static void read_emoji(struct reading *r)
 
 static void read_remove(struct reading *r)
 {
-    if (!cJSON_IsBool(r->value))
-        refuse(r, "remove must be true or false");
-    r->args->remove = cJSON_IsTrue(r->value);
+    r->args->remove = bool_of(r, "remove must be true or false");
 }
 
 static void read_files(struct reading *r)
@@ -316,9 +319,7 @@ static void read_slow_mode(struct reading *r)
 
 static void read_hides_past(struct reading *r)
 {
-    if (!cJSON_IsBool(r->value))
-        refuse(r, "hidesPast must be true or false");
-    r->args->hides_past = cJSON_IsTrue(r->value);
+    r->args->hides_past = bool_of(r, "hidesPast must be true or false");
     r->args->given |= ROOM_HIDES_PAST;
 }
 

@@ -84,6 +84,7 @@ test('fields of a room have limits', async (t) => {
         ['visibility', ['public', 'restricted', 'private', 'public'], ['secret', '', 0]],
         ['maxUsers', [0, 1, 1_000_000, 0], [-1, 1_000_001, 1.5, '5']],
         ['slowMode', [0, 1, 86400, 0], [-1, 86401, 0.5, '1']],
+        ['hidesPast', [true, false], [1, 'true', null]],
         ['password', ['x', 'y'.repeat(128), ''], ['x'.repeat(129), 5]],
     ]) {
         for (const value of good) await alice.ok('update', { room: 'garden', [field]: value });
