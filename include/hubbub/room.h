@@ -69,6 +69,7 @@ struct session {
     char address[PEER_ADDRESS_MAX + 1]; /* of the peer as text, "" on a Unix socket */
     bool local;                         /* loopback or a Unix socket */
     bool guest;
+    bool stranger;         /* the user id was made for it just now: nothing is kept of it */
     int64_t expires_ms;    /* of its token, ms since 1970; 0: never */
     char *token;           /* owned: for the welcome of a guest, or NULL */
     struct grants *grants; /* (rcu) owned: the rooms its token opens, NULL: all */

@@ -75,12 +75,13 @@ static bool take_place(struct client *c, const struct identity *who, bool is_new
 }
 
 /* Takes who->grants. */
-static void make_session(struct client *c, struct identity *who)
+static void make_session(struct client *c, struct identity *who, bool is_new)
 {
     struct session *s = session_new(c->dialect, who->user_id, wished_name(c, who), &c->outbox);
     strcpy(s->address, c->address);
     s->local = c->local;
     s->guest = who->guest;
+    s->stranger = is_new;
     s->expires_ms = who->expires_ms;
     s->grants = who->grants;
     if (who->guest && c->dialect == DIALECT_FULL)
@@ -118,7 +119,7 @@ void client_enter(struct client *c)
         free(who.grants);
         return;
     }
-    make_session(c, &who);
+    make_session(c, &who, is_new);
     struct event *e = event_new(EVENT_REGISTER);
     e->session = c->session;
     hub_post(c->all->config.hub, &e, DEADLINE_NEVER);

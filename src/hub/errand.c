@@ -224,7 +224,8 @@ static void foresee(const struct hub *h, struct errand *x, const struct session 
     rcu_read_lock();
     bool there = directory_find_room(h->directory, q->room) != NULL;
     const struct user *u = s == NULL ? NULL : rcu_dereference(s->user);
-    bool known = s == NULL || (u != NULL && __atomic_load_n(&u->marks_known, __ATOMIC_RELAXED));
+    bool known = s == NULL || s->stranger ||
+                 (u != NULL && __atomic_load_n(&u->marks_known, __ATOMIC_RELAXED));
     rcu_read_unlock();
     if (!known) {
         strcpy(x->user_id, s->user_id);

@@ -62,6 +62,13 @@ static void sift_absent(struct hub *h, const struct event *e, const struct viewe
         add(to, f->room, &f->row);
 }
 
+/* An edit may take away the words, but not whom the message mentions. */
+static bool says_the_same(const struct event *e, const struct message *now,
+                          const struct message *found)
+{
+    return e->request.type == REQUEST_MENTIONS || now->edited_ts == found->edited_ts;
+}
+
 static void sift(struct hub *h, struct event *e, const struct viewer *v, const struct found_row *f,
                  struct result *to)
 {
@@ -83,8 +90,7 @@ static void sift(struct hub *h, struct event *e, const struct viewer *v, const s
         to->doubtful = true; /* this one, perhaps */
     } else if (s == NULL) {
         add(to, f->room, &f->row);
-    } else if (!s->message->deleted && s->message->ts == m->ts &&
-               s->message->edited_ts == m->edited_ts) {
+    } else if (!s->message->deleted && s->message->ts == m->ts && says_the_same(e, s->message, m)) {
         add(to, f->room, &(struct history_row){s->message, s->reactions});
     }
 }

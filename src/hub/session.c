@@ -58,6 +58,7 @@ static void join_user(struct hub *h, struct session *s)
         char name[NAME_MAX_BYTES + 1], key[LOOKALIKE_MAX + 1];
         find_name(h, s->username, name, key);
         u = user_new(s->user_id, name, key);
+        u->marks_known = s->stranger;
         user_add(u, s);
         directory_add_user(h->directory, u);
         metric_add(METRIC_USERS, 1);

@@ -117,12 +117,23 @@ static void all_records_pass_through_the_file(void **state)
     m->edited_ts = 9;
     m->reply_to = 1;
     add_said(c, "den", m);
+    struct message *plain = a_message(3, 3, "", "@bob"), like = *plain;
+    like.mentions = "\"mentions\":[\"u2\"]";
+    add_said(c, "den", message_new(&like));
+    message_unref(plain);
+    struct record *mark = add_user(c, RECORD_MARK, "den", "u2");
+    mark->seq = 2;
+    mark->ts = clock_wall_ms();
     shop_put(s, c, 0);
+    struct mark_page none;
+    assert_int_equal(store_marks(s->store, "u2", &none), ERR_SYSTEM);
     pg_stage_again(shop_postgres);
     SHOP_UNTIL(shop_is_well(s));
     shop_said(s, "den", 1, 9,
               "first 1: 1 u1 alice \"1\" at 1, z 1, a 1; 2 u1 alice \"\" at 2, to 1, edited 9, "
-              "deleted");
+              "deleted; 3 u1 alice \"@bob\" at 3");
+    shop_mentioned(s, "u2", 9, "den 3");
+    shop_marked(s, "u2", "den 2");
     shop_kept(s, "room den: It's \"the\" den, , , public, 0 users, 0 s\n"
                  "rank den: u1  admin\n"
                  "sanction : ban u3  by   guest, , 0 to 0, entry 0\n"
@@ -131,7 +142,7 @@ static void all_records_pass_through_the_file(void **state)
                  "address: u3 192.0.2.1\n"
                  "ledger den 7: kick u1  by   guest, , 0 to 0, undone\n"
                  "invite den: x for  by  to 0\n"
-                 "epoch den: e2, last 2, first 1\n");
+                 "epoch den: e2, last 3, first 1\n");
     shop_free(s);
 }
 
