@@ -176,7 +176,7 @@ static void flush_dialect(struct hub *h, struct room *r, enum dialect d)
 
 void say_about(struct hub *h, struct room *r, uint64_t seq)
 {
-    if (!room_info(r)->hides_past) {
+    if (!room_info(r)->hides_past || seq >= r->common) {
         say_scratch(h, r, TO_FULL);
         return;
     }

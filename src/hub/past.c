@@ -39,13 +39,23 @@ uint64_t shown_to(const struct room *r, const struct member *m)
     return k == NULL ? r->seq + 1 : k->since;
 }
 
+/* Whatever the rank: it may be lowered. */
+static void note_common(struct room *r, const struct mark *m)
+{
+    if (m->since > r->common)
+        r->common = m->since;
+}
+
 void note_arrival(struct hub *h, struct user *u, struct room *r)
 {
-    if (!room_info(r)->hides_past || marks_find(marks_of(h, u), r) != NULL)
+    if (!room_info(r)->hides_past)
         return;
-    log_epoch(h, r); /* so that there is a log that it can be of */
-    marks_put(h, u->marks, r, r->seq);
-    marks_post(h, u->marks);
+    if (marks_find(marks_of(h, u), r) == NULL) {
+        log_epoch(h, r); /* so that there is a log that it can be of */
+        marks_put(h, u->marks, r, r->seq);
+        marks_post(h, u->marks);
+    }
+    note_common(r, marks_find(u->marks, r));
 }
 
 void note_witnesses(struct hub *h, struct room *r)
@@ -56,5 +66,6 @@ void note_witnesses(struct hub *h, struct room *r)
         struct marks *k = marks_of(h, r->members[i]->session->user);
         if (marks_find(k, r) == NULL)
             marks_put(h, k, r, 0)->since = 1;
+        note_common(r, marks_find(k, r));
     }
 }

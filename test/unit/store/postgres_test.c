@@ -123,6 +123,7 @@ static void all_records_pass_through_the_file(void **state)
     message_unref(plain);
     struct record *mark = add_user(c, RECORD_MARK, "den", "u2");
     mark->seq = 2;
+    mark->since = 2;
     mark->ts = clock_wall_ms();
     shop_put(s, c, 0);
     struct mark_page none;
@@ -133,7 +134,7 @@ static void all_records_pass_through_the_file(void **state)
               "first 1: 1 u1 alice \"1\" at 1, z 1, a 1; 2 u1 alice \"\" at 2, to 1, edited 9, "
               "deleted; 3 u1 alice \"@bob\" at 3");
     shop_mentioned(s, "u2", 9, "den 3");
-    shop_marked(s, "u2", "den 2");
+    shop_marked(s, "u2", "den 2 since 2");
     shop_kept(s, "room den: It's \"the\" den, , , public, 0 users, 0 s\n"
                  "rank den: u1  admin\n"
                  "sanction : ban u3  by   guest, , 0 to 0, entry 0\n"
