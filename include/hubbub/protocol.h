@@ -138,7 +138,7 @@ struct room_look {
     enum visibility visibility;
     unsigned max_users; /* 0: the server's limit */
     unsigned slow_mode; /* s, 0: none */
-    bool has_password, kept;
+    bool hides_past, has_password, kept;
 };
 
 /* What else one who joins is told. */

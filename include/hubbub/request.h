@@ -82,6 +82,7 @@ enum room_field {
     ROOM_MAX_USERS = 8,
     ROOM_PASSWORD = 16,
     ROOM_SLOW_MODE = 32,
+    ROOM_HIDES_PAST = 64,
 };
 
 /* Which messages `history` asks for. */
@@ -123,6 +124,7 @@ struct request_args {
     char *title, *topic;
     enum visibility visibility;
     uint32_t max_users, slow_mode;
+    bool hides_past;
 
     /* Filled in by the reader, not from the wire. */
     char *

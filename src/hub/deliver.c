@@ -174,6 +174,28 @@ static void flush_dialect(struct hub *h, struct room *r, enum dialect d)
         buf_clear(&p->bytes);
 }
 
+void say_about(struct hub *h, struct room *r, uint64_t seq)
+{
+    if (!room_info(r)->hides_past || seq >= r->common) {
+        say_scratch(h, r, TO_FULL);
+        return;
+    }
+    uint32_t changes = r->changes_flushed;
+    struct frame *f = frame_new(FRAME_TEXT, h->scratch.data, h->scratch.len);
+    flush_room(h, r);
+    r->changes_flushed = changes; /* it is not in the outboxes yet */
+    for (uint32_t i = 0; i < r->nmembers; i++) {
+        struct member *m = r->members[i];
+        if (m->session->dialect != DIALECT_FULL || seq < shown_to(r, m))
+            continue;
+        frame_ref(f, 1);
+        if (!post_talk(h, m, f))
+            frame_unref(f, 1);
+    }
+    frame_unref(f, 1);
+    r->changes_flushed = r->changes;
+}
+
 void flush_room(struct hub *h, struct room *r)
 {
     for (enum dialect d = 0; d < DIALECT_COUNT; d++)

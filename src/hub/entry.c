@@ -177,6 +177,7 @@ static void enter(struct hub *h, struct event *e, struct room *r, bool by_invite
     flush_room(h, r); /* what was said before is not for the newcomer, unless it is asked for */
     if (r->seq > 0)
         log_epoch(h, r);
+    note_arrival(h, s->user, r);
     struct member *m = room_add(r, s);
     if (!r->kept && r->opened_by == NULL)
         r->opened_by = xstrdup(s->user_id);
@@ -230,7 +231,8 @@ void on_join(struct hub *h, struct event *e)
         refuse_until(h, e, v.problem, v.detail, v.retry_after_s);
         return;
     }
-    if (!has_marks(h, e) || (r == NULL && (r = reopen(h, e)) == NULL))
+    const struct viewer viewer = viewer_of(e);
+    if (!has_marks(h, e, &viewer) || (r == NULL && (r = reopen(h, e)) == NULL))
         return;
     struct recall recall;
     if (!plan_recall(h, e, r, &recall)) {

@@ -104,6 +104,8 @@ void say_scratch(struct hub *h, struct room *r, unsigned mask);
 void say_message(struct hub *h, struct member *from, const struct request *req, int64_t ts_ms);
 void trim_history(struct hub *h, struct room *r); /* after its log has changed */
 void flush_room(struct hub *h, struct room *r);   /* pending messages to the outboxes */
+/* The object in scratch, to those of the full dialect who may see the message that it is about. */
+void say_about(struct hub *h, struct room *r, uint64_t seq);
 void flush_rooms(struct hub *h);  /* all dirty rooms; those left empty are deleted, */
 void free_written(struct hub *h); /* or when the disk has what was said there */
 enum {
@@ -224,13 +226,24 @@ bool place_of(const char *cursor, struct mention_place *out);
 
 /* marks.c: how far people have read. */
 /* False: what the disk has of this user's has to be fetched first. */
-bool has_marks(struct hub *h, struct event *e);
+bool has_marks(struct hub *h, struct event *e, const struct viewer *v);
 uint64_t mark_of(const struct user *u, const struct room *r); /* 0: there is none */
 void leave_marks(struct hub *h, struct user *u);              /* its last session leaves */
 int64_t marks_due(struct hub *h); /* when to call this, at the latest: */
 void tend_marks(struct hub *h, int64_t now);
 void forget_marks(struct hub *h, const char *room); /* before its log is gone */
 void end_marks(struct hub *h);                      /* to the store, all of them */
+
+/* past.c: rooms that hide what was said before one came. */
+/* What the viewer may see of a room begins with this message: 0 where nothing is hidden, one more than there are for
+ * who has never been in. False: that has to be found out first. */
+bool know_shown(struct hub *h, struct event *e, const struct room *r, const struct viewer *v,
+                uint64_t *first);
+uint64_t shown_to(const struct room *r, const struct member *m); /* the same of a member */
+/* Of a room that hides its past: somebody joins, for the first time perhaps; or it has just begun to hide it, from others
+ * than those who are in. */
+void note_arrival(struct hub *h, struct user *u, struct room *r);
+void note_witnesses(struct hub *h, struct room *r);
 
 /* ledger.c: what was done to whom. */
 struct deed {

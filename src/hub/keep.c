@@ -53,6 +53,7 @@ void keep_room(struct change *c, const struct room *r)
     record->visibility = info->visibility;
     record->max_users = info->max_users;
     record->slow_mode = info->slow_mode;
+    record->hides_past = info->hides_past;
 }
 
 void keep_room_gone(struct change *c, const struct room *r)

@@ -248,6 +248,7 @@ void listing_rooms(const struct directory *d, struct buf *to, bool reply, const 
                      .visibility = info->visibility,
                      .max_users = info->max_users > 0 ? info->max_users : max_users,
                      .slow_mode = info->slow_mode,
+                     .hides_past = info->hides_past,
                      .has_password = info->password[0] != '\0',
                      .kept = place->kept},
             .members = place->members,

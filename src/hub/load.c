@@ -10,7 +10,8 @@ static void load_room(struct hub *h, const struct record *record)
     struct room *r = open_room(h, record->room, NULL);
     struct room_info info = {.visibility = record->visibility,
                              .max_users = record->max_users,
-                             .slow_mode = record->slow_mode};
+                             .slow_mode = record->slow_mode,
+                             .hides_past = record->hides_past};
     text_copy(info.title, sizeof info.title, record->title, strlen(record->title));
     text_copy(info.topic, sizeof info.topic, record->topic, strlen(record->topic));
     text_copy(info.password, sizeof info.password, record->password, strlen(record->password));

@@ -105,15 +105,19 @@ static void shorten(const struct hub *h, const struct event *e, const struct roo
 bool plan_recall(struct hub *h, struct event *e, struct room *r, struct recall *plan)
 {
     const struct request_args *a = e->request.args;
+    const struct viewer v = viewer_of(e);
+    uint64_t shown;
     *plan = (struct recall){.from = 1, .to = 0, .recovered = -1};
     trim_history(h, r);
     if (a == NULL)
         return true;
+    if (!know_shown(h, e, r, &v, &shown))
+        return false;
     if (a->since_given && (plan->recovered = is_position(h, e, r)) < 0)
         return false;
     uint64_t wanted = a->history < r->seq ? a->history : r->seq;
     uint64_t most = r->seq < HISTORY_MAX ? r->seq : HISTORY_MAX;
-    plan->lost = plan->recovered == 1 ? a->since + 1 : r->seq - wanted + 1;
+    plan->lost = max(shown, plan->recovered == 1 ? a->since + 1 : r->seq - wanted + 1);
     plan->gap = max(plan->lost, max(r->first, 1));
     plan->from = max(plan->gap, r->seq - most + 1);
     plan->to = r->seq;
@@ -283,9 +287,12 @@ static void answer_page(struct hub *h, struct event *e, struct room *r, const st
 {
     struct history_row rows[HISTORY_MAX];
     const struct request_args *a = e->request.args;
+    uint64_t shown;
     trim_history(h, r);
+    if (!know_shown(h, e, r, v, &shown))
+        return;
     uint64_t oldest =
-        h->config.store != NULL ? max(r->first, 1) : history_first(&r->history, r->seq);
+        max(shown, h->config.store != NULL ? max(r->first, 1) : history_first(&r->history, r->seq));
     struct window w = window_of(r, a, oldest);
     if (w.from <= w.to && must_fetch(h, e, r, w.from, w.to))
         return;
@@ -306,7 +313,7 @@ static void answer_page(struct hub *h, struct event *e, struct room *r, const st
     uint64_t last = n > 0                       ? rows[n - 1].message->seq
                     : a->from == HISTORY_BEFORE ? a->at - 1
                                                 : r->seq;
-    bool before = first > oldest && r->seq >= oldest, after = last < r->seq;
+    bool before = first > oldest && r->seq >= oldest, after = last < r->seq && r->seq >= oldest;
     encode_history(scratch(h), e->type != EVENT_READ, e->request.id, r->name, r->epoch, rows, n,
                    before, after, v->user_id == NULL ? 0 : user_mark(v->user_id));
     reply_scratch(h, e);

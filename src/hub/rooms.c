@@ -37,7 +37,9 @@ static void begin_life(struct hub *h, struct room *r)
     r->begun = clock_wall_ms();
 }
 
-enum { EPOCH_OF_RUN = 12 }; /* digits that are the same for all logs of a room in one run, or nearly */
+enum {
+    EPOCH_OF_RUN = 12
+}; /* digits that are the same for all logs of a room in one run, or nearly */
 
 /* In one run of the server a room's numbering keeps its name as long as its log is not begun anew, however often the
  * room goes out of memory and comes back. A log that was begun anew never gets back the name of the one before. */
@@ -143,6 +145,7 @@ struct room_look look_of(const struct room *r)
                               .visibility = info->visibility,
                               .max_users = info->max_users,
                               .slow_mode = info->slow_mode,
+                              .hides_past = info->hides_past,
                               .has_password = info->password[0] != '\0',
                               .kept = r->kept};
 }

@@ -145,9 +145,10 @@ static enum problem find_viewer(struct hub *h, const struct event *e, struct vie
     return e->session_id[0] != '\0' && *u == NULL ? PROBLEM_UNKNOWN_SESSION : PROBLEM_NONE;
 }
 
-static enum problem why_not(struct hub *h, const struct event *e, bool to_say, struct viewer *v)
+static enum problem why_not(struct hub *h, struct event *e, bool to_say, struct viewer *v)
 {
     const struct user *u;
+    uint64_t shown, seq = to_say ? 0 : e->errand->file->seq;
     enum problem problem = find_viewer(h, e, v, &u);
     if (problem != PROBLEM_NONE)
         return problem;
@@ -159,6 +160,8 @@ static enum problem why_not(struct hub *h, const struct event *e, bool to_say, s
     if (v->grants == NULL || grants_find(v->grants, r->name) >= 0)
         v->user = u;
     problem = why_not_read(h, r, v);
+    if (problem == PROBLEM_NONE && seq > 0 && (!know_shown(h, e, r, v, &shown) || seq < shown))
+        problem = PROBLEM_UNKNOWN_FILE;
     if (problem != PROBLEM_NONE || !to_say)
         return problem;
     return books_sanction(r->books, ACTION_MUTE, v->user_id, clock_wall_ms()) != NULL
@@ -172,7 +175,7 @@ static bool is_said(const struct hub *h, const struct file *f)
     const struct waiting *w = h->waiting[hash_text(0, f->id) % WAITING_BUCKETS];
     while (w != NULL && strcmp(w->file.id, f->id) != 0)
         w = w->next;
-    return f->said || (w == NULL && f->ts >= clock_wall_ms() - FILE_WAIT_MS);
+    return f->seq > 0 || (w == NULL && f->ts >= clock_wall_ms() - FILE_WAIT_MS);
 }
 
 void on_admit(struct hub *h, struct event *e)

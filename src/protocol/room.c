@@ -17,6 +17,8 @@ static void add_look(struct buf *to, const struct room_look *look, unsigned give
         INT(to, ",\"maxUsers\":", look->max_users);
     if (given & ROOM_SLOW_MODE)
         INT(to, ",\"slowMode\":", look->slow_mode);
+    if (given & ROOM_HIDES_PAST)
+        BOOL(to, ",\"hidesPast\":", look->hides_past);
     if (given & ROOM_PASSWORD)
         BOOL(to, ",\"hasPassword\":", look->has_password);
     BOOL(to, ",\"kept\":", look->kept);

@@ -66,6 +66,9 @@ static const char *const STEPS[] = {
     ", height " NUMBER ", thumbnail " NUMBER ", ts " NUMBER ");"
     "CREATE INDEX files_by_message ON files (log, seq, ts);"
     "CREATE INDEX files_by_user ON files (user_id, size);",
+    /* 4: rooms that hide what was said before somebody came, and since when that is. */
+    "ALTER TABLE rooms ADD COLUMN hides_past " NUMBER " DEFAULT 0;"
+    "ALTER TABLE marks ADD COLUMN since " NUMBER " DEFAULT 0;",
 };
 
 int postgres_schema_latest(void)

@@ -84,6 +84,9 @@ static const char *const STEPS[] = {
     "  ts INTEGER NOT NULL, PRIMARY KEY (user_id, log)) STRICT, WITHOUT ROWID;"
     "CREATE INDEX marks_by_log ON marks (log);"
     "CREATE INDEX marks_by_ts ON marks (ts);",
+    /* 7: rooms that hide what was said before somebody came, and since when that is. */
+    "ALTER TABLE rooms ADD COLUMN hides_past INTEGER NOT NULL DEFAULT 0;"
+    "ALTER TABLE marks ADD COLUMN since INTEGER NOT NULL DEFAULT 0;",
 };
 
 int schema_latest(void)

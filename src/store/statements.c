@@ -7,11 +7,13 @@
 /* An INSERT OR REPLACE of a room would take along what belongs to it. */
 const char *const WRITES[NWRITES] = {
     [RECORD_ROOM] =
-        "INSERT INTO rooms (room, title, topic, password, visibility, max_users, slow_mode)"
-        " VALUES (:room, :title, :topic, :password, :visibility, :max_users, :slow_mode)"
+        "INSERT INTO rooms"
+        " (room, title, topic, password, visibility, max_users, slow_mode, hides_past) VALUES"
+        " (:room, :title, :topic, :password, :visibility, :max_users, :slow_mode, :hides_past)"
         " ON CONFLICT (room) DO UPDATE SET title = excluded.title, topic = excluded.topic,"
         " password = excluded.password, visibility = excluded.visibility,"
-        " max_users = excluded.max_users, slow_mode = excluded.slow_mode",
+        " max_users = excluded.max_users, slow_mode = excluded.slow_mode,"
+        " hides_past = excluded.hides_past",
     [RECORD_ROOM_GONE] = "DELETE FROM rooms WHERE room = :room AND room <> ''",
     [RECORD_RANK] = "INSERT INTO ranks (room, user_id, username, rank)"
                     " VALUES (:room, :user_id, :username, :rank) ON CONFLICT (room, user_id)"
@@ -44,8 +46,8 @@ const char *const WRITES[NWRITES] = {
                       " DO UPDATE SET user_id = excluded.user_id, by_id = excluded.by_id,"
                       " until = excluded.until",
     [RECORD_INVITE_GONE] = "DELETE FROM invites WHERE room = :room AND code = :code",
-    [RECORD_MARK] = "INSERT INTO marks (user_id, log, seq, ts)"
-                    " SELECT :user_id, log, CAST(:seq AS bigint), CAST(:ts AS bigint)"
+    [RECORD_MARK] = "INSERT INTO marks (user_id, log, seq, ts, since) SELECT :user_id,"
+                    " log, CAST(:seq AS bigint), CAST(:ts AS bigint), CAST(:since AS bigint)"
                     " FROM logs WHERE room = :room ON CONFLICT (user_id, log) DO UPDATE SET"
                     " seq = excluded.seq, ts = excluded.ts WHERE excluded.seq > marks.seq",
     [MARK_GONE] = "DELETE FROM marks WHERE user_id = :user_id"
@@ -56,7 +58,7 @@ int statement_of(const struct record *r)
 {
     if (r->type == RECORD_RANK && r->rank == RANK_GUEST)
         return RANK_GONE;
-    return r->type == RECORD_MARK && r->seq == 0 ? (int)MARK_GONE : (int)r->type;
+    return r->type == RECORD_MARK && r->seq == 0 && r->since == 0 ? (int)MARK_GONE : (int)r->type;
 }
 
 #define RUNS "(until = 0 OR until > :now)"

@@ -78,7 +78,7 @@
         title: '', topic: '', visibility: 'public', slowMode: 0, kept: false,
         role: 'guest', mutedUntil: undefined, seq: 0, epoch: undefined, read: 0,
     };
-    const SETTINGS = ['title', 'topic', 'visibility', 'maxUsers', 'slowMode', 'hasPassword', 'kept'];
+    const SETTINGS = ['title', 'topic', 'visibility', 'maxUsers', 'slowMode', 'hidesPast', 'hasPassword', 'kept'];
 
     /* `code` is one of the protocol's, or offline, timeout, cancelled, backlog, invalid_url. `sent` tells of the
      * first two whether the server may have heard the request. */

@@ -220,6 +220,7 @@
         password off = Take the password away = Passwort entfernen
         size = Most people at a time = Höchstens gleichzeitig
         size hint = 0: as many as the server allows. = 0: so viele der Server erlaubt.
+        hides past = Newcomers do not see what was said before they came = Neue sehen nicht, was vor ihnen gesagt wurde
         slow = Slow mode = Langsamer Modus
         slow hint = Moderators are not slowed down. = Gilt nicht für Moderatoren.
         off = off = aus

@@ -81,6 +81,8 @@ static void describe(struct buf *b, const struct request *r)
         buf_printf(b, " maxUsers=%u", a->max_users);
     if (a->given & ROOM_SLOW_MODE)
         buf_printf(b, " slowMode=%u", a->slow_mode);
+    if (a->given & ROOM_HIDES_PAST)
+        buf_printf(b, " hidesPast=%d", a->hides_past);
     add(b, "password", a->password);
     assert_true(!a->password || (a->given & ROOM_PASSWORD));
     assert_null(a->password_hash);
@@ -157,6 +159,8 @@ static const struct {
     {REQUEST_UPDATE, "'room':'a','title':''", "a title="},
     {REQUEST_UPDATE, "'room':'a','password':'',  'user':1", "a password="},
     {REQUEST_UPDATE, "'room':'a','slowMode':10.0", "a slowMode=10"},
+    {REQUEST_UPDATE, "'room':'a','hidesPast':false", "a hidesPast=0"},
+    {REQUEST_CREATE, "'room':'a','hidesPast':true", "a hidesPast=1"},
     {REQUEST_SETTINGS, "'room':'a'", "a no args"},
     {REQUEST_SETTINGS, "'room':''", "- no args"},
     {REQUEST_DESTROY, "'room':'a'", "a"},
@@ -281,6 +285,7 @@ static void long_texts(void **state)
 #define TOPIC "topic is one line of at most 512 bytes"
 #define VISIBILITY "visibility is public, restricted or private"
 #define MAX_USERS "maxUsers is a whole number from 0 to 1000000"
+#define HIDES_PAST "hidesPast must be true or false"
 #define SLOW_MODE "slowMode is a whole number from 0 to 86400"
 #define TOKEN "token is a string of at most 8192 bytes"
 
@@ -409,6 +414,8 @@ static const struct {
     {REQUEST_CREATE, "'maxUsers':0.5", MAX_USERS},
     {REQUEST_CREATE, "'slowMode':86401", SLOW_MODE},
     {REQUEST_CREATE, "'slowMode':false", SLOW_MODE},
+    {REQUEST_CREATE, "'hidesPast':1", HIDES_PAST},
+    {REQUEST_UPDATE, "'hidesPast':'true'", HIDES_PAST},
     {REQUEST_CREATE, "'password':true", PASSWORD},
     {REQUEST_CREATE, "'title':'good','password':'good','topic':[]", TOPIC},
     {REQUEST_UPDATE, "'password':'" S128 "+'", PASSWORD},

@@ -377,9 +377,9 @@ static inline void show(void *arg, const struct record *r)
     struct buf *b = arg;
     switch (r->type) {
     case RECORD_ROOM:
-        buf_printf(b, "room %s: %s, %s, %s, %s, %u users, %u s\n", r->room, shown(r->title),
+        buf_printf(b, "room %s: %s, %s, %s, %s, %u users, %u s%s\n", r->room, shown(r->title),
                    shown(r->topic), shown(r->password), visibility_name(r->visibility),
-                   r->max_users, r->slow_mode);
+                   r->max_users, r->slow_mode, r->hides_past ? ", hides" : "");
         break;
     case RECORD_RANK:
         buf_printf(b, "rank %s: %s %s %s\n", r->room, r->user_id, r->username, rank_name(r->rank));
@@ -491,16 +491,19 @@ static inline void shop_mentioned(struct shop *s, const char *user_id, unsigned 
     shop_mentioned_after(s, user_id, NULL, limit, expected);
 }
 
-/* "den 3, pub 1": the latest change first. */
+/* "den 3, pub 1 since 2": the latest change first. */
 static inline void shop_marked(struct shop *s, const char *user_id, const char *expected)
 {
     struct buf b = BUF_INIT;
     struct mark_page page;
     assert_int_equal(store_marks(s->store, user_id, &page), 0);
     buf_add_str(&b, "");
-    for (size_t i = 0; i < page.n; i++)
+    for (size_t i = 0; i < page.n; i++) {
         buf_printf(&b, "%s%s %llu", i == 0 ? "" : ", ", page.rows[i].room,
                    (unsigned long long)page.rows[i].seq);
+        if (page.rows[i].since > 0)
+            buf_printf(&b, " since %llu", (unsigned long long)page.rows[i].since);
+    }
     free(page.rows);
     assert_string_equal(b.data == NULL ? "" : b.data, expected);
     buf_fini(&b);

@@ -125,6 +125,7 @@ static void all_records_pass_through_the_file(void **state)
     message_unref(plain);
     struct record *mark = add_user(c, RECORD_MARK, "den", "u2");
     mark->seq = 2;
+    mark->since = 2;
     mark->ts = clock_wall_ms();
     shop_put(s, c, 0);
     struct mark_page none;
@@ -135,7 +136,7 @@ static void all_records_pass_through_the_file(void **state)
               "first 1: 1 u1 alice \"1\" at 1, z 1, a 1; 2 u1 alice \"\" at 2, to 1, edited 9, "
               "deleted; 3 u1 alice \"@bob\" at 3");
     shop_mentioned(s, "u2", 9, "den 3");
-    shop_marked(s, "u2", "den 2");
+    shop_marked(s, "u2", "den 2 since 2");
     shop_kept(s, "room den: It's \"the\" den, , , public, 0 users, 0 s\n"
                  "rank den: u1  admin\n"
                  "sanction : ban u3  by   guest, , 0 to 0, entry 0\n"
@@ -193,7 +194,7 @@ static void files_pass_through_it_too(void **state)
     pg_stage_again(shop_postgres);
     SHOP_UNTIL(shop_is_well(s));
     assert_int_equal(store_file(s->store, ID_A, &f), 0);
-    assert_true(f.said && f.thumbnail);
+    assert_true(f.seq > 0 && f.thumbnail);
     assert_string_equal(f.name, "It's a.png");
     assert_int_equal(f.width, 3);
     assert_int_equal(store_files_of(s->store, "u1", &bytes), 0);

@@ -16,6 +16,7 @@ static struct change *everything(void)
     r->visibility = VISIBILITY_PRIVATE;
     r->max_users = MAX_USERS_MAX;
     r->slow_mode = UINT32_MAX;
+    r->hides_past = true;
 
     add_room(c, "empty", "");
 
@@ -57,7 +58,7 @@ static struct change *everything(void)
 
 #define EVERYTHING                                                                        \
     "room den: It's \"the\" den, 日本語 \xf0\x9f\xa6\x8a; DROP TABLE rooms;--, "       \
-    "$argon2id$v=19$hash, private, 1000000 users, 4294967295 s\n"                         \
+    "$argon2id$v=19$hash, private, 1000000 users, 4294967295 s, hides\n"                  \
     "room empty: , , , public, 0 users, 0 s\n"                                            \
     "rank den: u1 alice owner\n"                                                          \
     "sanction : ban u3  by   guest, , 0 to 0, entry 0\n"                                  \
@@ -144,7 +145,7 @@ static void what_is_gone_is_gone(void **state)
     add_user(c, RECORD_ROOM_GONE, "nowhere", "");
     shop_put(s, c, 0);
     shop_kept(s, "room den: It's \"the\" den, 日本語 \xf0\x9f\xa6\x8a; DROP TABLE rooms;--, "
-                 "$argon2id$v=19$hash, private, 1000000 users, 4294967295 s\n"
+                 "$argon2id$v=19$hash, private, 1000000 users, 4294967295 s, hides\n"
                  "sanction : ban u3  by   guest, , 0 to 0, entry 0\n"
                  "sanction den: mute u2  by   moderator, , 0 to 0, entry 0\n"
                  "ledger den 1099511627776: unmute u1 bob by alice u1 admin, enough, 1 to 2, "
@@ -261,7 +262,7 @@ static void a_row_that_makes_no_sense_stops_the_load(void **state)
     static const char *const WRONG[] = {
         "UPDATE rooms SET visibility = 'invisible' WHERE room = 'den'",
         "UPDATE rooms SET max_users = -1 WHERE room = 'den'",
-        "INSERT INTO rooms VALUES "
+        "INSERT INTO rooms (room, title, topic, password, visibility, max_users, slow_mode) VALUES "
         "('1234567890123456789012345678901234567890123456789012345678901234+',"
         " '', '', '', 'public', 0, 0)",
         "INSERT INTO ranks VALUES ('den', 'u9', '', 'emperor')",
