@@ -31,37 +31,41 @@ enum dialect { DIALECT_CLASSIC, DIALECT_FULL, DIALECT_COUNT };
 
 /* Wire name, enum, whether the hub must serialise it (1) or the reader answers it alone (0), and the
  * rate that it counts against (limits.h). */
-#define REQUEST_TABLE(X)                 \
-    X("join", JOIN, 1, JOINS)            \
-    X("leave", LEAVE, 1, REQUESTS)       \
-    X("message", MESSAGE, 1, MESSAGES)   \
-    X("typing", TYPING, 1, REQUESTS)     \
-    X("dm", DM, 1, MESSAGES)             \
-    X("edit", EDIT, 1, MESSAGES)         \
-    X("delete", DELETE, 1, MODERATION)   \
-    X("react", REACT, 1, REQUESTS)       \
-    X("history", HISTORY, 1, HISTORY)    \
-    X("search", SEARCH, 1, HISTORY)      \
-    X("members", MEMBERS, 0, REQUESTS)   \
-    X("rooms", ROOMS, 0, REQUESTS)       \
-    X("create", CREATE, 1, CREATES)      \
-    X("update", UPDATE, 1, MODERATION)   \
-    X("settings", SETTINGS, 1, REQUESTS) \
-    X("destroy", DESTROY, 1, MODERATION) \
-    X("invite", INVITE, 1, MODERATION)   \
-    X("add", ADD, 1, MODERATION)         \
-    X("remove", REMOVE, 1, MODERATION)   \
-    X("kick", KICK, 1, MODERATION)       \
-    X("ban", BAN, 1, MODERATION)         \
-    X("unban", UNBAN, 1, MODERATION)     \
-    X("mute", MUTE, 1, MODERATION)       \
-    X("unmute", UNMUTE, 1, MODERATION)   \
-    X("role", ROLE, 1, MODERATION)       \
-    X("ledger", LEDGER, 1, HISTORY)      \
-    X("undo", UNDO, 1, MODERATION)       \
-    X("why", WHY, 1, REQUESTS)           \
-    X("notice", NOTICE, 1, MODERATION)   \
-    X("auth", AUTH, 0, REQUESTS)         \
+#define REQUEST_TABLE(X)                           \
+    X("join", JOIN, 1, JOINS)                      \
+    X("leave", LEAVE, 1, REQUESTS)                 \
+    X("message", MESSAGE, 1, MESSAGES)             \
+    X("typing", TYPING, 1, REQUESTS)               \
+    X("dm", DM, 1, MESSAGES)                       \
+    X("conversations", CONVERSATIONS, 1, REQUESTS) \
+    X("block", BLOCK, 1, MODERATION)               \
+    X("unblock", UNBLOCK, 1, MODERATION)           \
+    X("blocks", BLOCKS, 1, REQUESTS)               \
+    X("edit", EDIT, 1, MESSAGES)                   \
+    X("delete", DELETE, 1, MODERATION)             \
+    X("react", REACT, 1, REQUESTS)                 \
+    X("history", HISTORY, 1, HISTORY)              \
+    X("search", SEARCH, 1, HISTORY)                \
+    X("members", MEMBERS, 0, REQUESTS)             \
+    X("rooms", ROOMS, 0, REQUESTS)                 \
+    X("create", CREATE, 1, CREATES)                \
+    X("update", UPDATE, 1, MODERATION)             \
+    X("settings", SETTINGS, 1, REQUESTS)           \
+    X("destroy", DESTROY, 1, MODERATION)           \
+    X("invite", INVITE, 1, MODERATION)             \
+    X("add", ADD, 1, MODERATION)                   \
+    X("remove", REMOVE, 1, MODERATION)             \
+    X("kick", KICK, 1, MODERATION)                 \
+    X("ban", BAN, 1, MODERATION)                   \
+    X("unban", UNBAN, 1, MODERATION)               \
+    X("mute", MUTE, 1, MODERATION)                 \
+    X("unmute", UNMUTE, 1, MODERATION)             \
+    X("role", ROLE, 1, MODERATION)                 \
+    X("ledger", LEDGER, 1, HISTORY)                \
+    X("undo", UNDO, 1, MODERATION)                 \
+    X("why", WHY, 1, REQUESTS)                     \
+    X("notice", NOTICE, 1, MODERATION)             \
+    X("auth", AUTH, 0, REQUESTS)                   \
     X("ping", PING, 0, REQUESTS)
 
 enum request_type {
@@ -103,9 +107,9 @@ struct request_args {
     uint32_t history;          /* join: so many of the latest messages, 0: none */
     uint32_t nfiles;           /* message: files that come with it */
     char files[FILES_PER_MESSAGE][FILE_ID_LEN + 1];
-    uint64_t entry;            /* undo; ledger: only older ones, 0: from the newest */
-    uint32_t limit;            /* ledger, history, search; 0: the usual */
-    char *token;               /* auth */
+    uint64_t entry; /* undo; ledger: only older ones, 0: from the newest */
+    uint32_t limit; /* ledger, history, search; 0: the usual */
+    char *token;    /* auth */
     char *
         password; /* join, create, update; "" takes it away. Wiped by whoever hashes or checks it: then "" */
     char invite[INVITE_MAX + 1]; /* join; "" when absent */

@@ -34,27 +34,30 @@ enum {
 enum { ADDRESS_MAX = 45 }; /* INET6_ADDRSTRLEN - 1 */
 enum { EPOCHS_KEPT = 16, DUPLICATE_MS = 5 * 60 * 1000 };
 
-#define RECORD_TABLE(X)                                                                                  \
-    X(ROOM) /* name, title, topic, password, visibility, max_users, slow_mode: as it is now */           \
-    X(ROOM_GONE) /* name: the room and all that belongs to it, its ledger too */                         \
-    X(RANK)      /* room, user_id, username, rank; RANK_GUEST: none any more */                          \
+#define RECORD_TABLE(X)                                                                                   \
+    X(ROOM) /* name, title, topic, password, visibility, max_users, slow_mode: as it is now */            \
+    X(ROOM_GONE) /* name: the room and all that belongs to it, its ledger too */                          \
+    X(RANK)      /* room, user_id, username, rank; RANK_GUEST: none any more */                           \
     X(SANCTION) /* room, user_id, username, action (ban, mute), by, by_id, by_rank, reason, ts,  \
-                      * until, entry. One per room, user_id and action */       \
-    X(SANCTION_GONE) /* room, user_id, action */                                                         \
-    X(ADDRESS)       /* user_id, address: banned with the user, from the whole server */                 \
-    X(ADDRESS_GONE)  /* user_id: all of that user's */                                                   \
+                      * until, entry. One per room, user_id and action */        \
+    X(SANCTION_GONE) /* room, user_id, action */                                                          \
+    X(ADDRESS)       /* user_id, address: banned with the user, from the whole server */                  \
+    X(ADDRESS_GONE)  /* user_id: all of that user's */                                                    \
     X(LEDGER) /* room, entry, action, user_id, username, by, by_id, by_rank, rank, reason, ts, until,  \
-                      * undone */ \
-    X(INVITE)      /* room, code, user_id ("": anybody), by_id, until */                                 \
-    X(INVITE_GONE) /* room, code */                                                                      \
+                      * undone */  \
+    X(INVITE)      /* room, code, user_id ("": anybody), by_id, until */                                  \
+    X(INVITE_GONE) /* room, code */                                                                       \
+    X(PAIR) /* room, user_id, username, by_id, by, ts: a private conversation that the first has begun */ \
+    X(BLOCK)      /* by_id, user_id, username, ts: by_id wants to hear nothing of user_id */              \
+    X(BLOCK_GONE) /* by_id, user_id */                                                                    \
     X(EPOCH) /* room, epoch, seq: messages after seq are numbered under this epoch; begins the      \
-              * room's log if it has none. The latest EPOCHS_KEPT of a room are kept */    \
+              * room's log if it has none. The latest EPOCHS_KEPT of a room are kept */     \
     X(MESSAGE) /* room, message: a new one, or a new version of one that is there; a tombstone has no \
                 * reactions. Its room needs an EPOCH before it, and no ROOM. What was too old to be \
-                * kept doesn't come back by a new version of it */  \
-    X(REACTION) /* room, seq, user_id, emoji. Of a message that is there; else it does nothing */        \
-    X(REACTION_GONE) /* room, seq, user_id, emoji */                                                     \
-    X(FILE)          /* room, file: has come, and waits for a MESSAGE whose files have its id */         \
+                * kept doesn't come back by a new version of it */   \
+    X(REACTION) /* room, seq, user_id, emoji. Of a message that is there; else it does nothing */         \
+    X(REACTION_GONE) /* room, seq, user_id, emoji */                                                      \
+    X(FILE)          /* room, file: has come, and waits for a MESSAGE whose files have its id */          \
     X(LOG_GONE)      /* room: all its messages and what belongs to them; ROOM_GONE does it, too */
 
 enum record_type {
@@ -137,7 +140,7 @@ char *store_url_show(const char *url, char *to, size_t space);
 bool store_url_has_password(const char *url);
 
 /* Calls fn for all that is kept, rooms before what belongs to them: ROOM, RANK, SANCTION, ADDRESS, LEDGER (of each
- * room the newest `ledger` ones, oldest first), INVITE; of kept rooms EPOCH (epoch: the latest, seq: of the
+ * room the newest `ledger` ones, oldest first), INVITE, BLOCK; PAIR (with the seq and the ts of its last message); of kept rooms EPOCH (epoch: the latest, seq: of the
  * last message, entry: the oldest that is still there); and of all rooms MESSAGE for those with an `id` said in the last
  * DUPLICATE_MS, oldest first; FILE for those that wait for a message. What has ended is left out, and deleted: sanctions,
  * invitations, the addresses of users who are not banned from the server any more. The record is borrowed

@@ -184,6 +184,8 @@ struct viewer viewer_of(const struct event *e)
 
 enum problem why_not_read(struct hub *h, const struct room *r, const struct viewer *v)
 {
+    if (r->pair)
+        return why_not_pair(h, r->name, v->user_id);
     const struct room_info *info = room_info(r);
     enum rank rank = v->user_id == NULL ? RANK_GUEST : rank_of(h, r, v->user_id, v->grants);
     bool inside = v->user != NULL && user_find(v->user, r, NULL) != NULL;
@@ -311,7 +313,7 @@ static void answer_page(struct hub *h, struct event *e, struct room *r, const st
 
 void on_history(struct hub *h, struct event *e)
 {
-    struct room *r = meant_room(h, e);
+    struct room *r = asked_room(h, e);
     if (r == NULL)
         return;
     const struct viewer v = viewer_of(e);
@@ -329,7 +331,11 @@ void on_read(struct hub *h, struct event *e)
         answer_search(h, e, &v);
         return;
     }
-    struct room *r = find_room(h, e->request.room);
+    bool pair = text_is_pair_room(e->request.room) &&
+                why_not_pair(h, e->request.room, v.user_id) == PROBLEM_NONE;
+    struct room *r = pair ? pair_room(h, e) : find_room(h, e->request.room);
+    if (pair && r == NULL)
+        return;
     enum problem problem = r == NULL ? PROBLEM_NO_SUCH_ROOM : why_not_read(h, r, &v);
     if (problem != PROBLEM_NONE)
         refuse(h, e, problem, NULL);

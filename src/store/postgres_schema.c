@@ -42,6 +42,11 @@ static const char *const STEPS[] = {
     "CREATE INDEX messages_by_ts ON messages (ts);"
     "CREATE TABLE reactions (log " NUMBER ", seq " NUMBER ", user_id " NAME ", emoji " NAME
     ", at bigint GENERATED ALWAYS AS IDENTITY, PRIMARY KEY (log, seq, user_id, emoji));",
+    /* 3 */
+    "CREATE TABLE pairs (room " NAME " PRIMARY KEY, user_id " NAME ", username " TEXT
+    ", by_id " NAME ", by_name " TEXT ", ts " NUMBER ");"
+    "CREATE TABLE blocks (by_id " NAME ", user_id " NAME ", username " TEXT ", ts " NUMBER
+    ", PRIMARY KEY (by_id, user_id));",
 };
 
 int postgres_schema_latest(void)

@@ -74,6 +74,12 @@ static const char *const STEPS[] = {
     "  ts INTEGER NOT NULL) STRICT, WITHOUT ROWID;"
     "CREATE INDEX files_by_message ON files (message, ts);"
     "CREATE INDEX files_by_user ON files (user_id, size);",
+    /* 7: private conversations, and who wants to hear nothing of whom. */
+    "CREATE TABLE pairs (room TEXT NOT NULL PRIMARY KEY, user_id TEXT NOT NULL,"
+    "  username TEXT NOT NULL, by_id TEXT NOT NULL, by_name TEXT NOT NULL,"
+    "  ts INTEGER NOT NULL) STRICT, WITHOUT ROWID;"
+    "CREATE TABLE blocks (by_id TEXT NOT NULL, user_id TEXT NOT NULL, username TEXT NOT NULL,"
+    "  ts INTEGER NOT NULL, PRIMARY KEY (by_id, user_id)) STRICT, WITHOUT ROWID;",
 };
 
 int schema_latest(void)
