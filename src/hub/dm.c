@@ -68,7 +68,7 @@ void on_dm(struct hub *h, struct event *e)
     struct member *m = session_find(e->session, r->name);
     /* Who is not in it says this one thing as if it were. */
     struct member for_once = {.room = r, .session = e->session, .rank = RANK_MEMBER};
-    say(h, e, m != NULL ? m : &for_once);
+    speak(h, e, m != NULL ? m : &for_once);
     buf_fini(&for_once.open);
 }
 

@@ -193,8 +193,8 @@ bool may(struct hub *h, const struct event *e, const struct room *r);
 bool may_act(struct hub *h, const struct event *e, const struct room *r, struct target *t);
 
 /* talk.c */
-void say(struct hub *h, struct event *e,
-         struct member *m); /* what the request says, and the reply */
+void speak(struct hub *h, struct event *e,
+           struct member *m); /* what the request says, and the reply */
 bool is_muted(struct hub *h, const struct event *e,
               const struct member *m); /* true after the refusal */
 

@@ -102,7 +102,7 @@ static struct repeat as_repeat(const struct hub *h, const struct event *e, const
     };
 }
 
-void say(struct hub *h, struct event *e, struct member *m)
+void speak(struct hub *h, struct event *e, struct member *m)
 {
     bool named = e->request.id[0] != '\0';
     int64_t ts = clock_wall_ms();
@@ -128,7 +128,7 @@ void on_message(struct hub *h, struct event *e)
 {
     struct member *m = meant_member(h, e);
     if (m != NULL)
-        say(h, e, m);
+        speak(h, e, m);
 }
 
 /* That somebody types is told at most every three seconds, that it stopped only when that was told. */
