@@ -20,7 +20,7 @@ struct note {
     char session_id[SESSION_ID_MAX + 1];
     char request_id[REQUEST_ID_MAX + 1];
     char room[NAME_MAX_BYTES + 1];
-    struct buf reply; /* empty: nothing when it went well */
+    struct buf reply;      /* empty: nothing when it went well */
     struct errand *errand; /* of an upload: its asker waits; else NULL */
 };
 
