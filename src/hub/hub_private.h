@@ -219,6 +219,10 @@ struct recall {
 bool plan_recall(struct hub *h, struct event *e, struct room *r, struct recall *plan);
 void send_recall(struct hub *h, const struct event *e, struct room *r, const struct recall *plan);
 
+/* Any thread: the messages of the page that is asked for, of a log with those from `oldest` to `last`. from > to: none. */
+void history_window(const struct request_args *a, uint64_t oldest, uint64_t last, uint64_t *from,
+                    uint64_t *to);
+
 /* Who looks at what was said. */
 struct viewer {
     const char *user_id; /* NULL: nobody in particular */

@@ -209,12 +209,12 @@ struct window {
     uint64_t from, to, anchor;
 };
 
-static struct window window_of(const struct room *r, const struct request_args *a, uint64_t oldest)
+static struct window window_of(const struct request_args *a, uint64_t oldest, uint64_t last)
 {
     uint64_t limit = a->limit == 0 ? PAGE_USUAL : a->limit;
-    uint64_t around = a->at < r->seq ? a->at : r->seq;
-    struct window w = {.from = 1, .to = r->seq};
-    if (a->from == HISTORY_BEFORE && a->at <= r->seq)
+    uint64_t around = a->at < last ? a->at : last;
+    struct window w = {.from = 1, .to = last};
+    if (a->from == HISTORY_BEFORE && a->at <= last)
         w.to = a->at - 1;
     if (a->from == HISTORY_AFTER)
         w.from = a->at + 1;
@@ -229,6 +229,14 @@ static struct window window_of(const struct room *r, const struct request_args *
     if (w.anchor < w.from || w.anchor > w.to)
         w.anchor = w.anchor < w.from ? w.from : w.to;
     return w;
+}
+
+void history_window(const struct request_args *a, uint64_t oldest, uint64_t last, uint64_t *from,
+                    uint64_t *to)
+{
+    struct window w = window_of(a, oldest, last);
+    *from = w.from;
+    *to = w.to;
 }
 
 /* Bytes of one in a page; 0: it is not here. */
@@ -285,12 +293,12 @@ static void answer_page(struct hub *h, struct event *e, struct room *r, const st
     trim_history(h, r);
     uint64_t oldest =
         h->config.store != NULL ? max(r->first, 1) : history_first(&r->history, r->seq);
-    struct window w = window_of(r, a, oldest);
+    struct window w = window_of(a, oldest, r->seq);
     if (w.from <= w.to && must_fetch(h, e, r, w.from, w.to))
         return;
     if (first_kept(h, e, r) > oldest) { /* it shrinks */
         oldest = r->first = first_kept(h, e, r);
-        w = window_of(r, a, oldest);
+        w = window_of(a, oldest, r->seq);
         if (w.from <= w.to && must_fetch(h, e, r, w.from, w.to))
             return;
     }
