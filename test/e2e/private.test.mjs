@@ -292,6 +292,7 @@ async function alices(t, server, alice, tab, room, bobs, files) {
         record.push({ what, answer });
         for (const one of [alice, tab]) {
             await one.barrier();
+            await one.ok('rooms'); // waits for what the hub still holds back
             record.push(...one.take(() => true).map((frame) => ({ [one === alice ? 'first' : 'second']: frame })));
         }
     };

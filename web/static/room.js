@@ -48,7 +48,7 @@
         get with() { return Chat.talks.get(this.name); }
         get label() { return this.with ? this.with.username : this.info.title || this.name; }
         get place() { return (this.with ? '' : '#') + Chat.plain(this.label); }
-        get myRole() { return Chat.hub.operator ? 'operator' : this.info.role || 'guest'; }
+        get myRole() { return Chat.hub.operator && !this.with ? 'operator' : this.info.role || 'guest'; }
         may(role) { return Chat.rank(this.myRole) >= Chat.rank(role); }
 
         /* Nobody acts on an equal or higher rank. */
