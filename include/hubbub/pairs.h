@@ -59,8 +59,8 @@ struct pair *pairs_with(const struct pairs *p, const char *user_id, const char *
 /* What belongs to a user, or NULL when there is nothing. */
 const struct pair_user *pairs_user(const struct pairs *p, const char *user_id);
 /* The one of which nothing was heard for longest, as far as `may` lets it go; NULL: none. */
-struct pair *pairs_oldest(const struct pairs *p, bool may(void *arg, const struct pair *pair),
-                          void *arg);
+typedef bool pairs_may_fn(void *arg, const struct pair *pair);
+struct pair *pairs_oldest(const struct pairs *p, pairs_may_fn *may, void *arg);
 
 /* There must be none of the two yet. */
 struct pair *pairs_begin(struct pairs *p, const char *room, const char *by_id, const char *by_name,

@@ -93,14 +93,21 @@ static struct pair_user *get_user(struct pairs *p, const char *user_id)
     return u;
 }
 
+static void free_user(struct pair_user *u)
+{
+    while (u->nblocks > 0)
+        free(u->blocks[--u->nblocks]);
+    free(u->pairs);
+    free(u->blocks);
+    free(u);
+}
+
 static void drop_user_if_empty(struct pairs *p, struct pair_user *u)
 {
     if (u->npairs + u->nblocks > 0)
         return;
     take_out(p, &p->users, &u->node);
-    free(u->pairs);
-    free(u->blocks);
-    free(u);
+    free_user(u);
 }
 
 /* ---- conversations ------------------------------------------------------------------------------- */
@@ -160,8 +167,7 @@ struct pair *pairs_with(const struct pairs *p, const char *user_id, const char *
     return latest;
 }
 
-struct pair *pairs_oldest(const struct pairs *p, bool may(void *arg, const struct pair *pair),
-                          void *arg)
+struct pair *pairs_oldest(const struct pairs *p, pairs_may_fn *may, void *arg)
 {
     struct pair *oldest = NULL;
     for (size_t i = 0; i < p->rooms.space; i++)
@@ -210,6 +216,13 @@ struct pair *pairs_begin(struct pairs *p, const char *room, const char *by_id, c
     return pair;
 }
 
+static void free_pair(struct pair *pair)
+{
+    free(pair->username[0]);
+    free(pair->username[1]);
+    free(pair);
+}
+
 void pairs_end(struct pairs *p, struct pair *pair)
 {
     take_out(p, &p->rooms, &pair->node);
@@ -217,9 +230,8 @@ void pairs_end(struct pairs *p, struct pair *pair)
     for (int i = 0; i < 2; i++) {
         remove_pair(pair->who[i], pair);
         drop_user_if_empty(p, pair->who[i]);
-        free(pair->username[i]);
     }
-    free(pair);
+    free_pair(pair);
 }
 
 bool pair_rename(struct pair *pair, int side, const char *username)
@@ -301,15 +313,14 @@ void pairs_unblock(struct pairs *p, const char *by_id, const char *user_id)
 void pairs_free(struct pairs *p)
 {
     for (size_t i = 0; i < p->rooms.space; i++)
-        while (p->rooms.bucket[i] != NULL)
-            pairs_end(p, (struct pair *)p->rooms.bucket[i]);
+        for (struct pair_node *n = p->rooms.bucket[i], *next; n != NULL; n = next) {
+            next = n->next;
+            free_pair((struct pair *)n);
+        }
     for (size_t i = 0; i < p->users.space; i++)
-        while (p->users.bucket[i] != NULL) {
-            struct pair_user *u = (struct pair_user *)p->users.bucket[i];
-            for (uint32_t b = u->nblocks; b > 0; b--)
-                free(u->blocks[b - 1]);
-            u->nblocks = 0;
-            drop_user_if_empty(p, u);
+        for (struct pair_node *n = p->users.bucket[i], *next; n != NULL; n = next) {
+            next = n->next;
+            free_user((struct pair_user *)n);
         }
     free(p->rooms.bucket);
     free(p->users.bucket);
