@@ -189,8 +189,8 @@ static void put_away(struct hub *h, struct room *r)
     notice_forget(h, r);
     count_gone(h, r->name);
     directory_remove_room(h->directory, r);
-    room_free_later(r);
     count_rooms(r, -1);
+    room_free_later(r);
 }
 
 void free_written(struct hub *h)
