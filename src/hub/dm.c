@@ -44,7 +44,8 @@ static struct pair *meant_pair(struct hub *h, const struct event *e)
             return new_pair(h, e, &t);
         name_in_pair(h, p, !pair_side(p, own), t.username);
     } else {
-        p = pairs_with(h->pairs, own, strncmp(user, ID_MARK, mark) == 0 ? user + mark : user);
+        p = strncmp(user, ID_MARK, mark) == 0 ? pairs_between(h->pairs, own, user + mark)
+                                              : pairs_with(h->pairs, own, user);
     }
     if (p == NULL)
         refuse(h, e, PROBLEM_UNKNOWN_USER, "nobody of that name is here");

@@ -1,6 +1,7 @@
 /* Private conversations and blocks: see <hubbub/pairs.h>. */
 #include <hubbub/check.h>
 #include <hubbub/hash.h>
+#include <hubbub/lookalike.h>
 #include <hubbub/mem.h>
 #include <hubbub/pairs.h>
 #include <stdlib.h>
@@ -152,19 +153,32 @@ struct pair *pairs_between(const struct pairs *p, const char *user_id, const cha
     return NULL;
 }
 
-struct pair *pairs_with(const struct pairs *p, const char *user_id, const char *other)
+/* key NULL: called exactly so; else by what looks like it. */
+static struct pair *find_called(const struct pair_user *u, const char *wanted, const char *key)
 {
-    struct pair *latest = pairs_between(p, user_id, other);
-    const struct pair_user *u = find_user(p, user_id);
-    if (latest != NULL || u == NULL)
-        return latest;
+    struct pair *latest = NULL;
     for (uint32_t i = 0; i < u->npairs; i++) {
         struct pair *pair = u->pairs[i];
         const char *name = pair->username[pair->who[0] == u];
-        if (strcmp(name, other) == 0 && (latest == NULL || pair->ts > latest->ts))
+        char own[LOOKALIKE_MAX + 1];
+        if (key != NULL)
+            lookalike_key(name, own);
+        bool called = key == NULL ? strcmp(name, wanted) == 0 : strcmp(own, key) == 0;
+        if (called && (latest == NULL || pair->ts > latest->ts))
             latest = pair;
     }
     return latest;
+}
+
+struct pair *pairs_with(const struct pairs *p, const char *user_id, const char *other)
+{
+    struct pair *pair = pairs_between(p, user_id, other);
+    const struct pair_user *u = find_user(p, user_id);
+    char key[LOOKALIKE_MAX + 1];
+    if (pair != NULL || u == NULL || (pair = find_called(u, other, NULL)) != NULL)
+        return pair;
+    lookalike_key(other, key);
+    return find_called(u, other, key);
 }
 
 struct pair *pairs_oldest(const struct pairs *p, pairs_may_fn *may, void *arg)

@@ -312,6 +312,7 @@ async function alices(t, server, alice, tab, room, bobs, files) {
     };
     await ask(alice, 'conversations');
     await ask(alice, 'dm', { to: 'bob', content: 'by name' });
+    await ask(alice, 'dm', { to: 'BOB', content: 'by a name that looks like it' });
     await ask(alice, 'dm', { to: bobs, content: 'by id' });
     await ask(alice, 'dm', { to: `id:${bobs}`, content: 'by marked id' });
     for (const content of ['once', 'once', 'other']) {
