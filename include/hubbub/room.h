@@ -161,9 +161,10 @@ struct room {
     char name[NAME_MAX_BYTES + 1]; /* (rcu) */
     uint32_t count;                /* (rcu, atomic) users in it */
     bool kept;                     /* (rcu, atomic) it outlives its members */
-    struct room_info *info;        /* (rcu) NULL: all as in a new open room; see room_info() */
-    struct roster *roster;         /* (rcu) who has a rank here; NULL: nobody */
-    struct bars *bars;             /* (rcu) who is banned from it; NULL: nobody */
+    bool pair;              /* (rcu) set once: a private conversation, see <hubbub/pairs.h> */
+    struct room_info *info; /* (rcu) NULL: all as in a new open room; see room_info() */
+    struct roster *roster;  /* (rcu) who has a rank here; NULL: nobody */
+    struct bars *bars;      /* (rcu) who is banned from it; NULL: nobody */
 
     /* hub only */
     uint64_t seq;              /* of the latest message */

@@ -50,6 +50,9 @@ enum { EPOCHS_KEPT = 16, DUPLICATE_MS = 5 * 60 * 1000 };
     X(MARK) /* room, user_id, seq, ts: the user has read up to there, what is lower does nothing. since: where what \
              * the user may see begins, if the room hides its past, 0: nowhere; the first one stays. seq 0 and since \
              * 0: forget it. Of a room that has a log; else it does nothing */ \
+    X(PAIR) /* room, user_id, username, by_id, by, ts: a private conversation that the first has begun */             \
+    X(BLOCK)      /* by_id, user_id, username, ts: by_id wants to hear nothing of user_id */                          \
+    X(BLOCK_GONE) /* by_id, user_id */                                                                                \
     X(EPOCH) /* room, epoch, seq: messages after seq are numbered under this epoch; begins the      \
               * room's log if it has none. The latest EPOCHS_KEPT of a room are kept */                 \
     X(MESSAGE) /* room, message: a new one, or a new version of one that is there; a tombstone has no \
@@ -143,7 +146,7 @@ char *store_url_show(const char *url, char *to, size_t space);
 bool store_url_has_password(const char *url);
 
 /* Calls fn for all that is kept, rooms before what belongs to them: ROOM, RANK, SANCTION, ADDRESS, LEDGER (of each
- * room the newest `ledger` ones, oldest first), INVITE; of kept rooms EPOCH (epoch: the latest, seq: of the
+ * room the newest `ledger` ones, oldest first), INVITE, BLOCK; PAIR (with the seq and the ts of its last message); of kept rooms EPOCH (epoch: the latest, seq: of the
  * last message, entry: the oldest that is still there); and of all rooms MESSAGE for those with an `id` said in the last
  * DUPLICATE_MS, oldest first; FILE for those that wait for a message. What has ended is left out, and deleted: sanctions,
  * invitations, the addresses of users who are not banned from the server any more. The record is borrowed

@@ -166,7 +166,7 @@ static void take_back(struct hub *h, struct event *e, struct room *r)
 
 void on_delete(struct hub *h, struct event *e)
 {
-    struct room *r = meant_room(h, e);
+    struct room *r = asked_room(h, e);
     if (r == NULL)
         return;
     take_back(h, e, r);

@@ -153,7 +153,8 @@ static void fetch_page(const struct hub *h, struct errand *x, const char *room)
     x->have |= NEED_PAGE;
 }
 
-/* Of a room that is not in memory: where its log ends, and what a join will want to be sent of it. */
+/* Of a room that is not in memory: where its log ends, and what will be wanted of it: by the time that it was asked for
+ * the room would be gone again when nobody is in it. */
 static void fetch_head(const struct hub *h, struct errand *x, const struct request *q)
 {
     const struct request_args *a = q->args;
@@ -165,6 +166,8 @@ static void fetch_head(const struct hub *h, struct errand *x, const struct reque
     uint64_t most = a->since_given ? HISTORY_MAX : a->history;
     x->from = most < last ? last - most + 1 : 1;
     x->to = last;
+    if (q->type == REQUEST_HISTORY)
+        history_window(a, x->head.first > 0 ? x->head.first : 1, last, &x->from, &x->to);
     if (a->since_given)
         fetch_position(h, x, q);
     if (a->since_given && x->position_good && a->since >= x->from)

@@ -407,7 +407,7 @@ static bool drop_room(void *arg, struct room *r)
 {
     struct hub *h = arg;
     directory_remove_room(h->directory, r);
-    metric_add(METRIC_ROOMS, -1);
+    count_rooms(r, -1);
     room_free_later(r);
     return true;
 }

@@ -41,10 +41,10 @@ static bool is_in(const struct asker *asker, const struct room *r)
     return false;
 }
 
-/* An open room without members is on its way out. */
+/* An open room without members is on its way out; conversations are in no list. */
 static bool exists(const struct room *r, size_t members)
 {
-    return members > 0 || __atomic_load_n(&r->kept, __ATOMIC_RELAXED);
+    return !r->pair && (members > 0 || __atomic_load_n(&r->kept, __ATOMIC_RELAXED));
 }
 
 /* Read once: it may change meanwhile. */

@@ -81,6 +81,10 @@ static void load_record(void *arg, const struct record *record)
         note_banned_address(h, record->user_id, record->address);
         return;
     }
+    if (record->type == RECORD_PAIR || record->type == RECORD_BLOCK) {
+        (record->type == RECORD_PAIR ? load_pair : load_block)(h, record);
+        return;
+    }
     if (record->type == RECORD_FILE) {
         note_upload(h, record->file);
         return;

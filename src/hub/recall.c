@@ -191,6 +191,8 @@ struct viewer viewer_of(const struct event *e)
 
 enum problem why_not_read(struct hub *h, const struct room *r, const struct viewer *v)
 {
+    if (r->pair)
+        return why_not_pair(h, r->name, v->user_id);
     const struct room_info *info = room_info(r);
     enum rank rank = v->user_id == NULL ? RANK_GUEST : rank_of(h, r, v->user_id, v->grants);
     bool inside = v->user != NULL && user_find(v->user, r, NULL) != NULL;
@@ -214,12 +216,12 @@ struct window {
     uint64_t from, to, anchor;
 };
 
-static struct window window_of(const struct room *r, const struct request_args *a, uint64_t oldest)
+static struct window window_of(const struct request_args *a, uint64_t oldest, uint64_t last)
 {
     uint64_t limit = a->limit == 0 ? PAGE_USUAL : a->limit;
-    uint64_t around = a->at < r->seq ? a->at : r->seq;
-    struct window w = {.from = 1, .to = r->seq};
-    if (a->from == HISTORY_BEFORE && a->at <= r->seq)
+    uint64_t around = a->at < last ? a->at : last;
+    struct window w = {.from = 1, .to = last};
+    if (a->from == HISTORY_BEFORE && a->at <= last)
         w.to = a->at - 1;
     if (a->from == HISTORY_AFTER)
         w.from = a->at + 1;
@@ -234,6 +236,14 @@ static struct window window_of(const struct room *r, const struct request_args *
     if (w.anchor < w.from || w.anchor > w.to)
         w.anchor = w.anchor < w.from ? w.from : w.to;
     return w;
+}
+
+void history_window(const struct request_args *a, uint64_t oldest, uint64_t last, uint64_t *from,
+                    uint64_t *to)
+{
+    struct window w = window_of(a, oldest, last);
+    *from = w.from;
+    *to = w.to;
 }
 
 /* Bytes of one in a page; 0: it is not here. */
@@ -293,12 +303,12 @@ static void answer_page(struct hub *h, struct event *e, struct room *r, const st
         return;
     uint64_t oldest =
         max(shown, h->config.store != NULL ? max(r->first, 1) : history_first(&r->history, r->seq));
-    struct window w = window_of(r, a, oldest);
+    struct window w = window_of(a, oldest, r->seq);
     if (w.from <= w.to && must_fetch(h, e, r, w.from, w.to))
         return;
     if (first_kept(h, e, r) > oldest) { /* it shrinks */
         oldest = r->first = first_kept(h, e, r);
-        w = window_of(r, a, oldest);
+        w = window_of(a, oldest, r->seq);
         if (w.from <= w.to && must_fetch(h, e, r, w.from, w.to))
             return;
     }
@@ -321,7 +331,7 @@ static void answer_page(struct hub *h, struct event *e, struct room *r, const st
 
 void on_history(struct hub *h, struct event *e)
 {
-    struct room *r = meant_room(h, e);
+    struct room *r = asked_room(h, e);
     if (r == NULL)
         return;
     const struct viewer v = viewer_of(e);
@@ -339,7 +349,11 @@ void on_read(struct hub *h, struct event *e)
         answer_search(h, e, &v);
         return;
     }
-    struct room *r = find_room(h, e->request.room);
+    bool pair = text_is_pair_room(e->request.room) &&
+                why_not_pair(h, e->request.room, v.user_id) == PROBLEM_NONE;
+    struct room *r = pair ? pair_room(h, e) : find_room(h, e->request.room);
+    if (pair && r == NULL)
+        return;
     enum problem problem = r == NULL ? PROBLEM_NO_SUCH_ROOM : why_not_read(h, r, &v);
     if (problem != PROBLEM_NONE)
         refuse(h, e, problem, NULL);

@@ -58,7 +58,8 @@ static void sift_absent(struct hub *h, const struct event *e, const struct viewe
 {
     if (!errand_is_recent(h, e, f->room))
         to->doubtful = true;
-    else if (v->grants == NULL || grants_find(v->grants, f->room) >= 0)
+    else if (text_is_pair_room(f->room) ? why_not_pair(h, f->room, v->user_id) == PROBLEM_NONE
+                                        : v->grants == NULL || grants_find(v->grants, f->room) >= 0)
         add(to, f->room, &f->row);
 }
 
@@ -133,8 +134,9 @@ static void search_disk(struct hub *h, struct event *e, enum need need, const st
     if (result.waits || look_again(h, e, need, &result))
         return;
     /* Of a room where nobody is, no more is known than what was found. */
-    if (need == NEED_SEARCH && result.n == 0 && e->request.room[0] != '\0' &&
-        find_room(h, e->request.room) == NULL)
+    const char *room = e->request.room;
+    if (need == NEED_SEARCH && result.n == 0 && room[0] != '\0' && !text_is_pair_room(room) &&
+        find_room(h, room) == NULL)
         refuse(h, e, PROBLEM_NO_SUCH_ROOM, NULL);
     else
         answer(h, e, v, &result);
@@ -188,7 +190,9 @@ void answer_search(struct hub *h, struct event *e, const struct viewer *v)
 {
     const struct request *q = &e->request;
     struct room *r = q->room[0] == '\0' ? NULL : find_room(h, q->room);
-    enum problem problem = r == NULL ? PROBLEM_NONE : why_not_read(h, r, v);
+    enum problem problem = text_is_pair_room(q->room) ? why_not_pair(h, q->room, v->user_id)
+                           : r == NULL                ? PROBLEM_NONE
+                                                      : why_not_read(h, r, v);
     size_t limit = q->args->limit == 0 ? USUAL : q->args->limit;
     if (problem != PROBLEM_NONE)
         refuse(h, e, problem, NULL);

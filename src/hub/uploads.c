@@ -154,6 +154,8 @@ static enum problem why_not(struct hub *h, struct event *e, bool to_say, struct 
         return problem;
     if (to_say && v->user_id == NULL)
         return PROBLEM_NOT_AUTHENTICATED;
+    if (text_is_pair_room(e->request.room)) /* which need not be in memory */
+        return why_not_pair(h, e->request.room, v->user_id);
     struct room *r = find_room(h, e->request.room);
     if (r == NULL)
         return PROBLEM_NO_SUCH_ROOM;

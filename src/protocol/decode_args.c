@@ -394,6 +394,8 @@ static const struct {
     [REQUEST_MESSAGE] = {0, ARG_FILES, false},
     [REQUEST_EDIT] = {ARG_SEQ, 0, true},
     [REQUEST_DM] = {ARG_TO, 0, true},
+    [REQUEST_BLOCK] = {ARG_USER, 0, true},
+    [REQUEST_UNBLOCK] = {ARG_USER, 0, true},
     [REQUEST_REACT] = {ARG_SEQ | ARG_EMOJI, ARG_REMOVE, true},
     [REQUEST_HISTORY] = {0, ARG_BEFORE | ARG_AFTER | ARG_AROUND | ARG_LIMIT, true},
     [REQUEST_SEARCH] = {0, ARG_LIMIT, true},

@@ -52,7 +52,8 @@ void encode_members(struct buf *to, bool reply, const char *id, const char *room
         STR(to, "{\"userId\":", rows[i].user_id);
         STR(to, ",\"username\":", rows[i].username);
         STR(to, ",\"role\":", rank_name(rows[i].rank));
-        STR(to, ",\"status\":", rows[i].online ? "online" : "offline");
+        if (!rows[i].secret)
+            STR(to, ",\"status\":", rows[i].online ? "online" : "offline");
         LIT(to, "}");
     }
     LIT(to, "]}");

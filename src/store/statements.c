@@ -45,6 +45,12 @@ const char *const WRITES[NWRITES] = {
                       " VALUES (:room, :code, :user_id, :by_id, :until) ON CONFLICT (room, code)"
                       " DO UPDATE SET user_id = excluded.user_id, by_id = excluded.by_id,"
                       " until = excluded.until",
+    [RECORD_PAIR] = "INSERT INTO pairs (room, user_id, username, by_id, by_name, ts)"
+                    " VALUES (:room, :user_id, :username, :by_id, :by_name, :ts) ON CONFLICT (room)"
+                    " DO UPDATE SET username = excluded.username, by_name = excluded.by_name",
+    [RECORD_BLOCK] = "INSERT INTO blocks (by_id, user_id, username, ts)"
+                     " VALUES (:by_id, :user_id, :username, :ts) ON CONFLICT DO NOTHING",
+    [RECORD_BLOCK_GONE] = "DELETE FROM blocks WHERE by_id = :by_id AND user_id = :user_id",
     [RECORD_INVITE_GONE] = "DELETE FROM invites WHERE room = :room AND code = :code",
     [RECORD_MARK] = "INSERT INTO marks (user_id, log, seq, ts, since) SELECT :user_id,"
                     " log, CAST(:seq AS bigint), CAST(:ts AS bigint), CAST(:since AS bigint)"
@@ -77,6 +83,7 @@ const struct load_query READS[] = {
      "SELECT l.* FROM oldest o JOIN ledger l"
      " ON l.room = o.room AND l.entry >= o.entry ORDER BY l.room, l.entry"},
     {RECORD_INVITE, "SELECT * FROM invites WHERE " RUNS " ORDER BY room, code"},
+    {RECORD_BLOCK, "SELECT * FROM blocks ORDER BY ts"},
     {RECORD_COUNT, NULL},
 };
 

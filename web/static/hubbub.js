@@ -69,6 +69,10 @@
         why: 'room',
         notice: 'content room',
         dm: 'to content',
+        conversations: '',
+        block: 'user',
+        unblock: 'user',
+        blocks: '',
     };
     const TYPES = { list: 'rooms', deleteMessage: 'delete' }; // those that cannot go by their type
 

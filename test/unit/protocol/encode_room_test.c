@@ -80,8 +80,8 @@ static void members(void **state)
 {
     (void)state;
     struct buf b = BUF_INIT;
-    const struct member_row rows[] = {{"u1", "alice", RANK_OPERATOR, true},
-                                      {"u2", NASTY, RANK_MEMBER, false}};
+    const struct member_row rows[] = {{"u1", "alice", RANK_OPERATOR, true, false},
+                                      {"u2", NASTY, RANK_MEMBER, false, false}};
 
     encode_members(&b, false, NULL, "a", rows, 2);
     assert_says(&b,

@@ -290,6 +290,27 @@ static inline struct record *add_address(struct change *c, const char *user_id, 
     return r;
 }
 
+/* Begun by u1, alice. */
+static inline struct record *add_pair(struct change *c, const char *room, const char *user_id,
+                                      const char *username)
+{
+    struct record *r = add_user(c, RECORD_PAIR, room, "u1");
+    name(r->username, "alice");
+    name(r->by_id, user_id);
+    name(r->by, username);
+    r->ts = 5;
+    return r;
+}
+
+static inline struct record *add_block(struct change *c, enum record_type type, const char *by_id,
+                                       const char *user_id, int64_t ts)
+{
+    struct record *r = add_user(c, type, "", user_id);
+    name(r->by_id, by_id);
+    r->ts = ts;
+    return r;
+}
+
 static inline struct record *add_epoch(struct change *c, const char *room, const char *epoch,
                                        uint64_t seq)
 {
@@ -400,6 +421,14 @@ static inline void show(void *arg, const struct record *r)
     case RECORD_INVITE:
         buf_printf(b, "invite %s: %s for %s by %s to %lld\n", r->room, r->code, r->user_id,
                    r->by_id, (long long)r->until);
+        break;
+    case RECORD_PAIR:
+        buf_printf(b, "pair %s: %s %s and %s %s, last %llu at %lld\n", r->room, r->user_id,
+                   r->username, r->by_id, r->by, (unsigned long long)r->seq, (long long)r->ts);
+        break;
+    case RECORD_BLOCK:
+        buf_printf(b, "block: %s of %s %s at %lld\n", r->by_id, r->user_id, r->username,
+                   (long long)r->ts);
         break;
     case RECORD_EPOCH:
         buf_printf(b, "epoch %s: %s, last %llu, first %llu\n", r->room, r->epoch,

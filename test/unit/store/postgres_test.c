@@ -106,6 +106,9 @@ static void all_records_pass_through_the_file(void **state)
     add_address(c, "u3", "192.0.2.1");
     add_ledger(c, "den", 7)->undone = true;
     add_invite(c, "den", "x", 0);
+    add_pair(c, "dm:1", "u2", "bob");
+    add_epoch(c, "dm:1", "e", 0);
+    add_block(c, RECORD_BLOCK, "u2", "u1", 3);
     add_epoch(c, "den", "e2", 2);
     add_reaction(c, RECORD_REACTION, "den", 1, "u2", "z");
     add_reaction(c, RECORD_REACTION, "den", 1, "u2", "a");
@@ -145,7 +148,9 @@ static void all_records_pass_through_the_file(void **state)
                  "address: u3 192.0.2.1\n"
                  "ledger den 7: kick u1  by   guest, , 0 to 0, undone\n"
                  "invite den: x for  by  to 0\n"
-                 "epoch den: e2, last 3, first 1\n");
+                 "block: u2 of u1  at 3\n"
+                 "epoch den: e2, last 3, first 1\n"
+                 "pair dm:1: u1 alice and u2 bob, last 0 at 5\n");
     shop_free(s);
 }
 

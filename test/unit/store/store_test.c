@@ -446,6 +446,39 @@ static void a_record_that_is_refused_takes_only_its_change_along(void **state)
     shop_free(s);
 }
 
+/* With what was said last in them; one in which nothing was said is none yet. */
+static void conversations_and_blocks(void **state)
+{
+    (void)state;
+    struct shop *s = shop_started();
+    struct change *c = change_new();
+    add_pair(c, "dm:1", "u2", "bob");
+    add_epoch(c, "dm:1", "e", 0);
+    add_said(c, "dm:1", a_message(1, 7, "", "x"));
+    add_said(c, "dm:1", a_message(2, 9, "", "y"));
+    add_pair(c, "dm:2", "u3", "carol");
+    add_pair(c, "dm:3", "u4", "dave");
+    add_epoch(c, "dm:3", "e", 0);
+    name(add_block(c, RECORD_BLOCK, "u2", "u1", 3)->username, "alice");
+    add_block(c, RECORD_BLOCK, "u2", "u3", 2);
+    add_block(c, RECORD_BLOCK, "u1", "u2", 1);
+    shop_put(s, c, 0);
+    c = change_new();
+    add_pair(c, "dm:1", "u2", "robert");       /* has another name now */
+    add_block(c, RECORD_BLOCK, "u2", "u1", 4); /* since 3 */
+    add_block(c, RECORD_BLOCK_GONE, "u2", "u3", 0);
+    add_block(c, RECORD_BLOCK_GONE, "u3", "u2", 0); /* there was none */
+    shop_put(s, c, 0);
+#define PAIRS                                          \
+    "block: u1 of u2  at 1\n"                          \
+    "block: u2 of u1 alice at 3\n"                     \
+    "pair dm:1: u1 alice and u2 robert, last 2 at 9\n" \
+    "pair dm:3: u1 alice and u4 dave, last 0 at 5\n"
+    shop_kept(s, PAIRS);
+    shop_kept(s, PAIRS);
+    shop_free(s);
+}
+
 int main(int argc, char **argv)
 {
     const struct CMUnitTest tests[] = {
@@ -455,6 +488,7 @@ int main(int argc, char **argv)
         cmocka_unit_test(the_latest_counts),
         cmocka_unit_test(what_is_gone_is_gone),
         cmocka_unit_test(a_room_takes_along_what_belongs_to_it),
+        cmocka_unit_test(conversations_and_blocks),
         cmocka_unit_test(what_has_ended_is_left_out_and_deleted),
         cmocka_unit_test(of_a_ledger_the_newest_are_loaded),
         cmocka_unit_test(a_row_that_makes_no_sense_stops_the_load),
