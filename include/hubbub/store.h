@@ -47,12 +47,12 @@ enum { EPOCHS_KEPT = 16, DUPLICATE_MS = 5 * 60 * 1000 };
                       * undone */              \
     X(INVITE)      /* room, code, user_id ("": anybody), by_id, until */                                              \
     X(INVITE_GONE) /* room, code */                                                                                   \
-    X(MARK) /* room, user_id, seq, ts: the user has read up to there, what is lower does nothing. since: where what \
-             * the user may see begins, if the room hides its past, 0: nowhere; the first one stays. seq 0 and since \
-             * 0: forget it. Of a room that has a log; else it does nothing */ \
     X(PAIR) /* room, user_id, username, by_id, by, ts: a private conversation that the first has begun */             \
     X(BLOCK)      /* by_id, user_id, username, ts: by_id wants to hear nothing of user_id */                          \
     X(BLOCK_GONE) /* by_id, user_id */                                                                                \
+    X(MARK) /* room, user_id, seq, ts: the user has read up to there, what is lower does nothing. since: where what \
+             * the user may see begins, if the room hides its past, 0: nowhere; the first one stays. seq 0 and since \
+             * 0: forget it. Of a room that has a log; else it does nothing */ \
     X(EPOCH) /* room, epoch, seq: messages after seq are numbered under this epoch; begins the      \
               * room's log if it has none. The latest EPOCHS_KEPT of a room are kept */                 \
     X(MESSAGE) /* room, message: a new one, or a new version of one that is there; a tombstone has no \
