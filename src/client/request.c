@@ -211,7 +211,8 @@ static void answer_auth(struct client *c, struct request *r)
 
 static void handle_request(struct client *c, struct request *r)
 {
-    if (pay(c, RATES[r->type], r->id, r->room)) {
+    /* What is said to one person is said in no room that one may run. */
+    if (pay(c, RATES[r->type], r->id, r->type == REQUEST_DM ? "" : r->room)) {
         switch (r->type) {
         case REQUEST_MEMBERS: answer_members(c, r); break;
         case REQUEST_ROOMS: answer_rooms(c, r); break;

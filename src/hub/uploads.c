@@ -82,14 +82,14 @@ static bool may_wait(struct hub *h, const char *user_id)
 
 /* ---- being said ---------------------------------------------------------------------------------- */
 
-static struct waiting **find(struct hub *h, const struct member *m, const char *id)
+/* Not if it came before `oldest`. */
+static struct waiting **find(struct hub *h, const struct member *m, const char *id, int64_t oldest)
 {
     struct waiting **link = bucket(h, id);
     while (*link != NULL && strcmp((*link)->file.id, id) != 0)
         link = &(*link)->next;
     if (*link == NULL || strcmp((*link)->file.user_id, m->session->user_id) != 0 ||
-        strcmp((*link)->file.room, m->room->name) != 0 ||
-        (*link)->file.ts < clock_wall_ms() - FILE_WAIT_MS)
+        strcmp((*link)->file.room, m->room->name) != 0 || (*link)->file.ts < oldest)
         return NULL;
     return link;
 }
@@ -97,8 +97,9 @@ static struct waiting **find(struct hub *h, const struct member *m, const char *
 bool has_files(struct hub *h, const struct event *e, const struct member *m)
 {
     const struct request_args *a = e->request.args;
+    int64_t oldest = clock_wall_ms() - FILE_WAIT_MS;
     for (uint32_t i = 0; a != NULL && i < a->nfiles; i++)
-        if (find(h, m, a->files[i]) == NULL) {
+        if (find(h, m, a->files[i], oldest) == NULL) {
             refuse(h, e, PROBLEM_UNKNOWN_FILE,
                    "upload a file to this room first, and say it once, within an hour");
             return false;
@@ -113,12 +114,12 @@ const char *take_files(struct hub *h, const struct request *q, const struct memb
     if (a == NULL || a->nfiles == 0)
         return "";
     for (uint32_t i = 0; i < a->nfiles; i++)
-        files[i] = &(*find(h, m, a->files[i]))->file;
+        files[i] = &(*find(h, m, a->files[i], INT64_MIN))->file; /* as has_files() has seen */
     buf_clear(&h->files);
     encode_files(&h->files, files, a->nfiles);
     buf_add_char(&h->files, '\0');
     for (uint32_t i = 0; i < a->nfiles; i++)
-        forget(h, find(h, m, a->files[i]));
+        forget(h, find(h, m, a->files[i], INT64_MIN));
     return h->files.data;
 }
 
