@@ -175,8 +175,8 @@ static int show(void *arg, const struct archived *a)
         add_number(b, "editedTs", m->edited_ts);
     if (m->deleted)
         buf_add_str(b, ",\"deleted\":true");
-    if (m->mentions[0] != '\0')
-        buf_printf(b, ",%s", m->mentions);
+    encode_message_files(b, m->deleted ? "" : m->files);
+    encode_message_mentions(b, m->deleted ? "" : m->mentions);
     add_reactions(b, a);
     buf_add_str(b, "}\n");
     return fwrite(b->data, 1, b->len, stdout) == b->len ? 0 : ERR_CLOSED;

@@ -6,7 +6,7 @@ import assert from 'node:assert/strict';
 import { copyFileSync, existsSync, mkdirSync, readFileSync, readdirSync, statSync } from 'node:fs';
 import path from 'node:path';
 import { test } from 'node:test';
-import { connectAgain, member } from './support/client.mjs';
+import { connect, connectAgain, member } from './support/client.mjs';
 import { share } from './support/files.mjs';
 import { copyDatabase, kept, newDatabase, STORES } from './support/postgres.mjs';
 import { folder, runToEnd, startAgain, startServer } from './support/server.mjs';
@@ -137,6 +137,30 @@ for (const store of STORES) {
         assert.equal(lines[3].deleted, true);
         await server.stop(); // and it needs no server
         assert.equal((await exported(server, room)).length, 4);
+    });
+
+    test(`${store}: an export has all that the wire has`, async (t) => {
+        const server = await start(t, ...await kept(store));
+        const [alice, bob] = [await connect(t, server, { username: 'alice' }), await connect(t, server, { username: 'bob' })];
+        await alice.ok('create', { room: 'den' });
+        for (const one of [alice, bob]) await one.join('den');
+        const files = [];
+        for (const name of ['one.txt', 'two.txt', 'three.txt', 'four.txt']) files.push((await share(server, alice, 'den', name, name)).id);
+        await alice.ok('message', { room: 'den', content: '', files: files.slice(0, 2) });
+        await alice.ok('message', { room: 'den', content: '@bob and @room', files: [files[2]], replyTo: 1 });
+        await bob.ok('react', { room: 'den', seq: 2, emoji: 'x' });
+        await alice.ok('edit', { room: 'den', seq: 2, content: 'look' });
+        await alice.ok('message', { room: 'den', content: '@bob', files: [files[3]] });
+        await alice.ok('delete', { room: 'den', seq: 3 });
+        const { messages } = await bob.ok('history', { room: 'den' });
+        const lines = await exported(server, 'den');
+        assert.deepEqual(messages[1].files.map(({ id, name, size }) => ({ id, name, size })), [{ id: files[2], name: 'three.txt', size: 9 }]);
+        assert.deepEqual(lines[1].reactions, [{ emoji: 'x', users: [bob.welcome.userId] }]);
+        assert.deepEqual(lines[1].mentions, [bob.welcome.userId]);
+        assert.equal(typeof lines[1].id, 'string'); // which on the wire the sender alone has
+        for (const one of [...messages, ...lines]) for (const name of ['type', 'id', 'reactions']) delete one[name];
+        assert.deepEqual(lines, messages);
+        for (const name of ['files', 'mentionsRoom', 'replyTo', 'editedTs']) assert.ok(name in lines[1], name);
     });
 
     test(`${store}: a user is forgotten when no server runs`, async (t) => {
