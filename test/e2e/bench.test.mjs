@@ -2,9 +2,10 @@
  * The load generator, as far as its words are concerned: what it measures is its own affair.
  */
 import assert from 'node:assert/strict';
-import { spawn } from 'node:child_process';
+import { spawn, spawnSync } from 'node:child_process';
 import path from 'node:path';
 import { test } from 'node:test';
+import { fileURLToPath } from 'node:url';
 import { data } from './support/log.mjs';
 import { binary, startServer } from './support/server.mjs';
 import { deferred, within } from './support/wait.mjs';
@@ -65,4 +66,15 @@ test('everybody comes back: it sees that all are whole, and that some are not', 
     const { code, stderr } = await back('400'); // more than comes at once, and it reads no pages
     assert.equal(code, 1, stderr);
     assert.match(stderr, /lost [1-9]\d* .*"type":"gap"/);
+});
+
+test('the comparison says how it is used, and what it does not know', () => {
+    const program = fileURLToPath(new URL('../../bench/compare', import.meta.url));
+    const compare = (...args) => spawnSync(program, args, { encoding: 'utf8' });
+    const help = compare('--help');
+    assert.deepEqual([help.status, help.stderr], [0, '']);
+    assert.match(help.stdout, /^Usage: bench\/compare [^]*--only ROW/);
+    const wrong = compare('--nope', '--list');
+    assert.equal(wrong.status, 2);
+    assert.match(wrong.stderr, /^compare: [^\n]*--nope[^\n]*\n$/);
 });
