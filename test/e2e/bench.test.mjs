@@ -43,7 +43,7 @@ const scenarios = {
     crowd: ['--connections', '40'],
     idle: ['--connections', '40'],
     churn: ['--rate', '200', '--rooms', '3', '--connections', '200', '--duration', '1'], // connections and rooms used again
-    joins: ['--connections', '60', '--rate', '200'],
+    joins: ['--connections', '200', '--rate', '200'],
     acked: ['--window', '20'],
 };
 
