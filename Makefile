@@ -209,7 +209,7 @@ run:  ## install what is missing, build, serve on :8080 (RUN_ARGS='--port 9000')
 	 echo "open http://localhost:$$port; Ctrl-C stops"
 	$(B)/hubbub $(RUN_ARGS)
 
-test:  ## all tests: unit, concurrency, model, end to end
+test:  ## all tests: unit, concurrency, model (minutes), end to end
 	@third_party/install.sh build test
 	@$(MAKE) build tests
 	@test/run --variant $(VARIANT) unit concurrency model e2e
