@@ -209,7 +209,7 @@ run:  ## install what is missing, build, serve on :8080 (RUN_ARGS='--port 9000')
 	 echo "open http://localhost:$$port; Ctrl-C stops"
 	$(B)/hubbub $(RUN_ARGS)
 
-test:  ## all tests: unit, concurrency, model, end to end
+test:  ## all tests: unit, concurrency, model (minutes), end to end
 	@third_party/install.sh build test
 	@$(MAKE) build tests
 	@test/run --variant $(VARIANT) unit concurrency model e2e
@@ -230,7 +230,7 @@ fuzz:  ## every fuzz target for FUZZ_SECONDS (60)
 	@test/run --variant fuzz --seconds $(FUZZ_SECONDS) fuzz
 fuzz-targets: $(FUZZ_BIN)
 
-model:  ## the models of test/model, checked by spin
+model:  ## the models of test/model, checked by spin (minutes)
 	@third_party/install.sh build test
 	@test/run model
 
@@ -258,10 +258,14 @@ format:  ## clang-format everything in place
 clean:  ## remove build/
 	rm -rf $(BUILD)
 
+# What README.md leads to keeps its place beside it, so that the links of all of them are good.
+DOCS := README.md LICENSE CHANGELOG.md src/README.md src/protocol/PROTOCOL.md web/README.md web/screenshot.png \
+        web/screenshot-settings.png web/static/hubbub.js bench/README.md third_party/README.md
+
 install: build  ## into $(DESTDIR)$(PREFIX)
-	install -d $(DESTDIR)$(PREFIX)/bin $(DESTDIR)$(PREFIX)/share/doc/hubbub
+	install -d $(DESTDIR)$(PREFIX)/bin
 	install -m 755 $(BINARIES) $(DESTDIR)$(PREFIX)/bin
-	install -m 644 README.md LICENSE CHANGELOG.md $(DESTDIR)$(PREFIX)/share/doc/hubbub
+	for f in $(DOCS); do install -D -m 644 $$f $(DESTDIR)$(PREFIX)/share/doc/hubbub/$$f || exit; done
 
 help:  ## this list
 	@sed -n 's/^\([a-z][a-z -]*\):.*  ## \(.*\)/\1\t\2/p' Makefile | expand -t 16

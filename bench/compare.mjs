@@ -1,11 +1,4 @@
-// hubbub beside its peers: starts each server in turn, lets hubbub-bench load it, several rounds
-// interleaved, and prints the medians and the ratios as a Markdown table.
-//
-//   node bench/compare.mjs [--rounds 3] [--only ROW,…] [--servers hubbub,tuned,go,bare]
-//                          [--quick] [--duration SECONDS] [--json FILE] [--list]
-//                          [--before FILE]    another build of hubbub, to see what a change costs
-//
-// Exit code 1 when a run of hubbub failed its verification.
+// hubbub beside its peers: see the text of its --help.
 
 import { spawn, spawnSync } from 'node:child_process';
 import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
@@ -18,7 +11,36 @@ import { parseArgs } from 'node:util';
 const root = dirname(dirname(fileURLToPath(import.meta.url)));
 const built = (...names) => names.map(n => join(root, 'build', n)).find(existsSync);
 
-const { values: opt } = parseArgs({
+const help = `Usage: bench/compare [options]
+
+Starts each server in turn, lets hubbub-bench load it, several rounds interleaved, and prints the
+medians and the ratios as a Markdown table. All are built first by \`make bench-compare\`, which
+also runs this. Exit status 1 when a run of hubbub failed its verification, 2 when it cannot start.
+
+  --rounds N            how often each is loaded (3)
+  --duration SECONDS    of each run (4)
+  --quick               one round of 1.5 s
+  --only ROW,…          these rows (all; --list names them)
+  --servers NAME,…      these servers (bare,tuned,go,hubbub)
+  --before FILE         another build of hubbub, too, to see what a change costs
+  --json FILE           write the results of all runs there
+  --list                the rows, then exit
+  --help                print this, then exit`;
+
+function fail(e) {
+  console.error(`compare: ${e.message}`);
+  process.exit(2);
+}
+
+function readArgs(config) {
+  try {
+    return parseArgs(config).values;
+  } catch (e) {
+    return fail(new Error(`${e.message} (see --help)`));
+  }
+}
+
+const opt = readArgs({
   options: {
     rounds: { type: 'string', default: '3' },
     duration: { type: 'string', default: '4' },
@@ -28,6 +50,7 @@ const { values: opt } = parseArgs({
     json: { type: 'string' },
     before: { type: 'string' },
     list: { type: 'boolean', default: false },
+    help: { type: 'boolean', default: false },
   },
 });
 if (opt.quick) Object.assign(opt, { rounds: '1', duration: '1.5' });
@@ -171,8 +194,10 @@ const median = list => {
   return s.length ? (s[(s.length - 1) >> 1] + s[s.length >> 1]) / 2 : undefined;
 };
 
+// Memory that the machine gave back meanwhile is no figure.
 function value(results, key) {
-  return median(results.map(r => r[key]));
+  const v = median(results.map(r => r[key]));
+  return v < 0 ? undefined : v;
 }
 
 function cell(results, [, key, factor, digits], first) {
@@ -215,6 +240,7 @@ function chosen(list, known, what) {
 }
 
 async function main() {
+  if (opt.help) return console.log(help);
   if (opt.list) return rows.forEach(r => console.log(r.name.padEnd(16), r.title));
   const wanted = opt.only ? chosen(opt.only, rows.map(r => r.name), 'row') : rows.map(r => r.name);
   const names = chosen(opt.servers, Object.keys(servers), 'server');
@@ -241,7 +267,4 @@ async function main() {
   if (Object.values(all).some(r => r.hubbub?.some(x => !x.ok))) process.exitCode = 1;
 }
 
-main().catch(e => {
-  console.error(`compare: ${e.message}`);
-  process.exit(2);
-});
+main().catch(fail);

@@ -37,6 +37,7 @@ static void begin(uint64_t number, uint64_t due)
     c->room = &rooms[number % rooms_n];
     c->began = due;
     c->close_code = 0;
+    c->epoch[0] = '\0'; // somebody new: the room, empty meanwhile, may be another one
     conn_open(c, number);
 }
 

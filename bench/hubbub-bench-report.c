@@ -169,7 +169,9 @@ static void write_table(void)
         printf(", %ld talking, %ld in flight each", opt.senders, opt.window);
     printf(", %ld bytes\n", opt.size);
     for (int i = 0; i < figures_n; i++)
-        if (figures[i].shown)
+        if (figures[i].shown && figures[i].value < 0) // the machine gave back more than was taken
+            printf("  %-26s %16s %s\n", figures[i].label, "–", figures[i].unit); // of 3 bytes
+        else if (figures[i].shown)
             printf("  %-26s %14.*f %s\n", figures[i].label, figures[i].digits, figures[i].value,
                    figures[i].unit);
     for (int i = 0; i < 8 && stats.close_count[i]; i++)

@@ -24,12 +24,15 @@
 
 static const char backup_help[] =
     "Usage: hubbub backup FILE [--data DIR] [--store WHERE] [--config FILE]\n\n"
-    "Copies what a server keeps (rooms, ranks, bans, messages) into the new file FILE, as it is\n"
-    "at one moment. The server goes on meanwhile. FILE is there whole or not at all. What is in\n"
+    "Copies the database of a server (rooms, ranks, bans, messages) into the new file FILE, as it\n"
+    "is at one moment. The server goes on meanwhile. FILE is there whole or not at all. What is "
+    "in\n"
     "PostgreSQL is for pg_dump.\n\n" HELP_DATA
-    "To restore: put the copy, named hubbub.db, into an empty directory, with the file server.key\n"
-    "of the old one (it is not in the copy; without it guests come back as others), and start a\n"
-    "server with --data on it. Clients notice that it is an older state, and load what is there.\n";
+    "A backup is three things. After FILE copy from the data directory what is not in it: files/\n"
+    "(what people shared) and server.key (without it guests come back as others).\n\n"
+    "To restore: stop the server, put FILE, named hubbub.db, into an empty directory, with files/\n"
+    "and server.key beside it, and start a server with --data on that. Clients notice that it is\n"
+    "an older state, and load what is there.\n";
 
 static const char export_help[] =
     "Usage: hubbub export --room ROOM [--data DIR] [--store WHERE] [--config FILE]\n\n"
@@ -95,8 +98,9 @@ int backup_command(int argc, char **argv)
     if (status != COMMAND_RUN)
         return status;
     if (config_database(&c) != NULL) {
-        command_refuse("backup", "it is in PostgreSQL: use pg_dump, which makes a "
-                                 "copy while the server runs");
+        command_refuse("backup",
+                       "it is in PostgreSQL: use pg_dump, which makes a copy while the server "
+                       "runs, then copy files/, files.origin and server.key of --data");
         config_free(&c);
         return 1;
     }
@@ -104,8 +108,10 @@ int backup_command(int argc, char **argv)
     if (err != 0)
         command_refuse("backup", "%s", why);
     else
-        fprintf(stderr, "hubbub backup: %s has %" PRIu64 " bytes; %s/server.key is not in it\n",
-                file, bytes, c.data);
+        fprintf(stderr,
+                "hubbub backup: %s has %" PRIu64
+                " bytes; not in it, so copy them beside it: %s/files/ and %s/server.key\n",
+                file, bytes, c.data, c.data);
     config_free(&c);
     return err == 0 ? 0 : 1;
 }
@@ -175,8 +181,8 @@ static int show(void *arg, const struct archived *a)
         add_number(b, "editedTs", m->edited_ts);
     if (m->deleted)
         buf_add_str(b, ",\"deleted\":true");
-    if (m->mentions[0] != '\0')
-        buf_printf(b, ",%s", m->mentions);
+    encode_message_files(b, m->deleted ? "" : m->files);
+    encode_message_mentions(b, m->deleted ? "" : m->mentions);
     add_reactions(b, a);
     buf_add_str(b, "}\n");
     return fwrite(b->data, 1, b->len, stdout) == b->len ? 0 : ERR_CLOSED;
@@ -212,25 +218,39 @@ int export_command(int argc, char **argv)
 
 /* ---- erase --------------------------------------------------------------------------------------- */
 
+/* A number and what it is of, and what comes then. */
+static void tell(uint64_t n, const char *one, const char *many, const char *then)
+{
+    fprintf(stderr, "%" PRIu64 " %s%s", n, n == 1 ? one : many, then);
+}
+
 static void tell_erased(const struct erased *e)
 {
-    fprintf(stderr,
-            "hubbub erase: %" PRIu64 " messages, %" PRIu64 " reactions, %" PRIu64 " ranks, %" PRIu64
-            " names in ledgers\n",
-            e->messages, e->reactions, e->ranks, e->ledger);
-    if (e->mentions + e->marks > 0)
-        fprintf(stderr, "hubbub erase: %" PRIu64 " mentions, %" PRIu64 " read markers\n",
-                e->mentions, e->marks);
-    if (e->files > 0)
-        fprintf(stderr, "hubbub erase: %" PRIu64 " files\n", e->files);
-    if (e->sanctions > 0)
-        fprintf(stderr, "hubbub erase: %" PRIu64 " bans and mutes stay in force, by the id alone\n",
-                e->sanctions);
-    if (e->ownerless > 0)
-        fprintf(stderr,
-                "hubbub erase: %" PRIu64
-                " rooms have no owner any more: an operator (--admin) can make one\n",
-                e->ownerless);
+    static const char start[] = "hubbub erase: ";
+    fputs(start, stderr);
+    tell(e->messages, "message", "messages", ", ");
+    tell(e->reactions, "reaction", "reactions", ", ");
+    tell(e->ranks, "rank", "ranks", ", ");
+    tell(e->ledger, "name in ledgers", "names in ledgers", "\n");
+    if (e->mentions + e->marks > 0) {
+        fputs(start, stderr);
+        tell(e->mentions, "mention", "mentions", ", ");
+        tell(e->marks, "read marker", "read markers", "\n");
+    }
+    if (e->files > 0) {
+        fputs(start, stderr);
+        tell(e->files, "file", "files", "\n");
+    }
+    if (e->sanctions > 0) {
+        fputs(start, stderr);
+        tell(e->sanctions, "ban or mute stays in force", "bans and mutes stay in force",
+             ", by the id alone\n");
+    }
+    if (e->ownerless > 0) {
+        fputs(start, stderr);
+        tell(e->ownerless, "room has", "rooms have",
+             " no owner any more: an operator (--admin) can make one\n");
+    }
 }
 
 static bool set_user(void *order, const char *option, const char *value)

@@ -96,10 +96,12 @@ int server_check(const struct config *config)
 
 static void announce(const struct server *s, const struct capacity *capacity)
 {
-    char room[256];
+    char room[256], url[64];
+    int port = listener_port(s->parts.listener);
     capacity_describe(capacity, room, sizeof room);
+    snprintf(url, sizeof url, "http://localhost:%d/", port);
     if (s->config.listen.n == 0)
-        log_info("listening", LOG_INT("port", listener_port(s->parts.listener)),
+        log_info("listening", LOG_INT("port", port), LOG_STR("url", url),
                  LOG_STR("capacity", room));
     for (size_t i = 0; i < s->config.listen.n; i++)
         log_info("listening", LOG_STR("address", s->config.listen.item[i]),

@@ -34,27 +34,40 @@ bool bytes_remove(const char *directory, const char *id)
     return false;
 }
 
+static const char *ending_of(const char *name)
+{
+    return strlen(name) > FILE_ID_LEN ? name + FILE_ID_LEN : "";
+}
+
 static bool is_known(const char *name, bytes_known_fn *known, void *arg)
 {
     char id[FILE_ID_LEN + 1] = "";
-    const char *ending = strlen(name) > FILE_ID_LEN ? name + FILE_ID_LEN : "";
+    const char *ending = ending_of(name);
     memcpy(id, name, strnlen(name, FILE_ID_LEN));
     return file_is_id(id, strlen(id)) &&
            (ending[0] == '\0' || strcmp(ending, FILE_THUMBNAIL) == 0) && known(arg, id);
 }
 
-void bytes_sweep(const char *directory, bytes_known_fn *known, void *arg)
+void bytes_sweep(const char *directory, uint64_t expected, bytes_known_fn *known, void *arg)
 {
-    size_t n = 0;
+    uint64_t removed = 0, found = 0;
     DIR *d = opendir(directory);
-    if (d == NULL)
-        return;
-    for (struct dirent *e; (e = readdir(d)) != NULL;)
-        if (e->d_name[0] != '.' && !is_known(e->d_name, known, arg))
-            n += unlink_one(directory, e->d_name, "");
-    closedir(d);
-    if (n > 0)
-        log_info("store: files that nobody knows are removed", LOG_INT("files", n));
+    for (struct dirent *e; d != NULL && (e = readdir(d)) != NULL;) {
+        if (e->d_name[0] == '.')
+            continue;
+        if (!is_known(e->d_name, known, arg))
+            removed += unlink_one(directory, e->d_name, "");
+        else
+            found += ending_of(e->d_name)[0] == '\0';
+    }
+    if (d != NULL)
+        closedir(d);
+    if (removed > 0)
+        log_info("store: files that nobody knows are removed", LOG_INT("files", removed));
+    if (found < expected)
+        log_warn("store: files of messages are not on the disk (a backup has them beside the "
+                 "database)",
+                 LOG_STR("directory", directory), LOG_INT("missing", expected - found));
 }
 
 /* ---- whose they are ------------------------------------------------------------------------------ */

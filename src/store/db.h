@@ -92,6 +92,7 @@ struct statement {
     X(GONE_FILES, "SELECT id FROM files WHERE message = -1 LIMIT ?1")                              \
     X(FILE_GONE, "DELETE FROM files WHERE id = ?1")                                                \
     X(HAS_FILE, "SELECT 1 FROM files WHERE id = ?1 AND message >= 0")                              \
+    X(COUNT_FILES, "SELECT count(*) FROM files WHERE message >= 0")                                \
     X(NO_REACTIONS, "DELETE FROM reactions WHERE message = ?1")                                    \
     X(REACTION, "INSERT INTO reactions (message, user_id, emoji, at) SELECT ?1, ?2, ?3, ?4"        \
                 " WHERE EXISTS (SELECT 1 FROM messages WHERE id = ?1 AND NOT deleted)"             \

@@ -121,11 +121,19 @@ static bool is_known(void *arg, const char *id)
     return code != SQLITE_DONE; /* an error is no reason to remove anything */
 }
 
+static uint64_t count_files(struct db *db)
+{
+    sqlite3_stmt *st = db->logs[LOGS_COUNT_FILES];
+    uint64_t n = sqlite3_step(st) == SQLITE_ROW ? (uint64_t)sqlite3_column_int64(st, 0) : 0;
+    sqlite3_reset(st);
+    return n;
+}
+
 void db_set_files(struct db *db, const char *directory)
 {
     db->files = xstrdup(directory);
     db->gone_files = true; /* a look does no harm */
-    bytes_sweep(directory, is_known, db);
+    bytes_sweep(directory, count_files(db), is_known, db);
 }
 
 /* ---- a row --------------------------------------------------------------------------------------- */

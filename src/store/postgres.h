@@ -143,6 +143,7 @@ enum { PG_NOW, PG_LEDGER, PG_OWN };
     X(GONE_FILES, "SELECT id FROM files WHERE log = -1 AND seq = 0 LIMIT $1")                      \
     X(FILES_GONE, "DELETE FROM files WHERE id = ANY ($1::text[])")                                 \
     X(HAS_FILE, "SELECT 1 FROM files WHERE id = $1 AND log >= 0")                                  \
+    X(COUNT_FILES, "SELECT count(*) FROM files WHERE log >= 0")                                    \
     /* postgres_remove.c */                                                                        \
     X(BYTES, "SELECT bytes FROM words_mark")                                                       \
     X(NAMELESS, "SELECT log FROM logs WHERE room IS NULL ORDER BY log LIMIT 1")                    \

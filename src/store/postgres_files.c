@@ -107,12 +107,20 @@ static bool is_known(void *arg, const char *id)
     return known;
 }
 
+static uint64_t count_files(struct postgres *p)
+{
+    PGresult *res = ask(p, DO_COUNT_FILES, &(struct pg_values){.n = 0});
+    uint64_t n = res != NULL ? strtoull(PQgetvalue(res, 0, 0), NULL, 10) : 0;
+    PQclear(res);
+    return n;
+}
+
 void postgres_set_files(struct db *db, const char *directory)
 {
     struct postgres *p = postgres_of(db);
     p->files = xstrdup(directory);
     p->gone_files = true; /* a look does no harm */
-    bytes_sweep(directory, is_known, p);
+    bytes_sweep(directory, count_files(p), is_known, p);
 }
 
 /* ---- a row --------------------------------------------------------------------------------------- */

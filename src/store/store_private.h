@@ -190,8 +190,9 @@ int searcher_find(struct searcher *s, const char *room, const char *query, unsig
 /* Those of one file. False: they are still there. directory NULL: nothing. */
 bool bytes_remove(const char *directory, const char *id);
 typedef bool bytes_known_fn(void *arg, const char *id);
-/* Removes what is in the directory and not known. */
-void bytes_sweep(const char *directory, bytes_known_fn *known, void *arg);
+/* Removes what is in the directory and not known. Tells of it when there are fewer than expected, as after a backup was
+ * restored in part. */
+void bytes_sweep(const char *directory, uint64_t expected, bytes_known_fn *known, void *arg);
 /* Are the files of this data directory those of the database with that id ("": the one in the directory), or nobody's?
  * Then they are from now on: 0; else ERR_INVALID or ERR_SYSTEM with `why`. */
 int bytes_claim(const char *data, const char *id, char *why, size_t space);

@@ -3,11 +3,11 @@
  * a user forgotten once the server is stopped.
  */
 import assert from 'node:assert/strict';
-import { copyFileSync, existsSync, mkdirSync, readFileSync, readdirSync, statSync } from 'node:fs';
+import { copyFileSync, cpSync, existsSync, mkdirSync, readFileSync, readdirSync, statSync } from 'node:fs';
 import path from 'node:path';
 import { test } from 'node:test';
-import { connectAgain, member } from './support/client.mjs';
-import { share } from './support/files.mjs';
+import { connect, connectAgain, member } from './support/client.mjs';
+import { download, share } from './support/files.mjs';
 import { copyDatabase, kept, newDatabase, STORES } from './support/postgres.mjs';
 import { folder, runToEnd, startAgain, startServer } from './support/server.mjs';
 
@@ -38,12 +38,12 @@ async function exported(server, room) {
     return stdout.split('\n').slice(0, -1).map((line) => JSON.parse(line));
 }
 
-/* A directory with nothing but the copy and the key. */
-function restore(server, copy) {
+/* A directory with nothing but the copy, the key and what else is named of the old one. */
+function restore(server, copy, ...more) {
     const data = path.join(folder(), 'data');
     mkdirSync(data, { mode: 0o700 });
-    copyFileSync(copy, path.join(data, 'hubbub.db'));
-    copyFileSync(path.join(dataOf(server), 'server.key'), path.join(data, 'server.key'));
+    if (copy) copyFileSync(copy, path.join(data, 'hubbub.db'));
+    for (const name of ['server.key', ...more]) cpSync(path.join(dataOf(server), name), path.join(data, name), { recursive: true });
     return server.args.map((word) => (word === dataOf(server) ? data : word));
 }
 
@@ -66,7 +66,7 @@ test('a backup taken while people talk is a moment of it, and lives on elsewhere
     await talk(200);
     const { stderr } = await backup;
     const { size } = statSync(copy);
-    assert.match(stderr, new RegExp(`copy.db has ${size} bytes; .*server.key is not in it\n$`));
+    assert.match(stderr, new RegExp(`copy.db has ${size} bytes; not in it, so copy them beside it: .*/files/ and .*/server.key\n$`));
     assert.equal(statSync(copy).mode & 0o7777, 0o600);
     assert.deepEqual(readdirSync(path.dirname(copy)), ['copy.db']);
     await talk(5); // the server has not noticed
@@ -107,6 +107,28 @@ test('positions from before the backup are good after it was restored', async (t
     assert.equal((await late.join('den', { since: 6, epoch })).recovered, false);
 });
 
+test('a backup is the copy, the key and the files, and a start says when these are missing', async (t) => {
+    const server = await start(t);
+    const alice = await member(t, server, 'alice', 'den');
+    const files = [];
+    for (const name of ['one.txt', 'two.txt']) files.push(await share(server, alice, 'den', name, name));
+    await alice.ok('message', { room: 'den', content: '', files: files.map((one) => one.id) });
+    const copy = path.join(folder(), 'copy.db');
+    await done('backup', copy, '--data', dataOf(server));
+    assert.ok(!server.stderr.includes('not on the disk'));
+
+    const again = await startServer(t, restore(server, copy, 'files'));
+    const back = await connectAgain(t, again, alice);
+    await back.join('den');
+    for (const file of files) assert.equal((await download(again, back, file)).text, file.name);
+    assert.ok(!again.stderr.includes('not on the disk'));
+
+    const bare = await startServer(t, restore(server, copy));
+    const said = bare.stderr.split('\n').filter((line) => line.includes('not on the disk'));
+    assert.equal(said.length, 1, bare.stderr);
+    assert.match(said[0], /level=warn .* missing=2$/);
+});
+
 for (const store of STORES) {
     test(`${store}: an export has what was said, in lines`, async (t) => {
         const server = await start(t, ...await kept(store));
@@ -139,6 +161,30 @@ for (const store of STORES) {
         assert.equal((await exported(server, room)).length, 4);
     });
 
+    test(`${store}: an export has all that the wire has`, async (t) => {
+        const server = await start(t, ...await kept(store));
+        const [alice, bob] = [await connect(t, server, { username: 'alice' }), await connect(t, server, { username: 'bob' })];
+        await alice.ok('create', { room: 'den' });
+        for (const one of [alice, bob]) await one.join('den');
+        const files = [];
+        for (const name of ['one.txt', 'two.txt', 'three.txt', 'four.txt']) files.push((await share(server, alice, 'den', name, name)).id);
+        await alice.ok('message', { room: 'den', content: '', files: files.slice(0, 2) });
+        await alice.ok('message', { room: 'den', content: '@bob and @room', files: [files[2]], replyTo: 1 });
+        await bob.ok('react', { room: 'den', seq: 2, emoji: 'x' });
+        await alice.ok('edit', { room: 'den', seq: 2, content: 'look' });
+        await alice.ok('message', { room: 'den', content: '@bob', files: [files[3]] });
+        await alice.ok('delete', { room: 'den', seq: 3 });
+        const { messages } = await bob.ok('history', { room: 'den' });
+        const lines = await exported(server, 'den');
+        assert.deepEqual(messages[1].files.map(({ id, name, size }) => ({ id, name, size })), [{ id: files[2], name: 'three.txt', size: 9 }]);
+        assert.deepEqual(lines[1].reactions, [{ emoji: 'x', users: [bob.welcome.userId] }]);
+        assert.deepEqual(lines[1].mentions, [bob.welcome.userId]);
+        assert.equal(typeof lines[1].id, 'string'); // which on the wire the sender alone has
+        for (const one of [...messages, ...lines]) for (const name of ['type', 'id', 'reactions']) delete one[name];
+        assert.deepEqual(lines, messages);
+        for (const name of ['files', 'mentionsRoom', 'replyTo', 'editedTs']) assert.ok(name in lines[1], name);
+    });
+
     test(`${store}: a user is forgotten when no server runs`, async (t) => {
         const server = await start(t, ...await kept(store));
         const alice = await member(t, server, 'alice', 'den');
@@ -154,9 +200,9 @@ for (const store of STORES) {
         await server.stop();
         const { stderr, stdout } = await done('erase', ...user);
         assert.equal(stdout, '');
-        assert.match(stderr, /^hubbub erase: 1 messages, 1 reactions, 1 ranks, \d+ names in ledgers$/m);
-        assert.match(stderr, /^hubbub erase: 1 files$/m);
-        assert.match(stderr, /^hubbub erase: 1 rooms have no owner any more/m);
+        assert.match(stderr, /^hubbub erase: 1 message, 1 reaction, 1 rank, \d+ names? in ledgers$/m);
+        assert.match(stderr, /^hubbub erase: 1 file$/m);
+        assert.match(stderr, /^hubbub erase: 1 room has no owner any more/m);
         assert.deepEqual(readdirSync(path.join(dataOf(server), 'files')), [files[1].id]);
         for (const file of readdirSync(dataOf(server), { recursive: true })) {
             if (file === 'files') continue; // a directory
@@ -184,14 +230,20 @@ test('what pg_dump has copied lives on elsewhere', async (t) => {
     await alice.ok('create', { room: 'club', title: 'The club' });
     for (const content of count(5)) await alice.ok('message', { room: 'den', content });
     await alice.ok('react', { room: 'den', seq: 1, emoji: 'x' });
+    await alice.join('club');
+    const file = await share(server, alice, 'club', 'words.txt', 'words');
+    await alice.ok('message', { room: 'club', content: '', files: [file.id] });
     const { epoch } = alice.joined;
     await copyDatabase(from, to);
     await alice.ok('message', { room: 'den', content: 'lost' });
     await server.stop();
 
-    const again = await startServer(t, server.args.map((word) => (word === from ? to : word)));
+    const args = restore(server, null, 'files', 'files.origin').map((word) => (word === from ? to : word));
+    const again = await startServer(t, args);
+    assert.ok(!again.stderr.includes('not on the disk'));
     const back = await connectAgain(t, again, alice);
     assert.equal((await back.join('club')).title, 'The club');
+    assert.equal((await download(again, back, file)).text, 'words');
     assert.equal((await back.join('den', { since: 6, epoch })).recovered, false);
     assert.deepEqual(textsOf((await back.ok('history', { room: 'den' })).messages), count(5));
     assert.deepEqual((await back.ok('search', { query: '3' })).messages.map((one) => one.seq), [3]);

@@ -4,9 +4,12 @@
  * library-script.test.mjs.
  */
 import assert from 'node:assert/strict';
-import { readFileSync } from 'node:fs';
+import { spawn } from 'node:child_process';
+import { copyFileSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs';
+import path from 'node:path';
 import test from 'node:test';
 import vm from 'node:vm';
+import { fileURLToPath } from 'node:url';
 import WebSocket from 'ws';
 import { Storage, brittle, code, event, makeHub, onlineHub, said, state, texts } from './support/hub.mjs';
 import { folder, startAgain, startServer } from './support/server.mjs';
@@ -598,4 +601,28 @@ test('how far one has read, in two tabs, and who is mentioned', async (t) => {
     assert.deepEqual((await alice.mentions()).messages.map((one) => one.content), ['hello @alice']);
     assert.deepEqual((await alice.mentions({ limit: 1 })).messages.length, 1);
     assert.deepEqual((await bob.mentions()).messages, []);
+});
+
+test('a bot shares a file as the manual has it', async (t) => {
+    const near = (name) => fileURLToPath(new URL(name, import.meta.url));
+    const server = await startServer(t, ['--data', path.join(folder(), 'data')]);
+    const alice = await onlineHub(t, server, 'alice');
+    await alice.join('lobby');
+    const heard = event(alice, 'message');
+
+    const home = folder();
+    const [, example] = /```js\n(import \{ readFile \}[^]*?)```/.exec(readFileSync(near('../../web/README.md'), 'utf8'));
+    assert.ok(example.includes("'http://localhost:8080'"));
+    writeFileSync(path.join(home, 'bot.mjs'), example.replace('http://localhost:8080', server.http()));
+    writeFileSync(path.join(home, 'report.pdf'), 'the figures');
+    copyFileSync(near('../../web/static/hubbub.js'), path.join(home, 'hubbub.cjs'));
+    symlinkSync(near('../node_modules'), path.join(home, 'node_modules'));
+    const bot = spawn(process.execPath, ['bot.mjs'], { cwd: home, stdio: ['ignore', 'ignore', 'pipe'] });
+    t.after(() => bot.kill('SIGKILL'));
+    let stderr = '';
+    bot.stderr.on('data', (bytes) => { stderr += bytes; });
+    const status = await within(new Promise((resolve) => bot.on('close', resolve)), 'the end of the bot');
+    assert.deepEqual([status, stderr], [0, '']);
+    const { username, content, files } = await heard;
+    assert.deepEqual([username, content, files[0].name, files[0].size], ['bot', 'the report', 'report.pdf', 11]);
 });

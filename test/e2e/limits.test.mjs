@@ -68,6 +68,7 @@ test('messages: who moderates a kept room says in it what it likes, who merely o
     for (let i = 0; i < 6; i++) await alice.ok('message', { room: 'lobby', content: 'as anybody' });
     await alice.refused('rate_limited', 'message', { room: 'lobby', content: 'x' });
     for (let i = 0; i < 20; i++) await alice.ok('message', { room: 'own', content: 'as its owner likes' });
+    await alice.refused('rate_limited', 'dm', { room: 'own', to: 'alice', content: 'x' });
 });
 
 /* A room for each to run. */

@@ -225,6 +225,7 @@ test('at its start it says how many connections fit and why, and logs nothing pe
 test('logfmt is the default', async (t) => {
     const server = await startServer(t);
     await until(() => server.stderr.includes('listening'), 'the first line');
+    assert.match(server.stderr, new RegExp(` port=${server.port} url="?http://localhost:${server.port}/"? `), 'an address to open');
     for (const line of lines(server.stderr)) assert.match(line, /^(\w+=("(\\.|[^"\\])*"|[^\s"]*)( |$))+$/);
 });
 
