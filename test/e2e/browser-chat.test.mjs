@@ -187,7 +187,8 @@ test('the page comes back by itself, enters its rooms again, and says what waite
     await says(alice, 'first while away');
     await says(alice, 'second while away');
     await log(alice).locator('.pending').getByText('waits for the connection').first().waitFor();
-    assert.equal(await log(alice).locator('.pending').count(), 2);
+    assert.deepEqual(await log(alice).locator('.pending .text').allTextContents(), ['first while away', 'second while away']);
+    assert.equal(await log(alice).locator('.pending .body').last().textContent(), 'second while awaywaits for the connection', 'and nothing else');
     await composer(alice).fill('typed meanwhile');
 
     const second = await startServer(t, [], { port });

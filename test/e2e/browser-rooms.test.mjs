@@ -41,6 +41,7 @@ test('a room is created, found by others, and renamed', async (t) => {
     await said(bob, 'one');
     await says(bob, 'two');
     await log(bob).locator('.pending').getByText(/goes out in \d+ s/).waitFor();
+    assert.match(await log(bob).locator('.pending .body').textContent(), /^twogoes out in \d+ s$/);
     await says(alice, '/topic Songs');
     await notice(bob, 'alice set the topic: Songs');
 

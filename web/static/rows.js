@@ -134,7 +134,7 @@
         const { replyTo } = message;
         const item = { userId: Chat.hub.userId, username: Chat.hub.username, content: message.text, files: message.shown, ts: message.since, replyTo };
         const head = first && !(last && last.kind === 'message' && last.userId === item.userId && !last.gone && !replyTo);
-        const row = said(item, head, [text(item), el('p', { class: 'fate' }, fate(message))]);
+        const row = said(item, head, [...text(item), el('p', { class: 'fate' }, fate(message))]);
         row.classList.add('pending', message.state);
         row.message = message;
         return row;
