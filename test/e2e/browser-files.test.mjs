@@ -55,6 +55,23 @@ test('pictures are shown where they were said, other files are saved', async (t)
     [alice, bob].forEach(calm);
 });
 
+test('a picture that cannot be had is asked for again, then there is a link to it', async (t) => {
+    const server = await startServer(t, data());
+    const browser = await startBrowser(t);
+    const alice = await person(browser, server, 'alice');
+    const bob = await person(browser, server, 'bob');
+    let asked = 0;
+    await alice.route('**/thumbnail', (route) => (++asked === 1 ? route.fulfill({ status: 404 }) : route.fallback()));
+    await bob.route('**/thumbnail', (route) => route.fulfill({ status: 404 }));
+    await choose(alice, ['lines.png', png(600, 300)]);
+    await done(alice, 1);
+    await alice.locator('#send').click();
+    await alice.waitForFunction(() => (document.querySelector('#rows .picture img') || {}).naturalWidth === 480);
+    assert.equal(asked, 2);
+    await bob.locator('#rows .file', { hasText: 'lines.png' }).waitFor();
+    assert.equal(await bob.locator('#rows .picture').count(), 0);
+});
+
 test('pasted and dropped, with words; taken out again before it is said', async (t) => {
     const server = await startServer(t, data());
     const browser = await startBrowser(t);

@@ -13,6 +13,7 @@
     const SIDE = 320; // of a picture in the conversation
     const SHOWN_WHOLE = 1 << 20; // bytes of a picture without thumbnail
     const REMEMBERED = 100; // pictures
+    const AGAIN = [1500, 6000]; // ms: when a picture that could not be had is asked for again
     const PICTURE = /^image\/(png|jpeg|gif|webp)$/;
     const line = []; // uploads that wait for their turn
     let under = 0; // how many are under way
@@ -166,7 +167,11 @@
             alt: file.name, width: scale ? Math.max(1, Math.round(file.width * scale)) : null, height: scale ? Math.max(1, Math.round(file.height * scale)) : null,
         });
         const button = el('button', { type: 'button', class: 'plain picture', 'aria-label': t('open picture', { name: file.name }), onclick: () => enlarge(file) }, image);
-        picture(file.thumbnail ? '/' + file.id + '/thumbnail' : whole(file)).then((url) => { image.src = url; }, () => button.replaceWith(link(file)));
+        const load = (tries) => picture(file.thumbnail ? '/' + file.id + '/thumbnail' : whole(file)).then((url) => { image.src = url; }, () => {
+            if (tries < AGAIN.length) setTimeout(() => load(tries + 1), AGAIN[tries]);
+            else button.replaceWith(link(file));
+        });
+        load(0);
         return button;
     }
 
