@@ -137,6 +137,7 @@
         suggestions = Suggestions = Vorschläge
         no command = There is no command {name}. /help shows those there are, and // at the start sends a slash. = Den Befehl {name} gibt es nicht. /help zeigt alle, und // am Anfang sendet einen Schrägstrich.
         needs more = Like this: {usage} = So geht es: {usage}
+        no time = How long is that? Write it like 10m, 2 hours or 7d, and a reason not with a number first. = Wie lange ist das? Schreib es wie 10m, 2 Stunden oder 7d, und einen Grund nicht mit einer Zahl am Anfang.
         c join = enter a room = Raum betreten
         c leave = leave this room = diesen Raum verlassen
         c create = create a room that stays = bleibenden Raum anlegen
