@@ -6,7 +6,7 @@ import { readFileSync } from 'node:fs';
 import { test } from 'node:test';
 import { bomb, png } from './support/files.mjs';
 import { data } from './support/log.mjs';
-import { person, startBrowser } from './support/page.mjs';
+import { closed, focusIs, person, startBrowser } from './support/page.mjs';
 import { startServer } from './support/server.mjs';
 
 const choose = (tab, ...files) => tab.locator('#attach-file').setInputFiles(files.map(([name, bytes, mimeType = 'application/octet-stream']) => ({ name, mimeType, buffer: Buffer.from(bytes) })));
@@ -49,10 +49,37 @@ test('pictures are shown where they were said, other files are saved', async (t)
 
     await bob.locator('#rows .picture').click();
     await bob.waitForFunction(() => (document.querySelector('dialog .picture-whole') || {}).naturalWidth === 600);
+    assert.deepEqual(await bob.getByRole('dialog').getByRole('button').evaluateAll((all) => all.map((one) => one.ariaLabel || one.textContent)), ['Close', 'Save']);
     await bob.keyboard.press('Escape');
+    await closed(bob);
     await bob.reload(); // from the history
     await bob.waitForFunction(() => (document.querySelector('#rows .picture img') || {}).naturalWidth === 480);
     [alice, bob].forEach(calm);
+});
+
+test('a large picture takes the window, and not more', async (t) => {
+    const server = await startServer(t, data());
+    const browser = await startBrowser(t);
+    const alice = await person(browser, server, 'alice');
+    for (const [i, [width, height]] of [[2000, 600], [700, 2000]].entries()) {
+        await choose(alice, [`${i}.png`, png(width, height)]);
+        await done(alice, 1);
+        await focusIs(alice, 'box'); // to write on, or send
+        await alice.keyboard.press('Enter');
+        await alice.getByRole('button', { name: `Open ${i}.png` }).click();
+        await alice.waitForFunction((want) => (document.querySelector('dialog .picture-whole') || {}).naturalWidth === want, width);
+        const [image, box, inner] = await alice.evaluate(() => [...['.picture-whole', 'dialog'].map((one) => {
+            const { width: w, height: h } = document.querySelector(one).getBoundingClientRect();
+            return [w, h];
+        }), [innerWidth, innerHeight]]);
+        assert.ok(image[0] > inner[0] * 0.9 || image[1] > inner[1] * 0.75, `${image} of ${inner}`);
+        assert.ok(Math.abs(image[0] / image[1] - width / height) < 0.05 * width / height, 'as it is');
+        assert.ok(box[0] <= inner[0] && box[1] <= inner[1]);
+        assert.ok(await alice.evaluate(() => { const { scrollWidth, clientWidth, scrollHeight, clientHeight } = document.querySelector('dialog'); return scrollWidth <= clientWidth && scrollHeight <= clientHeight; }), 'all of it is in view');
+        await alice.getByRole('dialog').getByRole('button', { name: 'Close' }).click();
+        await closed(alice);
+    }
+    calm(alice);
 });
 
 test('a picture that cannot be had is asked for again, then there is a link to it', async (t) => {

@@ -240,7 +240,7 @@
         const id = 'dialog-' + ++dialogs;
         const problem = el('p', { class: 'error', role: 'alert', hidden: true, id: id + '-error' });
         const note = el('p', { class: 'note', role: 'status' });
-        const node = el('dialog', { class: 'card' + (wide ? ' wide' : '') + (wide === 'tall' ? ' tall' : ''), 'aria-labelledby': id },
+        const node = el('dialog', { class: 'card' + (wide ? ' wide' : '') + (wide === true ? '' : ' ' + (wide || '')), 'aria-labelledby': id },
             el('form', {
                 method: 'dialog', novalidate: true,
                 onsubmit: (event) => {
@@ -263,7 +263,7 @@
             node.remove();
             if (onclose) onclose();
         });
-        node.addEventListener('click', (event) => { if (event.target === node && !wide) node.close(); });
+        node.addEventListener('click', (event) => { if (event.target === node && (!wide || wide === 'picture-box')) node.close(); });
         document.body.append(node);
         node.showModal();
         const first = node.querySelector('[autofocus]') || node.querySelector('.dialog-body :is(input, select, textarea, button)');

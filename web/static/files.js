@@ -154,9 +154,9 @@
         const image = el('img', { class: 'picture-whole', alt: file.name });
         picture(whole(file)).then((url) => { image.src = url; }, () => Chat.toast(t('no file', { name: Chat.plain(file.name) })));
         Chat.dialog({
-            title: Chat.plain(file.name), content: image,
-            buttons: [Chat.cancelButton(), el('button', { class: 'primary' }, t('save file'))],
-            onsubmit: (dialog) => { save(file); dialog.close(); },
+            title: Chat.plain(file.name), wide: 'picture-box', content: image,
+            buttons: el('button', { class: 'primary' }, t('save file')),
+            onsubmit: () => save(file),
         });
     }
 
@@ -201,6 +201,7 @@
         $('attach-file').addEventListener('change', () => {
             add($('attach-file').files);
             $('attach-file').value = '';
+            Chat.focusComposer();
         });
         $('box').addEventListener('paste', (event) => {
             const { files } = event.clipboardData;
