@@ -240,7 +240,7 @@
         const id = 'dialog-' + ++dialogs;
         const problem = el('p', { class: 'error', role: 'alert', hidden: true, id: id + '-error' });
         const note = el('p', { class: 'note', role: 'status' });
-        const node = el('dialog', { class: 'card' + (wide ? ' wide' : '') + (wide === true ? '' : ' ' + (wide || '')), 'aria-labelledby': id },
+        const node = el('dialog', { class: 'card' + (wide ? ' wide' : '') + (typeof wide === 'string' ? ' ' + wide : ''), 'aria-labelledby': id },
             el('form', {
                 method: 'dialog', novalidate: true,
                 onsubmit: (event) => {
