@@ -42,6 +42,10 @@ test('banned: out, kept out, lifted from the settings', async (t) => {
     await fillIn(alice, { Reason: 'spam', Ends: 'after 1 hour' }, 'Ban');
     await bob.locator('#hindrance').getByText('You were banned from this room by alice.').waitFor();
     await bob.locator('#hindrance').getByText('Reason: spam').waitFor();
+    await bob.getByRole('button', { name: 'Enter again' }).click();
+    await dialog(bob).getByText('You are banned here.').waitFor();
+    await bob.keyboard.press('Escape');
+    await closed(bob);
     await bob.getByRole('button', { name: 'Take off the list' }).click();
     await bob.getByText('You are in no room.').waitFor();
     await bob.getByRole('searchbox', { name: 'Find or enter a room' }).fill('yard');
@@ -108,6 +112,9 @@ test('by commands, with a time and a reason', async (t) => {
     await carol.locator('#hindrance').getByText('You were banned').waitFor();
     await says(alice, '/unban carol');
     await notice(bob, 'alice lifted the ban on carol');
+    await carol.getByRole('button', { name: 'Enter again' }).click();
+    await composer(carol).waitFor();
+    await peopleAre(alice, ['alice', 'bob', 'carol']);
     await says(alice, '/kick nobody');
     await alice.getByRole('alert').getByText('There is nobody of this name.').waitFor();
     assert.equal(await composer(alice).inputValue(), '/kick nobody', 'to be corrected');

@@ -174,7 +174,7 @@
         }
         const known = { kick: 'you kick', ban: 'you ban', remove: 'you remove', destroyed: 'you destroyed' }[event.why];
         room.out = {
-            final: event.why === 'destroyed' || event.why === 'ban' || event.why === 'banned',
+            final: event.why === 'destroyed', // of all else a try tells whether it still holds
             build: () => (known ? [...tn(known, { by: bdi(event.by || '?') }), ...(event.until ? [' ', t('ends at', { until: Chat.moment(event.until) })] : []),
                 ...(event.reason ? [' ', ...tn('because', { reason: bdi(event.reason) })] : [])] : [Chat.errorText({ code: event.why, message: event.reason, retryAfter: event.retryAfter })]),
         };
