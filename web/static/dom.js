@@ -133,11 +133,13 @@
         $('announcer').replaceChildren(el('p', {}, text));
     };
 
-    /* A word in passing, gone by itself. */
+    /* A word in passing, gone by itself; above where one writes. */
     let toastTimer = 0;
     Chat.toast = function (text) {
         clearTimeout(toastTimer);
         $('toast').textContent = text;
+        const { top } = $('composer').getBoundingClientRect(); // 0: it is not shown
+        $('toast').style.bottom = top ? innerHeight - top + 8 + 'px' : '';
         $('toast').classList.add('shown');
         toastTimer = setTimeout(() => $('toast').classList.remove('shown'), 5000);
     };
