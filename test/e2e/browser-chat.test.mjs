@@ -282,6 +282,21 @@ test('the door says what is wrong, and keeps what was typed', async (t) => {
     noComplaints(bob);
 });
 
+test('a link with a token that is not valid says so once, and one may come as a guest', async (t) => {
+    const server = await startServer(t);
+    const browser = await startBrowser(t);
+    const bob = await openTab(browser, `${server.http()}/#token=nonsense&room=lobby`);
+    await bob.getByRole('alert').getByText('The link that you came by is not valid, or not any more. Where guests are let in, a name is enough.').waitFor();
+    await focusIs(bob, 'door-name');
+    assert.equal(await bob.getByText('You were signed in').isVisible(), false);
+    assert.equal(await bob.getByText('asks you to sign in').isVisible(), false);
+    await connectAs(bob, 'bob');
+    await inRoom(bob, 'lobby');
+    await bob.reload();
+    await inRoom(bob, 'lobby');
+    noComplaints(bob);
+});
+
 test('the page from disk connects to the address it is given', async (t) => {
     const server = await startServer(t);
     const browser = await startBrowser(t);

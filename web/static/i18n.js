@@ -342,7 +342,9 @@
         e invite_required = This room needs an invitation that is still good. Ask somebody who runs it. = Dieser Raum braucht eine gültige Einladung. Frag jemanden, der ihn leitet.
         e not_member = Only members may enter. Ask somebody who runs it to add you. = Nur Mitglieder dürfen hinein. Bitte jemanden, der ihn leitet, dich aufzunehmen.
         e not_authenticated = This server asks you to sign in. Open it by the link of whoever runs it. = Dieser Server verlangt eine Anmeldung. Öffne ihn über den Link des Betreibers.
-        e token_expired = Your sign-in has ended. Open this page by your link again. = Deine Anmeldung ist abgelaufen. Öffne die Seite erneut über deinen Link.
+        e token_expired = Your sign-in has ended. Open this page by a new link. = Deine Anmeldung ist abgelaufen. Öffne die Seite über einen neuen Link.
+        bad link = The link that you came by is not valid, or not any more. = Der Link, über den du kommst, gilt nicht oder nicht mehr.
+        as guest = Where guests are let in, a name is enough. = Wo Gäste hereindürfen, genügt ein Name.
         e banned = You are banned here. = Du bist hier gesperrt.
         e muted = You may not write here at the moment. = Du darfst hier zurzeit nicht schreiben.
         e slow_mode = This room is in slow mode. = Dieser Raum ist im langsamen Modus.
