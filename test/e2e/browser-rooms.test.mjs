@@ -142,6 +142,7 @@ test('a room is deleted, by typing its name', async (t) => {
     await enters(bob, 'attic');
     await settingsOf(alice, 'General');
     await dialog(alice).getByRole('button', { name: 'Delete room' }).click();
+    await dialog(alice).getByText('All messages and files').waitFor();
     const name = 'Type the name of the room, attic, to confirm';
     await fillIn(alice, { [name]: 'cellar' }, 'Delete room');
     await dialog(alice).getByText('not the name of this room').waitFor();

@@ -251,7 +251,7 @@
         invite good = Good until {until}. = Gilt bis {until}.
         invites out = {n} invitation is not used yet.|{n} invitations are not used yet. = {n} Einladung ist noch offen.|{n} Einladungen sind noch offen.
         delete room = Delete room = Raum löschen
-        delete room text = Everybody has to leave, and members, roles, bans and settings are gone for good. = Alle müssen gehen; Mitglieder, Rollen, Sperren und Einstellungen sind endgültig weg.
+        delete room text = Everybody has to leave. All messages and files, members, roles, bans and settings are gone for good. = Alle müssen gehen. Alle Nachrichten und Dateien, Mitglieder, Rollen, Sperren und Einstellungen sind endgültig weg.
         delete room type = Type the name of the room, {room}, to confirm = Zum Bestätigen den Namen des Raums eingeben: {room}
         delete room wrong = That is not the name of this room. = Das ist nicht der Name dieses Raums.
 
