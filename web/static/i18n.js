@@ -280,7 +280,7 @@
         invited by = {by} invites you to {room}. = {by} lädt dich in {room} ein.
         invited = {name} was invited. = {name} wurde eingeladen.
         not now = Not now = Jetzt nicht
-        dm from = {from} to you alone = {from} an Sie allein
+        dm from = {from} to you alone = {from} an dich allein
         dm to = To {to} alone = An {to} allein
         notice from = Notice from {by} = Mitteilung von {by}
 
