@@ -105,7 +105,10 @@ test('a private room is not there for others, until they are invited', async (t)
     await connectAs(carol, 'carol');
     await inRoom(carol, 'den');
     await peopleAre(carol, ['alice', 'bob', 'carol']);
-    noComplaints(alice, bob, carol);
+    const dave = await openTab(browser, link); // it was for one
+    await connectAs(dave, 'dave');
+    await dialog(dave).getByRole('alert').getByText('Or the invitation was used already, or is too old.').waitFor();
+    noComplaints(alice, bob, carol, dave);
 });
 
 test('members are added and removed, and wait outside meanwhile', async (t) => {

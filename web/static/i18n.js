@@ -73,6 +73,7 @@
         keep room title = Keep this room = Diesen Raum behalten
         asks password = This room asks for a password. = Dieser Raum fragt nach einem Passwort.
         asks invite = This room asks for an invitation. Enter the code that you were given. = Dieser Raum braucht eine Einladung. Gib den Code ein, den du bekommen hast.
+        bad invite = Or the invitation was used already, or is too old. = Oder die Einladung wurde schon benutzt oder ist zu alt.
         public = Public = Öffentlich
         restricted = Restricted = Eingeschränkt
         private = Private = Privat

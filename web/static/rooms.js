@@ -148,8 +148,9 @@
 
     function refused(name, error, options) {
         const title = t('enter room', { room: '#' + Chat.plain(name) });
+        const why = Chat.errorText(error) + (options.invite ? ' ' + t('bad invite') : '');
         if (error.code !== 'wrong_password' && error.code !== 'invite_required') {
-            Chat.dialog({ title, content: el('p', { class: 'error', role: 'alert' }, Chat.errorText(error)), buttons: [el('button', { class: 'primary' }, t('close'))], onsubmit: (dialog) => dialog.close() });
+            Chat.dialog({ title, content: el('p', { class: 'error', role: 'alert' }, why), buttons: [el('button', { class: 'primary' }, t('close'))], onsubmit: (dialog) => dialog.close() });
             return;
         }
         const key = error.code === 'wrong_password' ? 'password' : 'invite';
@@ -164,7 +165,7 @@
                 Chat.show(Chat.rooms.get(name));
             }),
         });
-        if (options[key]) dialog.error(Chat.errorText(error)); // one was given, and it was not the right one
+        if (options[key]) dialog.error(why); // one was given, and it was not the right one
     }
 
     /* ---- creating ---- */
