@@ -168,7 +168,7 @@ test('an open room is kept, by the one who made it', async (t) => {
     assert.equal(await bob.getByRole('menuitem', { name: 'Keep this room…' }).count(), 0);
     await bob.keyboard.press('Escape');
     await roomMenu(alice, 'Keep this room…');
-    await fillIn(alice, { Title: 'The porch' }, 'Create');
+    await fillIn(alice, { Title: 'The porch' }, 'Keep');
     await closed(alice);
     await bob.locator('#room-title').getByText('The porch').waitFor();
     await settingsOf(alice, 'Members');

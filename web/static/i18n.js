@@ -70,6 +70,7 @@
         nowhere = You are in no room. Pick one at the left, or create your own. = Du bist in keinem Raum. Wähle links einen oder leg deinen eigenen an.
         show people = People in this room = Leute in diesem Raum
         room menu = More about this room = Mehr zu diesem Raum
+        keep = Keep = Behalten
         keep room title = Keep this room = Diesen Raum behalten
         asks password = This room asks for a password. = Dieser Raum fragt nach einem Passwort.
         asks invite = This room asks for an invitation. Enter the code that you were given. = Dieser Raum braucht eine Einladung. Gib den Code ein, den du bekommen hast.

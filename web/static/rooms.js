@@ -190,7 +190,7 @@
                 Chat.field(t('topic'), fields.topic), Chat.visibilityField('public'),
                 Chat.field(t('password'), fields.password, t('password none')),
             ],
-            buttons: [Chat.cancelButton(), el('button', { class: 'primary' }, t('create'))],
+            buttons: [Chat.cancelButton(), el('button', { class: 'primary' }, t(name ? 'keep' : 'create'))],
             onsubmit: () => {
                 const room = fields.room.value.trim().replace(/^#/, '');
                 const wrong = Chat.nameProblem(room);
