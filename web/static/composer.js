@@ -30,6 +30,7 @@
         msg: { usage: '<u name> <u text>', here: true, run: whisper },
         topic: { usage: '[u text]', rank: 'admin', here: true, run: (room, topic) => Chat.hub.update(room.name, { topic }) },
         invite: { usage: '[u name]', rank: 'moderator', here: true, run: invite },
+        search: { usage: '[u text]', run: (room, text) => Chat.search(text) },
         help: { usage: '', run: () => Chat.help() },
     };
     Chat.COMMANDS = COMMANDS;

@@ -151,6 +151,7 @@
         c msg = tell somebody who is here, and nobody else = jemandem, der da ist, allein etwas sagen
         c topic = change the topic of this room = Thema des Raums ändern
         c invite = invite somebody, or make an invitation = jemanden einladen oder Einladung erzeugen
+        c search = look for messages = Nachrichten suchen
         c help = commands, keys, formatting = Befehle, Tasten, Formatierung
         u name = name = Name
         u reason = reason = Grund

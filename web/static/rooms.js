@@ -277,15 +277,19 @@
         showFound(Chat.dialog({ title: t('mentions'), wide: 'tall', content: list }), list, Chat.hub.mentions({ limit: 100 }));
     };
 
-    Chat.search = function () {
-        const input = el('input', { type: 'search', autofocus: true, 'aria-label': t('search') });
+    Chat.search = function (words = '') {
+        const input = el('input', {
+            type: 'search', value: words, autofocus: true, 'aria-label': t('search'),
+            onkeydown: (event) => { if (event.key === 'Escape') dialog.close(); }, // where the browser would only empty it
+        });
         const here = el('input', { type: 'checkbox' });
         const list = el('ul', {});
-        Chat.dialog({
+        const dialog = Chat.dialog({
             title: t('search'), wide: 'tall',
             content: [input, Chat.active && el('label', {}, here, ' ', t('room'), ' ', bdi('#' + Chat.active.name)), list],
             buttons: el('button', { class: 'primary' }, t('search')),
-            onsubmit: (dialog) => showFound(dialog, list, Chat.hub.search(input.value, { room: here.checked ? Chat.active.name : undefined })),
+            onsubmit: () => showFound(dialog, list, Chat.hub.search(input.value, { room: here.checked ? Chat.active.name : undefined })),
         });
+        if (words) input.form.requestSubmit();
     };
 })();
