@@ -40,6 +40,7 @@ test('pictures are shown where they were said, other files are saved', async (t)
         await tab.waitForFunction(() => document.querySelector('#rows .picture img').naturalWidth > 0);
         assert.deepEqual(await picture.evaluate((image) => [image.getAttribute('width'), image.getAttribute('height'), image.naturalWidth, new URL(image.src).protocol]), ['320', '160', 480, 'blob:']);
     }
+    assert.ok((await bob.locator('#rows .file').boundingBox()).height < 60, 'not as high as the picture beside it');
     assert.equal(await alice.locator('#tray').isHidden(), true);
     const saved = bob.waitForEvent('download');
     await bob.locator('#rows .file').click();
@@ -105,9 +106,15 @@ test('pasted and dropped, with words; taken out again before it is said', async 
     const alice = await person(browser, server, 'alice');
     assert.equal(await bring(alice, '#box', 'paste', 'image.png', 'image/png', png(40, 40)), false, 'the page takes it');
     await done(alice, 1);
+    const target = () => alice.evaluate(() => getComputedStyle(document.body, '::after').content);
     assert.equal(await bring(alice, '#log', 'dragover', 'x.txt', 'text/plain', 'x'), false);
+    assert.equal(await target(), '"Share files"', 'where it may be dropped');
+    await bring(alice, 'html', 'dragleave', 'x.txt', 'text/plain', 'x');
+    assert.equal(await target(), 'none', 'it left the window');
+    await bring(alice, '#log', 'dragover', 'x.txt', 'text/plain', 'x');
     assert.equal(await bring(alice, '#log', 'drop', 'dropped.txt', 'text/plain', 'dropped'), false);
     await done(alice, 2);
+    assert.equal(await target(), 'none');
     await bring(alice, 'body', 'drop', 'mistake.txt', 'text/plain', 'mistake');
     await done(alice, 3);
     await alice.getByRole('button', { name: 'Remove mistake.txt' }).click();
@@ -149,6 +156,8 @@ test('without files on the server there is nothing to press', async (t) => {
     const browser = await startBrowser(t);
     const alice = await person(browser, server, 'alice');
     assert.equal(await alice.locator('#attach').isHidden(), true);
+    await bring(alice, '#log', 'dragover', 'x.txt', 'text/plain', 'x');
+    assert.equal(await alice.locator('[data-drop]').count(), 0);
     await bring(alice, '#log', 'drop', 'x.txt', 'text/plain', 'x');
     assert.equal(await alice.locator('#tray').isHidden(), true);
     calm(alice);

@@ -212,11 +212,15 @@
         document.addEventListener('dragover', (event) => {
             if (!has(event)) return;
             event.preventDefault(); // else the page would be left for the file
-            event.dataTransfer.dropEffect = most() && Chat.active ? 'copy' : 'none';
+            const may = most() && Chat.active && !Chat.active.out;
+            event.dataTransfer.dropEffect = may ? 'copy' : 'none';
+            if (may) document.body.dataset.drop = t('attach');
         });
+        document.addEventListener('dragleave', ({ relatedTarget }) => { if (!relatedTarget) delete document.body.dataset.drop; }); // left the window
         document.addEventListener('drop', (event) => {
             if (!has(event)) return;
             event.preventDefault();
+            delete document.body.dataset.drop;
             add(event.dataTransfer.files);
         });
     });
