@@ -163,7 +163,7 @@ test('an open room is kept, by the one who made it', async (t) => {
     const browser = await startBrowser(t);
     const alice = await person(browser, server, 'alice', { room: 'porch' });
     const bob = await person(browser, server, 'bob', { room: 'porch' });
-    await alice.locator('#room-topic').getByText('Open room: anyone may come in').waitFor();
+    await alice.locator('#room-topic').getByText('Open to all; roles and settings end when the last one leaves').waitFor();
     await bob.getByRole('button', { name: 'More about this room' }).click();
     assert.equal(await bob.getByRole('menuitem', { name: 'Keep this room…' }).count(), 0);
     await bob.keyboard.press('Escape');

@@ -81,7 +81,7 @@
         public hint = listed, everybody may enter = steht in der Liste, alle dürfen hinein
         restricted hint = listed, needs a password, an invitation or membership = steht in der Liste, braucht Passwort, Einladung oder Mitgliedschaft
         private hint = not listed, for members and the invited = steht in keiner Liste, für Mitglieder und Eingeladene
-        open room = Open room: anyone may come in; roles and settings end when the last one leaves = Offener Raum: Alle dürfen hinein; Rollen und Einstellungen enden, wenn der Letzte geht
+        open room = Open to all; roles and settings end when the last one leaves = Offen für alle; Rollen und Einstellungen enden, wenn der Letzte geht
         keep room = Keep this room… = Diesen Raum behalten …
 
         messages = Messages in {room} = Nachrichten in {room}
