@@ -89,15 +89,15 @@ test('a picture that cannot be had is asked for again, then there is a link to i
     const alice = await person(browser, server, 'alice');
     const bob = await person(browser, server, 'bob');
     let asked = 0;
-    await alice.route('**/thumbnail', (route) => (++asked === 1 ? route.fulfill({ status: 404 }) : route.fallback()));
-    await bob.route('**/thumbnail', (route) => route.fulfill({ status: 404 }));
+    await bob.route('**/thumbnail', (route) => (++asked === 1 ? route.fulfill({ status: 404 }) : route.fallback()));
+    await alice.route('**/thumbnail', (route) => route.fulfill({ status: 404 }));
     await choose(alice, ['lines.png', png(600, 300)]);
     await done(alice, 1);
     await alice.locator('#send').click();
-    await alice.waitForFunction(() => (document.querySelector('#rows .picture img') || {}).naturalWidth === 480);
+    await bob.waitForFunction(() => (document.querySelector('#rows .picture img') || {}).naturalWidth === 480);
     assert.equal(asked, 2);
-    await bob.locator('#rows .file', { hasText: 'lines.png' }).waitFor();
-    assert.equal(await bob.locator('#rows .picture').count(), 0);
+    await alice.locator('#rows .file', { hasText: 'lines.png' }).waitFor();
+    assert.equal(await alice.locator('#rows .picture').count(), 0);
 });
 
 test('pasted and dropped, with words; taken out again before it is said', async (t) => {
