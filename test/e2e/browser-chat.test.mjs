@@ -286,7 +286,7 @@ test('a link with a token that is not valid says so once, and one may come as a 
     const server = await startServer(t);
     const browser = await startBrowser(t);
     const bob = await openTab(browser, `${server.http()}/#token=nonsense&room=lobby`);
-    await bob.getByRole('alert').getByText('The link that you came by is not valid, or not any more. Where guests are let in, a name is enough.').waitFor();
+    await bob.getByRole('alert').getByText('This link is not valid, or not any more. Where guests may enter, a name is enough.').waitFor();
     await focusIs(bob, 'door-name');
     assert.equal(await bob.getByText('You were signed in').isVisible(), false);
     assert.equal(await bob.getByText('asks you to sign in').isVisible(), false);

@@ -107,7 +107,7 @@ test('a private room is not there for others, until they are invited', async (t)
     await peopleAre(carol, ['alice', 'bob', 'carol']);
     const dave = await openTab(browser, link); // it was for one
     await connectAs(dave, 'dave');
-    await dialog(dave).getByRole('alert').getByText('Or the invitation was used already, or is too old.').waitFor();
+    await dialog(dave).getByRole('alert').getByText('Or the invitation was used or is too old.').waitFor();
     noComplaints(alice, bob, carol, dave);
 });
 

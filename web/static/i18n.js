@@ -74,7 +74,7 @@
         keep room title = Keep this room = Diesen Raum behalten
         asks password = This room asks for a password. = Dieser Raum fragt nach einem Passwort.
         asks invite = This room asks for an invitation. Enter the code that you were given. = Dieser Raum braucht eine Einladung. Gib den Code ein, den du bekommen hast.
-        bad invite = Or the invitation was used already, or is too old. = Oder die Einladung wurde schon benutzt oder ist zu alt.
+        bad invite = Or the invitation was used or is too old. = Oder die Einladung wurde benutzt oder ist zu alt.
         public = Public = Öffentlich
         restricted = Restricted = Eingeschränkt
         private = Private = Privat
@@ -139,7 +139,7 @@
         suggestions = Suggestions = Vorschläge
         no command = There is no command {name}. /help shows those there are, and // at the start sends a slash. = Den Befehl {name} gibt es nicht. /help zeigt alle, und // am Anfang sendet einen Schrägstrich.
         needs more = Like this: {usage} = So geht es: {usage}
-        no time = How long is that? Write it like 10m, 2 hours or 7d, and a reason not with a number first. = Wie lange ist das? Schreib es wie 10m, 2 Stunden oder 7d, und einen Grund nicht mit einer Zahl am Anfang.
+        no time = How long is that? Like this: 10m, 2 hours, 7d. A reason has no number first. = Wie lange ist das? So geht es: 10m, 2 Stunden, 7d. Ein Grund hat vorn keine Zahl.
         c join = enter a room = Raum betreten
         c leave = leave this room = diesen Raum verlassen
         c create = create a room that stays = bleibenden Raum anlegen
@@ -346,8 +346,8 @@
         e not_member = Only members may enter. Ask somebody who runs it to add you. = Nur Mitglieder dürfen hinein. Bitte jemanden, der ihn leitet, dich aufzunehmen.
         e not_authenticated = This server asks you to sign in. Open it by the link of whoever runs it. = Dieser Server verlangt eine Anmeldung. Öffne ihn über den Link des Betreibers.
         e token_expired = Your sign-in has ended. Open this page by a new link. = Deine Anmeldung ist abgelaufen. Öffne die Seite über einen neuen Link.
-        bad link = The link that you came by is not valid, or not any more. = Der Link, über den du kommst, gilt nicht oder nicht mehr.
-        as guest = Where guests are let in, a name is enough. = Wo Gäste hereindürfen, genügt ein Name.
+        bad link = This link is not valid, or not any more. = Dieser Link gilt nicht oder nicht mehr.
+        as guest = Where guests may enter, a name is enough. = Wo Gäste hinein dürfen, genügt ein Name.
         e banned = You are banned here. = Du bist hier gesperrt.
         e muted = You may not write here at the moment. = Du darfst hier zurzeit nicht schreiben.
         e slow_mode = This room is in slow mode. = Dieser Raum ist im langsamen Modus.
