@@ -25,7 +25,7 @@ struct file {
     uint64_t size;
     uint32_t width, height; /* 0: not known */
     bool thumbnail;         /* there is one */
-    bool said;              /* it is part of a message */
+    uint64_t seq;           /* of the message that it is part of; 0: of none yet */
     int64_t ts;             /* ms since 1970: when it came */
 };
 

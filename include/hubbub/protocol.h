@@ -49,6 +49,7 @@
     X(UNSUPPORTED, "unsupported", 415, "this kind of body is not understood")                \
     X(QUOTA, "quota_exceeded", 507, "your files take as much room as they may")              \
     X(DISK_FULL, "disk_full", 507, "there is no room on the disk")                           \
+    X(BLOCKED, "blocked", 403, "you have blocked this user")                                 \
     X(UNKNOWN_USER, "unknown_user", 404, "there is no such user")                            \
     X(UNAVAILABLE, "unavailable", 503, "not available now, try again")                       \
     X(INTERNAL, "internal", 500, "internal error")
@@ -138,7 +139,7 @@ struct room_look {
     enum visibility visibility;
     unsigned max_users; /* 0: the server's limit */
     unsigned slow_mode; /* s, 0: none */
-    bool has_password, kept;
+    bool hides_past, has_password, kept;
 };
 
 /* What else one who joins is told. */
@@ -157,6 +158,19 @@ struct member_row {
     const char *user_id, *username;
     enum rank rank;
     bool online;
+    bool secret; /* whether online is not told */
+};
+
+struct conversation_row {
+    const char *room, *user_id, *username;
+    uint64_t seq; /* of the last message */
+    int64_t ts;
+    bool blocked; /* by whoever asks */
+};
+
+struct block_row {
+    const char *user_id, *username;
+    int64_t ts;
 };
 
 struct room_row {
@@ -206,6 +220,12 @@ void encode_ok_join(struct buf *to, const char *id, const struct room_look *look
 /* dup: it was said before, and this is what it was then. */
 void encode_ok_message(struct buf *to, const char *id, const char *room, uint64_t seq,
                        int64_t ts_ms, bool durable, bool dup);
+/* The same for `dm`, with whom it is for. */
+void encode_ok_dm(struct buf *to, const char *id, const char *room, const char *user_id,
+                  const char *username, uint64_t seq, int64_t ts_ms, bool durable, bool dup);
+void encode_ok_conversations(struct buf *to, const char *id, const struct conversation_row *rows,
+                             size_t n);
+void encode_ok_blocks(struct buf *to, const char *id, const struct block_row *rows, size_t n);
 /* What was done to whom. entry 0, until 0, rank -1: absent. */
 void encode_ok_user(struct buf *to, const char *id, const char *room, const char *user_id,
                     const char *username, uint64_t entry, int64_t until, int rank);
@@ -317,9 +337,14 @@ void encode_invite(struct buf *to, const char *room, const char *by, const char 
 /* content_json: quoted already. Classic: a message of "server". */
 void encode_notice(struct buf *to, enum dialect dialect, const char *room, const char *by,
                    const char *content_json);
-/* content_json: quoted already. Classic: a message of no room. */
-void encode_dm(struct buf *to, enum dialect dialect, const char *from, const char *from_id,
-               const char *to_name, const char *content_json, int64_t ts_ms);
+/* Something private, for those who are not in its room. Classic: a message of no room. */
+struct private_message {
+    const char *room, *from, *from_id, *to, *to_id;
+    const char *content_json; /* quoted already */
+    uint64_t seq;
+    int64_t ts;
+};
+void encode_dm(struct buf *to, enum dialect dialect, const struct private_message *m);
 /* The token expires in so many seconds. */
 void encode_auth(struct buf *to, int64_t expires_ms, int64_t in_s);
 

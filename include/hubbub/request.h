@@ -32,39 +32,43 @@ enum dialect { DIALECT_CLASSIC, DIALECT_FULL, DIALECT_COUNT };
 
 /* Wire name, enum, whether the hub must serialise it (1) or the reader answers it alone (0), and the
  * rate that it counts against (limits.h). */
-#define REQUEST_TABLE(X)                 \
-    X("join", JOIN, 1, JOINS)            \
-    X("leave", LEAVE, 1, REQUESTS)       \
-    X("message", MESSAGE, 1, MESSAGES)   \
-    X("typing", TYPING, 1, REQUESTS)     \
-    X("dm", DM, 1, MESSAGES)             \
-    X("edit", EDIT, 1, MESSAGES)         \
-    X("delete", DELETE, 1, MODERATION)   \
-    X("react", REACT, 1, REQUESTS)       \
-    X("history", HISTORY, 1, HISTORY)    \
-    X("search", SEARCH, 1, HISTORY)      \
-    X("mentions", MENTIONS, 1, HISTORY)  \
-    X("read", MARK, 1, REQUESTS)         \
-    X("members", MEMBERS, 0, REQUESTS)   \
-    X("rooms", ROOMS, 0, REQUESTS)       \
-    X("create", CREATE, 1, CREATES)      \
-    X("update", UPDATE, 1, MODERATION)   \
-    X("settings", SETTINGS, 1, REQUESTS) \
-    X("destroy", DESTROY, 1, MODERATION) \
-    X("invite", INVITE, 1, MODERATION)   \
-    X("add", ADD, 1, MODERATION)         \
-    X("remove", REMOVE, 1, MODERATION)   \
-    X("kick", KICK, 1, MODERATION)       \
-    X("ban", BAN, 1, MODERATION)         \
-    X("unban", UNBAN, 1, MODERATION)     \
-    X("mute", MUTE, 1, MODERATION)       \
-    X("unmute", UNMUTE, 1, MODERATION)   \
-    X("role", ROLE, 1, MODERATION)       \
-    X("ledger", LEDGER, 1, HISTORY)      \
-    X("undo", UNDO, 1, MODERATION)       \
-    X("why", WHY, 1, REQUESTS)           \
-    X("notice", NOTICE, 1, MODERATION)   \
-    X("auth", AUTH, 0, REQUESTS)         \
+#define REQUEST_TABLE(X)                           \
+    X("join", JOIN, 1, JOINS)                      \
+    X("leave", LEAVE, 1, REQUESTS)                 \
+    X("message", MESSAGE, 1, MESSAGES)             \
+    X("typing", TYPING, 1, REQUESTS)               \
+    X("dm", DM, 1, MESSAGES)                       \
+    X("conversations", CONVERSATIONS, 1, REQUESTS) \
+    X("block", BLOCK, 1, MODERATION)               \
+    X("unblock", UNBLOCK, 1, MODERATION)           \
+    X("blocks", BLOCKS, 1, REQUESTS)               \
+    X("edit", EDIT, 1, MESSAGES)                   \
+    X("delete", DELETE, 1, MODERATION)             \
+    X("react", REACT, 1, REQUESTS)                 \
+    X("history", HISTORY, 1, HISTORY)              \
+    X("search", SEARCH, 1, HISTORY)                \
+    X("mentions", MENTIONS, 1, HISTORY)            \
+    X("read", MARK, 1, REQUESTS)                   \
+    X("members", MEMBERS, 0, REQUESTS)             \
+    X("rooms", ROOMS, 0, REQUESTS)                 \
+    X("create", CREATE, 1, CREATES)                \
+    X("update", UPDATE, 1, MODERATION)             \
+    X("settings", SETTINGS, 1, REQUESTS)           \
+    X("destroy", DESTROY, 1, MODERATION)           \
+    X("invite", INVITE, 1, MODERATION)             \
+    X("add", ADD, 1, MODERATION)                   \
+    X("remove", REMOVE, 1, MODERATION)             \
+    X("kick", KICK, 1, MODERATION)                 \
+    X("ban", BAN, 1, MODERATION)                   \
+    X("unban", UNBAN, 1, MODERATION)               \
+    X("mute", MUTE, 1, MODERATION)                 \
+    X("unmute", UNMUTE, 1, MODERATION)             \
+    X("role", ROLE, 1, MODERATION)                 \
+    X("ledger", LEDGER, 1, HISTORY)                \
+    X("undo", UNDO, 1, MODERATION)                 \
+    X("why", WHY, 1, REQUESTS)                     \
+    X("notice", NOTICE, 1, MODERATION)             \
+    X("auth", AUTH, 0, REQUESTS)                   \
     X("ping", PING, 0, REQUESTS)
 
 enum request_type {
@@ -82,6 +86,7 @@ enum room_field {
     ROOM_MAX_USERS = 8,
     ROOM_PASSWORD = 16,
     ROOM_SLOW_MODE = 32,
+    ROOM_HIDES_PAST = 64,
 };
 
 /* Which messages `history` asks for. */
@@ -123,6 +128,7 @@ struct request_args {
     char *title, *topic;
     enum visibility visibility;
     uint32_t max_users, slow_mode;
+    bool hides_past;
 
     /* Filled in by the reader, not from the wire. */
     char *

@@ -139,6 +139,7 @@ struct room_info {
     enum visibility visibility;
     uint32_t max_users; /* 0: the server's limit */
     uint32_t slow_mode; /* seconds between two messages of a user; 0: off */
+    bool hides_past;    /* nobody below a moderator sees what was said before they first joined */
     struct rcu_head rcu;
 };
 
@@ -160,9 +161,10 @@ struct room {
     char name[NAME_MAX_BYTES + 1]; /* (rcu) */
     uint32_t count;                /* (rcu, atomic) users in it */
     bool kept;                     /* (rcu, atomic) it outlives its members */
-    struct room_info *info;        /* (rcu) NULL: all as in a new open room; see room_info() */
-    struct roster *roster;         /* (rcu) who has a rank here; NULL: nobody */
-    struct bars *bars;             /* (rcu) who is banned from it; NULL: nobody */
+    bool pair;              /* (rcu) set once: a private conversation, see <hubbub/pairs.h> */
+    struct room_info *info; /* (rcu) NULL: all as in a new open room; see room_info() */
+    struct roster *roster;  /* (rcu) who has a rank here; NULL: nobody */
+    struct bars *bars;      /* (rcu) who is banned from it; NULL: nobody */
 
     /* hub only */
     uint64_t seq;              /* of the latest message */
@@ -175,6 +177,7 @@ struct room {
     uint64_t begun_by; /* the one by which the log before this one is gone; 0: there was none */
     uint64_t life;     /* of the hub's lives, that of its log; 0: before it was in memory */
     int64_t begun;     /* its log began then, ms since 1970; 0: before it was in memory */
+    uint64_t common;   /* if it hides its past: all who are in may see what was said from here on */
     uint32_t changes;  /* edits, removals and reactions so far */
     uint32_t changes_flushed; /* those that are in the outboxes */
     uint32_t amendments; /* times that older messages, which were changed, were let go of: what was

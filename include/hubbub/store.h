@@ -35,7 +35,7 @@ enum { ADDRESS_MAX = 45 }; /* INET6_ADDRSTRLEN - 1 */
 enum { EPOCHS_KEPT = 16, DUPLICATE_MS = 5 * 60 * 1000 };
 
 #define RECORD_TABLE(X)                                                                                               \
-    X(ROOM) /* name, title, topic, password, visibility, max_users, slow_mode: as it is now */                        \
+    X(ROOM) /* name, title, topic, password, visibility, max_users, slow_mode, hides_past: as it is now */            \
     X(ROOM_GONE) /* name: the room and all that belongs to it, its ledger too */                                      \
     X(RANK)      /* room, user_id, username, rank; RANK_GUEST: none any more */                                       \
     X(SANCTION) /* room, user_id, username, action (ban, mute), by, by_id, by_rank, reason, ts,  \
@@ -47,8 +47,12 @@ enum { EPOCHS_KEPT = 16, DUPLICATE_MS = 5 * 60 * 1000 };
                       * undone */              \
     X(INVITE)      /* room, code, user_id ("": anybody), by_id, until */                                              \
     X(INVITE_GONE) /* room, code */                                                                                   \
-    X(MARK) /* room, user_id, seq, ts: the user has read up to there, what is lower does nothing; seq 0: forget it. \
-             * Of a room that has a log; else it does nothing */ \
+    X(PAIR) /* room, user_id, username, by_id, by, ts: a private conversation that the first has begun */             \
+    X(BLOCK)      /* by_id, user_id, username, ts: by_id wants to hear nothing of user_id */                          \
+    X(BLOCK_GONE) /* by_id, user_id */                                                                                \
+    X(MARK) /* room, user_id, seq, ts: the user has read up to there, what is lower does nothing. since: where what \
+             * the user may see begins, if the room hides its past, 0: nowhere; the first one stays. seq 0 and since \
+             * 0: forget it. Of a room that has a log; else it does nothing */ \
     X(EPOCH) /* room, epoch, seq: messages after seq are numbered under this epoch; begins the      \
               * room's log if it has none. The latest EPOCHS_KEPT of a room are kept */                 \
     X(MESSAGE) /* room, message: a new one, or a new version of one that is there; a tombstone has no \
@@ -80,6 +84,7 @@ struct record {
     char epoch[EPOCH_MAX + 1];
     char emoji[EMOJI_MAX + 1];
     int64_t ts;
+    uint64_t since;
     /* here end MARK, EPOCH, REACTION, REACTION_GONE, LOG_GONE */
 
     char username[NAME_MAX_BYTES + 1];
@@ -88,6 +93,7 @@ struct record {
     char *title, *topic, *password; /* owned; NULL counts as "". password: its hash */
     enum visibility visibility;
     uint32_t max_users, slow_mode;
+    bool hides_past;
 
     enum action action;
     char by[NAME_MAX_BYTES + 1], by_id[NAME_MAX_BYTES + 1];
@@ -140,7 +146,7 @@ char *store_url_show(const char *url, char *to, size_t space);
 bool store_url_has_password(const char *url);
 
 /* Calls fn for all that is kept, rooms before what belongs to them: ROOM, RANK, SANCTION, ADDRESS, LEDGER (of each
- * room the newest `ledger` ones, oldest first), INVITE; of kept rooms EPOCH (epoch: the latest, seq: of the
+ * room the newest `ledger` ones, oldest first), INVITE, BLOCK; PAIR (with the seq and the ts of its last message); of kept rooms EPOCH (epoch: the latest, seq: of the
  * last message, entry: the oldest that is still there); and of all rooms MESSAGE for those with an `id` said in the last
  * DUPLICATE_MS, oldest first; FILE for those that wait for a message. What has ended is left out, and deleted: sanctions,
  * invitations, the addresses of users who are not banned from the server any more. The record is borrowed
@@ -190,7 +196,7 @@ int store_read(struct store *s, const char *room, uint64_t from, uint64_t to,
 enum { MARKS_MAX = 1000 };
 struct mark_row {
     char room[NAME_MAX_BYTES + 1];
-    uint64_t seq;
+    uint64_t seq, since;
 };
 struct mark_page {
     struct mark_row *rows; /* owned: free() */

@@ -20,6 +20,10 @@ bool text_is_word(const char *s, size_t n);
 /* The form of a guest's user id: g and 16 hexadecimal digits. */
 bool text_is_guest_id(const char *s);
 
+/* The name of a private conversation: "dm:" and 32 hexadecimal digits. The server alone gives such names. */
+enum { PAIR_ROOM_LEN = 35 };
+bool text_is_pair_room(const char *s);
+
 /* Copies at most space-1 bytes of s, cut at a character boundary, NUL-terminated; returns the length. */
 size_t text_copy(char *to, size_t space, const char *s, size_t n);
 

@@ -147,6 +147,12 @@ bool text_is_guest_id(const char *s)
     return s[0] == 'g' && strlen(s) == 17 && strspn(s + 1, "0123456789abcdefABCDEF") == 16;
 }
 
+bool text_is_pair_room(const char *s)
+{
+    return strncmp(s, "dm:", 3) == 0 && strlen(s) == PAIR_ROOM_LEN &&
+           strspn(s + 3, "0123456789abcdef") == PAIR_ROOM_LEN - 3;
+}
+
 size_t text_copy(char *to, size_t space, const char *s, size_t n)
 {
     REQUIRE(space > 0);

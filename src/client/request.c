@@ -148,6 +148,10 @@ static void answer_members(struct client *c, struct request *r)
         answer_error(c, PROBLEM_BAD_REQUEST, "say which room", r->id, NULL, 0);
         return;
     }
+    if (text_is_pair_room(r->room)) { /* the hub alone knows whose it is */
+        post_request(c, r);
+        return;
+    }
     struct buf text = BUF_INIT;
     const struct asker who = asker(c);
     int err = listing_members(directory(c), &text, true, r->id, &who, r->room);
@@ -221,6 +225,7 @@ static void handle_request(struct client *c, struct request *r)
         case REQUEST_HISTORY:
         case REQUEST_SEARCH:
         case REQUEST_MENTIONS:
+        case REQUEST_DM:
         case REQUEST_EDIT:
         case REQUEST_DELETE:
         case REQUEST_REACT: ask_hub(c, r); break;

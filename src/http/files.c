@@ -169,7 +169,7 @@ void post_file(struct http *h, const struct http_request *q, struct http_respons
     } else if (meet(h, q, r, &v)) {
         const struct asker a = asker_of(&v.who);
         strcpy(f.room, room);
-        problem = hub_admit(h->hub, &a, v.session, room, true, f.user_id);
+        problem = hub_admit(h->hub, &a, v.session, room, NULL, f.user_id);
         int64_t wait = problem == PROBLEM_NONE ? charge(h, q, f.user_id, RATE_REQUESTS) : 0;
         if (problem != PROBLEM_NONE)
             respond_problem(r, problem, NULL);
@@ -281,14 +281,12 @@ static void describe(const struct http_request *q, struct http_response *r, cons
     http_response_header(r, "Referrer-Policy", "no-referrer");
 }
 
-/* Who may not see it is not told that it is there. A file that nobody has said yet is its sender's alone. */
+/* Who may not see it is not told that it is there. */
 static enum problem why_not_given(struct http *h, const struct visitor *v, const struct file *f)
 {
     char user_id[NAME_MAX_BYTES + 1];
     const struct asker a = asker_of(&v->who);
-    enum problem problem = hub_admit(h->hub, &a, v->session, f->room, false, user_id);
-    if (problem == PROBLEM_NONE && !f->said && strcmp(user_id, f->user_id) != 0)
-        problem = PROBLEM_UNKNOWN_FILE;
+    enum problem problem = hub_admit(h->hub, &a, v->session, f->room, f, user_id);
     return problem == PROBLEM_NO_SUCH_ROOM ? PROBLEM_UNKNOWN_FILE : problem;
 }
 

@@ -9,7 +9,14 @@
 /* The message that is meant, not removed; NULL when that was answered, or it is being fetched. */
 static struct slot *meant_slot(struct hub *h, struct event *e, struct room *r)
 {
-    uint64_t seq = e->request.args->seq;
+    const struct viewer v = viewer_of(e);
+    uint64_t seq = e->request.args->seq, shown;
+    if (!know_shown(h, e, r, &v, &shown))
+        return NULL;
+    if (seq < shown) {
+        refuse(h, e, PROBLEM_UNKNOWN_MESSAGE, NULL);
+        return NULL;
+    }
     trim_history(h, r);
     struct slot *s = history_find(&r->history, seq);
     struct history_row *row = s == NULL ? errand_row(h, e, r, seq) : NULL;
@@ -71,7 +78,7 @@ static void edit(struct hub *h, struct event *e, struct member *m)
     replace(h, r, s, &like);
     encode_edit(scratch(h), r->name, like.seq, e->session->user_id, e->session->user->username,
                 e->request.text, like.edited_ts);
-    say_scratch(h, r, TO_FULL);
+    say_about(h, r, like.seq);
     encode_ok_edit(scratch(h), e->request.id, r->name, like.seq, like.edited_ts);
     confirm_log(h, e);
 }
@@ -159,7 +166,7 @@ static void take_back(struct hub *h, struct event *e, struct room *r)
 
 void on_delete(struct hub *h, struct event *e)
 {
-    struct room *r = meant_room(h, e);
+    struct room *r = asked_room(h, e);
     if (r == NULL)
         return;
     take_back(h, e, r);

@@ -9,7 +9,10 @@
 #include <hubbub/metrics.h>
 #include <hubbub/outbox.h>
 
-enum { MAX_PENDING_BYTES = 65536 }; /* what a writer can hand over in one go */
+enum {
+    MAX_PENDING_BYTES = 65536, /* what a writer can hand over in one go */
+    PAIR_BYTES = 32768,        /* of a conversation that is in memory only */
+};
 
 void mark_dirty(struct hub *h, struct room *r)
 {
@@ -74,6 +77,8 @@ void trim_history(struct hub *h, struct room *r)
         limit.since = clock_wall_ms() - s->retain_ms;
     if (r->nmembers == 0 && h->config.store != NULL)
         limit.messages = 0;
+    else if (r->pair && h->config.store == NULL && limit.bytes > PAIR_BYTES)
+        limit.bytes = PAIR_BYTES;
     uint32_t amended = r->history.amended;
     if (!history_trim(&r->history, &limit, written(h)))
         linger(h, r);
@@ -116,9 +121,10 @@ static void add_said(struct hub *h, struct member *from, const char *mentions, u
     add_pending(h, from->room, TO_FULL, pieces, 2);
 }
 
-void say_message(struct hub *h, struct member *from, const struct request *req, int64_t ts_ms)
+void say_message(struct hub *h, struct member *from, const struct event *e, int64_t ts_ms)
 {
     struct room *r = from->room;
+    const struct request *req = &e->request;
     log_epoch(h, r);
     if (from->open.len == 0)
         encode_message_open(&from->open, r->name, from->session->user->username,
@@ -133,6 +139,8 @@ void say_message(struct hub *h, struct member *from, const struct request *req, 
         r->first = r->seq;
     metric_add(METRIC_MESSAGES, 1);
     remember(h, from, req, files, mentions, ts_ms);
+    if (r->pair)
+        tell_pair(h, e, r, ts_ms);
 }
 
 /* Full dialect: who falls behind is left out for a while, and then told so (lag.c). The others are closed. */
@@ -164,7 +172,8 @@ static void flush_dialect(struct hub *h, struct room *r, enum dialect d)
             if (r->members[i]->session->dialect == d)
                 left_out += !post_talk(h, r->members[i], f);
         frame_unref(f, 1 + left_out);
-        metric_add(METRIC_DELIVERIES, (int64_t)(members - left_out) * p->messages);
+        if (!r->pair) /* of which nobody is to know how many are in */
+            metric_add(METRIC_DELIVERIES, (int64_t)(members - left_out) * p->messages);
     }
     p->messages = 0;
     /* A buffer that grew large is not kept for a room that may never need it again. */
@@ -172,6 +181,28 @@ static void flush_dialect(struct hub *h, struct room *r, enum dialect d)
         buf_fini(&p->bytes);
     else
         buf_clear(&p->bytes);
+}
+
+void say_about(struct hub *h, struct room *r, uint64_t seq)
+{
+    if (!room_info(r)->hides_past || seq >= r->common) {
+        say_scratch(h, r, TO_FULL);
+        return;
+    }
+    uint32_t changes = r->changes_flushed;
+    struct frame *f = frame_new(FRAME_TEXT, h->scratch.data, h->scratch.len);
+    flush_room(h, r);
+    r->changes_flushed = changes; /* it is not in the outboxes yet */
+    for (uint32_t i = 0; i < r->nmembers; i++) {
+        struct member *m = r->members[i];
+        if (m->session->dialect != DIALECT_FULL || seq < shown_to(r, m))
+            continue;
+        frame_ref(f, 1);
+        if (!post_talk(h, m, f))
+            frame_unref(f, 1);
+    }
+    frame_unref(f, 1);
+    r->changes_flushed = r->changes;
 }
 
 void flush_room(struct hub *h, struct room *r)
@@ -187,7 +218,8 @@ void flush_room(struct hub *h, struct room *r)
 static void put_away(struct hub *h, struct room *r)
 {
     trim_history(h, r);
-    if (r->kept || r->lingering)
+    bool stays = r->pair && h->config.store == NULL && pairs_find(h->pairs, r->name) != NULL;
+    if (r->kept || r->lingering || stays)
         return;
     if (is_unwritten(h, r)) {
         linger(h, r);
@@ -196,8 +228,8 @@ static void put_away(struct hub *h, struct room *r)
     notice_forget(h, r);
     count_gone(h, r->name);
     directory_remove_room(h->directory, r);
+    count_rooms(r, -1);
     room_free_later(r);
-    metric_add(METRIC_ROOMS, -1);
 }
 
 void free_written(struct hub *h)

@@ -24,7 +24,7 @@ static uint32_t rooms_of_its_own(const struct session *s)
 {
     uint32_t n = 0;
     for (const struct member *m = s->members; m != NULL; m = m->next)
-        n += m->room->nmembers == 1 && !m->room->kept;
+        n += m->room->nmembers == 1 && !m->room->kept && !m->room->pair;
     return n;
 }
 
@@ -103,10 +103,15 @@ static struct verdict check_new(const struct hub *h, const struct session *s, bo
 static struct verdict check_join(struct hub *h, const struct event *e, struct room *r)
 {
     const struct session *s = e->session;
-    if (s->grants != NULL && grants_find(s->grants, e->request.room) < 0)
+    bool pair = text_is_pair_room(e->request.room);
+    enum problem problem = pair ? why_not_pair(h, e->request.room, s->user_id) : PROBLEM_NONE;
+    if (!pair && s->grants != NULL && grants_find(s->grants, e->request.room) < 0)
         return no(PROBLEM_FORBIDDEN, "your token does not open this room");
-    if (e->request.stay && s->nmembers >= h->settings->max_rooms_per_client)
+    if (problem == PROBLEM_NONE && e->request.stay &&
+        s->nmembers >= h->settings->max_rooms_per_client)
         return no(PROBLEM_ROOM_LIMIT, NULL);
+    if (pair)
+        return no(problem, NULL);
     return r == NULL ? check_new(h, s, e->request.stay) : check_door(h, e, r);
 }
 
@@ -122,7 +127,7 @@ static void encode_reply(struct hub *h, const struct event *e, struct member *m,
     const struct joined j = {.seq = r->seq,
                              .read = mark_of(s->user, r),
                              .epoch = r->epoch,
-                             .members = r->count,
+                             .members = r->pair ? 2 : r->count,
                              .rank = (enum rank)m->rank,
                              .muted = mute != NULL,
                              .muted_until = mute == NULL ? 0 : mute->until,
@@ -177,27 +182,31 @@ static void enter(struct hub *h, struct event *e, struct room *r, bool by_invite
     flush_room(h, r); /* what was said before is not for the newcomer, unless it is asked for */
     if (r->seq > 0)
         log_epoch(h, r);
+    note_arrival(h, s->user, r);
     struct member *m = room_add(r, s);
-    if (!r->kept && r->opened_by == NULL)
+    if (!r->kept && !r->pair && r->opened_by == NULL)
         r->opened_by = xstrdup(s->user_id);
     __atomic_store_n(&m->rank, (uint8_t)rank_of_session(h, r, s),
                      __ATOMIC_RELAXED); /* it is seen already */
     if (!r->kept)
         settle_runner(h, r);
-    metric_add(METRIC_MEMBERS, 1);
-    metric_add(METRIC_JOINS, 1);
+    if (!r->pair) {
+        metric_add(METRIC_MEMBERS, 1);
+        metric_add(METRIC_JOINS, 1);
+    }
     if (wants_reply(e))
         encode_reply(h, e, m, recall->recovered);
     if (wants_reply(e))
         reply_scratch(h, e);
     keep_quietly(h, &c);
     send_recall(h, e, r, recall);
-    notice_join(h, m);
+    if (!r->pair)
+        notice_join(h, m);
 }
 
 /* A room that is not in memory goes on where its log ends, which is on the disk. NULL when that is being found out,
  * or cannot be. */
-static struct room *reopen(struct hub *h, struct event *e)
+struct room *reopen(struct hub *h, struct event *e)
 {
     const char *name = e->request.room;
     const struct errand *x = e->errand;
@@ -230,7 +239,8 @@ void on_join(struct hub *h, struct event *e)
         refuse_until(h, e, v.problem, v.detail, v.retry_after_s);
         return;
     }
-    if (!has_marks(h, e) || (r == NULL && (r = reopen(h, e)) == NULL))
+    const struct viewer viewer = viewer_of(e);
+    if (!has_marks(h, e, &viewer) || (r == NULL && (r = reopen(h, e)) == NULL))
         return;
     struct recall recall;
     if (!plan_recall(h, e, r, &recall)) {
@@ -239,7 +249,7 @@ void on_join(struct hub *h, struct event *e)
     }
     if (!req->stay)
         leave_others(h, s, NULL);
-    if (r->nmembers == 0 && !r->kept)
+    if (r->nmembers == 0 && !r->kept && !r->pair)
         h->nrooms++;
     enter(h, e, r, v.by_invite, &recall);
 }

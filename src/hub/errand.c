@@ -153,7 +153,8 @@ static void fetch_page(const struct hub *h, struct errand *x, const char *room)
     x->have |= NEED_PAGE;
 }
 
-/* Of a room that is not in memory: where its log ends, and what a join will want to be sent of it. */
+/* Of a room that is not in memory: where its log ends, and what will be wanted of it: by the time that it was asked for
+ * the room would be gone again when nobody is in it. */
 static void fetch_head(const struct hub *h, struct errand *x, const struct request *q)
 {
     const struct request_args *a = q->args;
@@ -165,6 +166,8 @@ static void fetch_head(const struct hub *h, struct errand *x, const struct reque
     uint64_t most = a->since_given ? HISTORY_MAX : a->history;
     x->from = most < last ? last - most + 1 : 1;
     x->to = last;
+    if (q->type == REQUEST_HISTORY)
+        history_window(a, x->head.first > 0 ? x->head.first : 1, last, &x->from, &x->to);
     if (a->since_given)
         fetch_position(h, x, q);
     if (a->since_given && x->position_good && a->since >= x->from)
@@ -243,12 +246,10 @@ static struct event *event_with(enum event_type type, struct request *request)
     return e;
 }
 
-static int ask(struct hub *h, struct event *like, struct request *request,
-               const struct asker *asker, struct buf *answer)
+/* Until nothing is lacking. */
+static int ask_until(struct hub *h, struct errand *x, const struct event *like,
+                     struct request *request)
 {
-    struct errand *x = errand_new();
-    x->asker = asker;
-    foresee(h, x, like->session, request);
     int err;
     do {
         struct event *e = event_with(like->type, x->need != 0 ? &x->request : request);
@@ -258,6 +259,16 @@ static int ask(struct hub *h, struct event *like, struct request *request,
         if (err == 0 && x->need != 0)
             fetch(h, x);
     } while (err == 0 && x->need != 0);
+    return err;
+}
+
+static int ask(struct hub *h, struct event *like, struct request *request,
+               const struct asker *asker, struct buf *answer)
+{
+    struct errand *x = errand_new();
+    x->asker = asker;
+    foresee(h, x, like->session, request);
+    int err = ask_until(h, x, like, request);
     if (answer != NULL && x->text.len > 0)
         buf_add(answer, x->text.data, x->text.len);
     errand_end(x);
@@ -282,22 +293,23 @@ int hub_call(struct hub *h, const char *session_id, struct request *request, str
     return ask(h, &like, request, NULL, answer);
 }
 
-/* Of ADMIT and UPLOADED, which lack nothing. */
+/* Of ADMIT and UPLOADED, in which the room is all there is of a request. */
 static int ask_plainly(struct hub *h, enum event_type type, struct errand *x,
                        const char *session_id, const char *room)
 {
-    struct event *e = event_new(type);
-    text_copy(e->session_id, sizeof e->session_id, session_id, strlen(session_id));
-    text_copy(e->request.room, sizeof e->request.room, room, strlen(room));
-    return ask_once(h, x, e);
+    struct event like = {.type = type};
+    struct request request = {.type = REQUEST_HISTORY};
+    text_copy(like.session_id, sizeof like.session_id, session_id, strlen(session_id));
+    text_copy(request.room, sizeof request.room, room, strlen(room));
+    return ask_until(h, x, &like, &request);
 }
 
 enum problem hub_admit(struct hub *h, const struct asker *asker, const char *session_id,
-                       const char *room, bool to_say, char user_id[NAME_MAX_BYTES + 1])
+                       const char *room, const struct file *f, char user_id[NAME_MAX_BYTES + 1])
 {
     struct errand *x = errand_new();
     x->asker = asker;
-    x->to_say = to_say;
+    x->file = f;
     enum problem problem = PROBLEM_UNAVAILABLE;
     if (ask_plainly(h, EVENT_ADMIT, x, session_id, room) == 0)
         problem = x->problem;

@@ -38,8 +38,7 @@ struct errand {
 
     /* the asker's */
     const struct asker *asker; /* READ, ADMIT, UPLOADED: who looks */
-    bool to_say;               /* ADMIT: not only to read */
-    const struct file *file;   /* UPLOADED */
+    const struct file *file;   /* UPLOADED; ADMIT: to be read, NULL: to say something */
     unsigned tries;
     int err;       /* what is lacking could not be read */
     unsigned have; /* enum need: what follows is there */

@@ -33,6 +33,7 @@ struct hub *hub_new(const struct hub_config *config)
     h->directory = directory_new();
     directory_set_operators(h->directory, h->settings->operators, h->settings->noperators);
     h->books = books_new();
+    h->pairs = pairs_new();
     repeats_init(&h->repeats);
     channel_init(&h->inbox, config->inbox);
     h->run = hash_key();
@@ -47,6 +48,7 @@ void hub_free(struct hub *h)
     directory_free(h->directory);
     settings_free(h->settings);
     books_free(h->books);
+    pairs_free(h->pairs);
     free(h->banned);
     free(h->seen);
     buf_fini(&h->scratch);
@@ -86,12 +88,13 @@ int hub_post(struct hub *h, struct event **e, int64_t deadline)
 static bool changes_what_is_kept(enum request_type type)
 {
     static const bool does[REQUEST_COUNT] = {
-        [REQUEST_CREATE] = true, [REQUEST_UPDATE] = true, [REQUEST_DESTROY] = true,
-        [REQUEST_INVITE] = true, [REQUEST_ADD] = true,    [REQUEST_REMOVE] = true,
-        [REQUEST_KICK] = true,   [REQUEST_BAN] = true,    [REQUEST_UNBAN] = true,
-        [REQUEST_MUTE] = true,   [REQUEST_UNMUTE] = true, [REQUEST_ROLE] = true,
-        [REQUEST_UNDO] = true,   [REQUEST_DELETE] = true, [REQUEST_MESSAGE] = true,
-        [REQUEST_EDIT] = true,   [REQUEST_REACT] = true,
+        [REQUEST_CREATE] = true, [REQUEST_UPDATE] = true,  [REQUEST_DESTROY] = true,
+        [REQUEST_INVITE] = true, [REQUEST_ADD] = true,     [REQUEST_REMOVE] = true,
+        [REQUEST_KICK] = true,   [REQUEST_BAN] = true,     [REQUEST_UNBAN] = true,
+        [REQUEST_MUTE] = true,   [REQUEST_UNMUTE] = true,  [REQUEST_ROLE] = true,
+        [REQUEST_UNDO] = true,   [REQUEST_DELETE] = true,  [REQUEST_MESSAGE] = true,
+        [REQUEST_EDIT] = true,   [REQUEST_REACT] = true,   [REQUEST_DM] = true,
+        [REQUEST_BLOCK] = true,  [REQUEST_UNBLOCK] = true,
     };
     return does[type];
 }
@@ -99,24 +102,44 @@ static bool changes_what_is_kept(enum request_type type)
 static void on_request(struct hub *h, struct event *e)
 {
     static void (*const handlers[REQUEST_COUNT])(struct hub *, struct event *) = {
-        [REQUEST_JOIN] = on_join,       [REQUEST_LEAVE] = on_leave,
-        [REQUEST_MESSAGE] = on_message, [REQUEST_TYPING] = on_typing,
-        [REQUEST_DELETE] = on_delete,   [REQUEST_CREATE] = on_create,
-        [REQUEST_UPDATE] = on_update,   [REQUEST_SETTINGS] = on_settings_request,
-        [REQUEST_DESTROY] = on_destroy, [REQUEST_INVITE] = on_invite,
-        [REQUEST_ADD] = on_add,         [REQUEST_REMOVE] = on_remove,
-        [REQUEST_KICK] = on_kick,       [REQUEST_BAN] = on_ban,
-        [REQUEST_UNBAN] = on_unban,     [REQUEST_MUTE] = on_mute,
-        [REQUEST_UNMUTE] = on_unmute,   [REQUEST_ROLE] = on_role,
-        [REQUEST_LEDGER] = on_ledger,   [REQUEST_UNDO] = on_undo,
-        [REQUEST_WHY] = on_why,         [REQUEST_NOTICE] = on_notice,
-        [REQUEST_DM] = on_dm,           [REQUEST_EDIT] = on_edit,
-        [REQUEST_REACT] = on_react,     [REQUEST_HISTORY] = on_history,
-        [REQUEST_SEARCH] = on_search,   [REQUEST_MENTIONS] = on_mentions,
+        [REQUEST_JOIN] = on_join,
+        [REQUEST_LEAVE] = on_leave,
+        [REQUEST_MESSAGE] = on_message,
+        [REQUEST_TYPING] = on_typing,
+        [REQUEST_DELETE] = on_delete,
+        [REQUEST_CREATE] = on_create,
+        [REQUEST_UPDATE] = on_update,
+        [REQUEST_SETTINGS] = on_settings_request,
+        [REQUEST_DESTROY] = on_destroy,
+        [REQUEST_INVITE] = on_invite,
+        [REQUEST_ADD] = on_add,
+        [REQUEST_REMOVE] = on_remove,
+        [REQUEST_KICK] = on_kick,
+        [REQUEST_BAN] = on_ban,
+        [REQUEST_UNBAN] = on_unban,
+        [REQUEST_MUTE] = on_mute,
+        [REQUEST_UNMUTE] = on_unmute,
+        [REQUEST_ROLE] = on_role,
+        [REQUEST_LEDGER] = on_ledger,
+        [REQUEST_UNDO] = on_undo,
+        [REQUEST_WHY] = on_why,
+        [REQUEST_NOTICE] = on_notice,
+        [REQUEST_DM] = on_dm,
+        [REQUEST_EDIT] = on_edit,
+        [REQUEST_REACT] = on_react,
+        [REQUEST_HISTORY] = on_history,
+        [REQUEST_SEARCH] = on_search,
+        [REQUEST_MENTIONS] = on_mentions,
         [REQUEST_MARK] = on_mark,
+
+        [REQUEST_MEMBERS] = on_members,
+        [REQUEST_BLOCK] = on_block,
+        [REQUEST_UNBLOCK] = on_unblock,
+        [REQUEST_BLOCKS] = on_blocks,
+        [REQUEST_CONVERSATIONS] = on_conversations,
     };
     INSIST(handlers[e->request.type] != NULL); /* the others their reader answers */
-    if (e->session->barred)
+    if (e->session->barred || !passes_pair(h, e))
         return;
     if (changes_what_is_kept(e->request.type) && h->config.store != NULL &&
         store_full(h->config.store))

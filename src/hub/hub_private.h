@@ -8,6 +8,7 @@
 #include <hubbub/address.h>
 #include <hubbub/channel.h>
 #include <hubbub/hub.h>
+#include <hubbub/pairs.h>
 #include <hubbub/protocol.h>
 #include <hubbub/thread.h>
 
@@ -75,12 +76,15 @@ struct hub {
     struct cds_list_head away; /* they, as long as it is not on the disk, the oldest first */
     struct marks *away_by[AWAY_BUCKETS];
 
+    struct pairs *pairs; /* private conversations, and blocks */
     struct books *books; /* of the server: its bans, its ledger */
     struct banned_address *banned;
     size_t nbanned;
     struct seen *seen; /* a ring of SEEN_MAX */
     size_t nseen;      /* ever */
 };
+
+struct target;
 
 /* reply.c: frames for one session. */
 struct buf *scratch(struct hub *h); /* emptied, to encode one object into */
@@ -101,9 +105,11 @@ bool is_for_web(const struct event *e); /* its answer is */
 void mark_dirty(struct hub *h, struct room *r);
 /* The object in scratch becomes a message to all members of the dialects in `mask` (1 << dialect). */
 void say_scratch(struct hub *h, struct room *r, unsigned mask);
-void say_message(struct hub *h, struct member *from, const struct request *req, int64_t ts_ms);
+void say_message(struct hub *h, struct member *from, const struct event *e, int64_t ts_ms);
 void trim_history(struct hub *h, struct room *r); /* after its log has changed */
 void flush_room(struct hub *h, struct room *r);   /* pending messages to the outboxes */
+/* The object in scratch, to those of the full dialect who may see the message that it is about. */
+void say_about(struct hub *h, struct room *r, uint64_t seq);
 void flush_rooms(struct hub *h);  /* all dirty rooms; those left empty are deleted, */
 void free_written(struct hub *h); /* or when the disk has what was said there */
 enum {
@@ -147,6 +153,24 @@ void leave_room(struct hub *h, struct member *m, const char *did); /* did NULL: 
 bool expel(struct hub *h, struct room *r, struct user *u, const char *did);
 
 void close_room(struct hub *h, struct room *r); /* everybody is out of it, and told already */
+void count_rooms(const struct room *r, int n);  /* for the metrics */
+
+/* pairs.c: private conversations, which are rooms of two. */
+/* PROBLEM_NONE: it is the user's to be in. user_id NULL: nobody's. */
+enum problem why_not_pair(const struct hub *h, const char *room, const char *user_id);
+/* Is what the request wants of its room something for a conversation, if it is one? False after the refusal. */
+bool passes_pair(struct hub *h, const struct event *e);
+/* The room of the conversation that the request names, which is there; NULL: see reopen(). */
+struct room *pair_room(struct hub *h, struct event *e);
+/* As meant_room() for requests that are waited for (errand.h): a conversation need not be in memory. */
+struct room *asked_room(struct hub *h, struct event *e);
+struct pair *begin_pair(struct hub *h, const struct session *by, const struct target *other);
+void name_in_pair(struct hub *h, struct pair *p, int side, const char *username);
+/* It was said just now: to the connections of the two that are not in it. */
+void tell_pair(struct hub *h, const struct event *e, const struct room *r, int64_t ts);
+
+/* entry.c: a room that is not in memory, as it was. NULL when that is being found out, or was refused. */
+struct room *reopen(struct hub *h, struct event *e);
 
 /* ranks.c: who is what where. */
 enum rank rank_of(const struct hub *h, const struct room *r, const char *user_id,
@@ -180,6 +204,8 @@ bool may(struct hub *h, const struct event *e, const struct room *r);
 bool may_act(struct hub *h, const struct event *e, const struct room *r, struct target *t);
 
 /* talk.c */
+void speak(struct hub *h, struct event *e,
+           struct member *m); /* what the request says, and the reply */
 bool is_muted(struct hub *h, const struct event *e,
               const struct member *m); /* true after the refusal */
 
@@ -204,6 +230,10 @@ struct recall {
 bool plan_recall(struct hub *h, struct event *e, struct room *r, struct recall *plan);
 void send_recall(struct hub *h, const struct event *e, struct room *r, const struct recall *plan);
 
+/* Any thread: the messages of the page that is asked for, of a log with those from `oldest` to `last`. from > to: none. */
+void history_window(const struct request_args *a, uint64_t oldest, uint64_t last, uint64_t *from,
+                    uint64_t *to);
+
 /* Who looks at what was said. */
 struct viewer {
     const char *user_id; /* NULL: nobody in particular */
@@ -224,13 +254,24 @@ bool place_of(const char *cursor, struct mention_place *out);
 
 /* marks.c: how far people have read. */
 /* False: what the disk has of this user's has to be fetched first. */
-bool has_marks(struct hub *h, struct event *e);
+bool has_marks(struct hub *h, struct event *e, const struct viewer *v);
 uint64_t mark_of(const struct user *u, const struct room *r); /* 0: there is none */
 void leave_marks(struct hub *h, struct user *u);              /* its last session leaves */
 int64_t marks_due(struct hub *h); /* when to call this, at the latest: */
 void tend_marks(struct hub *h, int64_t now);
 void forget_marks(struct hub *h, const char *room); /* before its log is gone */
 void end_marks(struct hub *h);                      /* to the store, all of them */
+
+/* past.c: rooms that hide what was said before one came. */
+/* What the viewer may see of a room begins with this message: 0 where nothing is hidden, one more than there are for
+ * who has never been in. False: that has to be found out first. */
+bool know_shown(struct hub *h, struct event *e, const struct room *r, const struct viewer *v,
+                uint64_t *first);
+uint64_t shown_to(const struct room *r, const struct member *m); /* the same of a member */
+/* Of a room that hides its past: somebody joins, for the first time perhaps; or it has just begun to hide it, from others
+ * than those who are in. */
+void note_arrival(struct hub *h, struct user *u, struct room *r);
+void note_witnesses(struct hub *h, struct room *r);
 
 /* ledger.c: what was done to whom. */
 struct deed {
@@ -274,6 +315,9 @@ void log_gone(struct hub *h, struct room *r);
 void log_epoch(struct hub *h,
                struct room *r); /* so that positions handed out now are known later */
 void log_entry(struct hub *h, struct room *r, const struct entry *e); /* of the ledger, with it */
+void log_pair(struct hub *h, const struct pair *p); /* blocks.c: begun, or renamed */
+void load_pair(struct hub *h, const struct record *record);
+void load_block(struct hub *h, const struct record *record);
 void wait_for_log(struct hub *h); /* so that confirm_log() waits for all that was logged before */
 /* The reply in scratch, when all that is on the disk; at once without a store. */
 void confirm_log(struct hub *h, const struct event *e);
@@ -299,7 +343,13 @@ void on_delete(struct hub *h, struct event *e);
 void on_why(struct hub *h, struct event *e);
 void on_edit(struct hub *h, struct event *e); /* amend.c */
 void on_react(struct hub *h, struct event *e);
-void on_dm(struct hub *h, struct event *e);      /* dm.c */
+enum { CONVERSATIONS_MAX = 500 };           /* that are listed */
+void on_dm(struct hub *h, struct event *e); /* dm.c */
+void on_conversations(struct hub *h, struct event *e);
+void on_members(struct hub *h, struct event *e); /* pairs.c: of a conversation */
+void on_block(struct hub *h, struct event *e);   /* blocks.c */
+void on_unblock(struct hub *h, struct event *e);
+void on_blocks(struct hub *h, struct event *e);
 void on_history(struct hub *h, struct event *e); /* recall.c */
 void on_read(struct hub *h, struct event *e);
 void on_search(struct hub *h, struct event *e); /* search.c */

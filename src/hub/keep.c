@@ -53,6 +53,7 @@ void keep_room(struct change *c, const struct room *r)
     record->visibility = info->visibility;
     record->max_users = info->max_users;
     record->slow_mode = info->slow_mode;
+    record->hides_past = info->hides_past;
 }
 
 void keep_room_gone(struct change *c, const struct room *r)
@@ -406,7 +407,7 @@ static bool drop_room(void *arg, struct room *r)
 {
     struct hub *h = arg;
     directory_remove_room(h->directory, r);
-    metric_add(METRIC_ROOMS, -1);
+    count_rooms(r, -1);
     room_free_later(r);
     return true;
 }

@@ -49,6 +49,8 @@ static void tell_missed(struct hub *h, const struct member *m)
         send_scratch(h, m->session->outbox);
         metric_add(METRIC_GAPS, 1);
     }
+    if (r->pair)
+        return;
     encode_presence(scratch(h), r->name, NULL, 0, NULL, 0, r->count);
     send_scratch(h, m->session->outbox);
 }

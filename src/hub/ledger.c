@@ -12,12 +12,14 @@ struct books *books_of(struct hub *h, struct room *r)
 }
 
 /* To the room, and to the sessions of whom it is about when none of them is in it, unless the room is one
- * that they must not know of. */
-static void tell(struct hub *h, struct room *r, const struct target *t)
+ * that they must not know of, or they block whoever did it. */
+static void tell(struct hub *h, const struct event *e, struct room *r, const struct target *t)
 {
     if (r != NULL)
         say_to_all(h, r);
     if (t->online == NULL || (r != NULL && user_find(t->online, r, NULL) != NULL))
+        return;
+    if (r != NULL && pairs_blocks(h->pairs, t->user_id, e->session->user_id))
         return;
     if (r == NULL || room_info(r)->visibility != VISIBILITY_PRIVATE || t->rank >= RANK_MEMBER ||
         roster_rank(r->roster, t->user_id) >= RANK_MEMBER)
@@ -55,7 +57,7 @@ struct entry *record_deed(struct hub *h, const struct event *e, struct room *r,
         .undone = deed->undid,
     };
     encode_moderation(scratch(h), &m);
-    tell(h, r, t);
+    tell(h, e, r, t);
     return entry;
 }
 

@@ -41,10 +41,10 @@ static bool is_in(const struct asker *asker, const struct room *r)
     return false;
 }
 
-/* An open room without members is on its way out. */
+/* An open room without members is on its way out; conversations are in no list. */
 static bool exists(const struct room *r, size_t members)
 {
-    return members > 0 || __atomic_load_n(&r->kept, __ATOMIC_RELAXED);
+    return !r->pair && (members > 0 || __atomic_load_n(&r->kept, __ATOMIC_RELAXED));
 }
 
 /* Read once: it may change meanwhile. */
@@ -248,6 +248,7 @@ void listing_rooms(const struct directory *d, struct buf *to, bool reply, const 
                      .visibility = info->visibility,
                      .max_users = info->max_users > 0 ? info->max_users : max_users,
                      .slow_mode = info->slow_mode,
+                     .hides_past = info->hides_past,
                      .has_password = info->password[0] != '\0',
                      .kept = place->kept},
             .members = place->members,

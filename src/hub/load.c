@@ -10,7 +10,8 @@ static void load_room(struct hub *h, const struct record *record)
     struct room *r = open_room(h, record->room, NULL);
     struct room_info info = {.visibility = record->visibility,
                              .max_users = record->max_users,
-                             .slow_mode = record->slow_mode};
+                             .slow_mode = record->slow_mode,
+                             .hides_past = record->hides_past};
     text_copy(info.title, sizeof info.title, record->title, strlen(record->title));
     text_copy(info.topic, sizeof info.topic, record->topic, strlen(record->topic));
     text_copy(info.password, sizeof info.password, record->password, strlen(record->password));
@@ -78,6 +79,10 @@ static void load_record(void *arg, const struct record *record)
     }
     if (record->type == RECORD_ADDRESS) {
         note_banned_address(h, record->user_id, record->address);
+        return;
+    }
+    if (record->type == RECORD_PAIR || record->type == RECORD_BLOCK) {
+        (record->type == RECORD_PAIR ? load_pair : load_block)(h, record);
         return;
     }
     if (record->type == RECORD_FILE) {

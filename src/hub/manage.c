@@ -18,16 +18,21 @@ static void apply(struct room_info *info, const struct request_args *a)
         info->max_users = a->max_users;
     if (a->given & ROOM_SLOW_MODE)
         info->slow_mode = a->slow_mode;
+    if (a->given & ROOM_HIDES_PAST)
+        info->hides_past = a->hides_past;
     if (a->given & ROOM_PASSWORD)
         snprintf(info->password, sizeof info->password, "%s",
                  a->password_hash == NULL ? "" : a->password_hash);
 }
 
-static void change_info(struct room *r, const struct request_args *a)
+static void change_info(struct hub *h, struct room *r, const struct request_args *a)
 {
     struct room_info info = *room_info(r);
+    bool hid = info.hides_past;
     apply(&info, a);
     room_set_info(r, &info);
+    if (info.hides_past && !hid)
+        note_witnesses(h, r);
 }
 
 /* Tells the room what is new, and whoever asked that it is done. */
@@ -99,7 +104,7 @@ void on_create(struct hub *h, struct event *e)
         begin_log(h, r);
         h->nrooms++;
     }
-    change_info(r, e->request.args);
+    change_info(h, r, e->request.args);
     own(h, r, e->session);
     struct change *c = change_begin(h);
     keep_all(c, r);
@@ -112,7 +117,8 @@ void on_create(struct hub *h, struct event *e)
 static bool would_close(const struct room *r, const struct request_args *a)
 {
     return !r->kept && (((a->given & ROOM_VISIBILITY) && a->visibility != VISIBILITY_PUBLIC) ||
-                        ((a->given & ROOM_PASSWORD) && a->password_hash != NULL));
+                        ((a->given & ROOM_PASSWORD) && a->password_hash != NULL) ||
+                        ((a->given & ROOM_HIDES_PAST) && a->hides_past));
 }
 
 void on_update(struct hub *h, struct event *e)
@@ -124,7 +130,7 @@ void on_update(struct hub *h, struct event *e)
         refuse(h, e, PROBLEM_FORBIDDEN, "an open room is open to all: create it, then close it");
         return;
     }
-    change_info(r, e->request.args);
+    change_info(h, r, e->request.args);
     struct change *c = change_begin(h);
     keep_room(c, r);
     conclude(h, e, r, &c);

@@ -1,7 +1,7 @@
 /* How far people have read: a number for each user and room, the same in all their tabs. The hub keeps those of users who
  * are here, and posts what has changed every few seconds, many together. What the disk has is fetched when a user comes
  * (errand.h). Who leaves before its marks are on the disk finds them here when it comes back. */
-#include "hub/hub_private.h"
+#include "hub/marks.h"
 
 #include <hubbub/check.h>
 #include <hubbub/clock.h>
@@ -14,29 +14,6 @@
 
 enum { CHANGE_RECORDS = 512 };
 static const int64_t POST_EVERY = 2 * NS_PER_S;
-
-/* Of one room. */
-struct mark {
-    struct mark *next;
-    uint64_t seq;
-    uint64_t
-        life;     /* of the hub's lives, when it was noted: what was said there may be gone since */
-    bool changed; /* and not on its way to the disk */
-    char room[];
-};
-
-/* Of one user. */
-struct marks {
-    struct mark *first; /* the one that was noted last */
-    uint32_t n;
-    bool changed;              /* in the hub's list */
-    uint64_t change;           /* the latest of the store that has one of them */
-    struct marks *next;        /* changed, too; or away, in the same bucket */
-    struct cds_list_head node; /* away */
-    bool waits;                /* away: some are in the hub's change to come */
-    bool known;                /* away: what the disk had is among them */
-    char user_id[];
-};
 
 static struct marks *marks_new(const char *user_id)
 {
@@ -68,10 +45,16 @@ static bool is_good(const struct mark *m, const struct room *r)
     return m->life >= r->life;
 }
 
+const struct mark *marks_find(struct marks *k, const struct room *r)
+{
+    const struct mark *m = k == NULL ? NULL : *find(k, r->name);
+    return m != NULL && is_good(m, r) ? m : NULL;
+}
+
 uint64_t mark_of(const struct user *u, const struct room *r)
 {
-    const struct mark *m = u->marks == NULL ? NULL : *find(u->marks, r->name);
-    if (m == NULL || !is_good(m, r))
+    const struct mark *m = marks_find(u->marks, r);
+    if (m == NULL)
         return 0;
     return m->seq < r->seq ? m->seq : r->seq;
 }
@@ -88,12 +71,13 @@ static struct mark *add(struct marks *k, const char *room, struct mark **link)
 
 /* ---- to the disk --------------------------------------------------------------------------------- */
 
-static void write_down(struct change *c, const struct marks *k, const struct mark *m, uint64_t seq)
+static void write_down(struct change *c, const struct marks *k, const struct mark *m, bool gone)
 {
     struct record *record = change_add(c, RECORD_MARK);
     strcpy(record->room, m->room);
     strcpy(record->user_id, k->user_id);
-    record->seq = seq;
+    record->seq = gone ? 0 : m->seq;
+    record->since = gone ? 0 : m->since;
     record->ts = clock_wall_ms();
 }
 
@@ -105,7 +89,7 @@ static uint32_t write_changed(struct change *c, struct marks *k)
         if (!m->changed)
             continue;
         m->changed = false;
-        write_down(c, k, m, m->seq);
+        write_down(c, k, m, false);
         n++;
     }
     return n;
@@ -158,6 +142,16 @@ static void post_present(struct hub *h)
         for (struct marks *k = first; k != end; k = k->next)
             k->change = change > k->change ? change : k->change;
     }
+}
+
+void marks_post(struct hub *h, struct marks *k)
+{
+    if (h->config.store == NULL || store_full(h->config.store))
+        return;
+    struct change *c = change_new();
+    write_changed(c, k);
+    uint64_t change = keep_quietly(h, &c);
+    k->change = change > k->change ? change : k->change;
 }
 
 /* Of those who have left. */
@@ -278,12 +272,18 @@ void leave_marks(struct hub *h, struct user *u)
         post_away(h);
 }
 
+struct marks *marks_away(struct hub *h, const char *user_id)
+{
+    struct marks *k = *bucket(h, user_id);
+    while (k != NULL && strcmp(k->user_id, user_id) != 0)
+        k = k->next;
+    return k;
+}
+
 /* Those of one who has just been here. */
 static void take_back(struct hub *h, struct user *u)
 {
-    struct marks *k = *bucket(h, u->id);
-    while (k != NULL && strcmp(k->user_id, u->id) != 0)
-        k = k->next;
+    struct marks *k = marks_away(h, u->id);
     if (k == NULL)
         return;
     if (k->waits) /* to know in which change they are */
@@ -293,7 +293,7 @@ static void take_back(struct hub *h, struct user *u)
     __atomic_store_n(&u->marks_known, k->known, __ATOMIC_RELAXED);
 }
 
-static struct marks *marks_of(struct hub *h, struct user *u)
+struct marks *marks_of(struct hub *h, struct user *u)
 {
     if (u->marks == NULL)
         take_back(h, u);
@@ -302,35 +302,52 @@ static struct marks *marks_of(struct hub *h, struct user *u)
     return u->marks;
 }
 
+bool marks_are_recent(const struct errand *x, const struct room *r)
+{
+    return r == NULL || r->begun_by <= x->marks_written;
+}
+
 /* What was read from the disk, beside what has been noted since. */
 static void load(struct hub *h, struct user *u, const struct errand *x)
 {
     struct marks *k = x->marks.n == 0 ? NULL : marks_of(h, u);
     for (size_t i = 0; i < x->marks.n && k->n < MARKS_MAX; i++) {
         const struct mark_row *row = &x->marks.rows[i];
-        const struct room *r = room_in_memory(h, row->room);
-        if (r != NULL && r->begun_by > x->marks_written)
-            continue; /* of the log before this one */
+        if (!marks_are_recent(x, room_in_memory(h, row->room)))
+            continue;
         struct mark **link = find(k, row->room), *m = *link;
         if (m == NULL) {
             m = add(k, row->room, link);
             m->life = h->lives;
         }
         m->seq = row->seq > m->seq ? row->seq : m->seq;
+        m->since = row->since; /* the first one, which stays */
     }
 }
 
-bool has_marks(struct hub *h, struct event *e)
+struct user *user_of(struct hub *h, const struct event *e, const struct viewer *v)
 {
-    struct user *u = e->session->user;
+    if (e->session != NULL || v->user_id == NULL)
+        return e->session == NULL ? NULL : e->session->user;
+    rcu_read_lock();
+    struct user *u = directory_find_user(h->directory, v->user_id);
+    rcu_read_unlock(); /* the hub alone removes users */
+    return u;
+}
+
+bool has_marks(struct hub *h, struct event *e, const struct viewer *v)
+{
+    struct user *u = user_of(h, e, v);
     struct errand *x = e->errand;
-    if (u->marks == NULL)
+    if (u != NULL && u->marks == NULL)
         take_back(h, u);
-    if (u->marks_known || h->config.store == NULL || x == NULL)
+    if (v->user_id == NULL || (u != NULL && u->marks_known) || h->config.store == NULL || x == NULL)
         return true;
-    if (!(x->have & NEED_MARKS))
-        return !errand_need(h, e, NEED_MARKS, 0, 0, NULL);
-    if (x->marks_err == 0) { /* else they are not to be had now */
+    if (!(x->have & NEED_MARKS)) {
+        strcpy(x->user_id, v->user_id);
+        return !errand_need(h, e, NEED_MARKS, x->from, x->to, NULL);
+    }
+    if (u != NULL && x->marks_err == 0) { /* else they are not to be had now */
         load(h, u, x);
         __atomic_store_n(&u->marks_known, true, __ATOMIC_RELAXED);
     }
@@ -347,32 +364,42 @@ static void forget_oldest(struct hub *h, struct marks *k)
         link = &(*link)->next;
     struct change *c = change_begin(h);
     if (c != NULL)
-        write_down(c, k, *link, 0);
+        write_down(c, k, *link, true);
     keep_quietly(h, &c);
     free(*link);
     *link = NULL;
     k->n--;
 }
 
-/* True: it goes on. */
-static bool note(struct hub *h, struct marks *k, const struct room *r, uint64_t seq)
+struct mark *marks_put(struct hub *h, struct marks *k, const struct room *r, uint64_t seq)
 {
     struct mark **link = find(k, r->name), *m = *link;
-    if (m != NULL && is_good(m, r) && seq <= m->seq)
-        return false;
+    bool had = m != NULL && is_good(m, r);
     if (m == NULL) {
         m = add(k, r->name, &k->first);
-    } else { /* to the front */
+    } else {
         *link = m->next;
         m->next = k->first;
         k->first = m;
     }
+    if (!had)
+        m->since = room_info(r)->hides_past ? r->seq + 1 : 0;
     m->seq = seq;
     m->life = h->lives;
     m->changed = true;
     if (k->n > MARKS_MAX)
         forget_oldest(h, k);
     note_changed(h, k);
+    return m;
+}
+
+/* True: it goes on. */
+static bool note(struct hub *h, struct marks *k, const struct room *r, uint64_t seq)
+{
+    const struct mark *m = marks_find(k, r);
+    if (m != NULL && seq <= m->seq)
+        return false;
+    marks_put(h, k, r, seq);
     return true;
 }
 

@@ -157,7 +157,9 @@ const char *find_mentions(struct hub *h, const struct request *q, const struct m
     const char *ids[MENTIONS_MAX];
     size_t n = 0;
     buf_clear(&h->mentions);
-    for (uint32_t i = 0, done = UINT32_MAX; a != NULL && i < a->nguesses && n < MENTIONS_MAX; i++) {
+    /* In a conversation they would tell who is there. */
+    for (uint32_t i = 0, done = UINT32_MAX;
+         a != NULL && !from->room->pair && i < a->nguesses && n < MENTIONS_MAX; i++) {
         const struct mention_guess *g = &a->guesses[i];
         if (g->at == done || !is_there(h, from->room, g->user_id))
             continue;

@@ -65,8 +65,8 @@ static void announce_reactions(struct hub *h, struct room *r)
     for (uint32_t i = 0; i < r->nreacted; i++) {
         const struct reaction_note *n = &r->reacted[i];
         encode_reaction(scratch(h), r->name, n->seq, NULL, NULL, n->emoji, true, n->count);
-        say_scratch(h, r, TO_FULL);
         r->changes++;
+        say_about(h, r, n->seq);
     }
 }
 
@@ -91,8 +91,8 @@ void notice_reaction(struct hub *h, struct room *r, const struct session *by, ui
 {
     encode_reaction(scratch(h), r->name, seq, by->user_id, by->user->username, emoji, on, count);
     if (!is_crowded(h, r) && r->nreacted == 0) {
-        say_scratch(h, r, TO_FULL);
         r->changes++;
+        say_about(h, r, seq);
         return;
     }
     for (const struct session *s = by->user->sessions; s != NULL; s = s->next_of_user)

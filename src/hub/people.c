@@ -41,7 +41,7 @@ void on_invite(struct hub *h, struct event *e)
     }
     struct change *c = change_begin(h);
     keep_invite(c, r, i);
-    if (t.online != NULL) {
+    if (t.online != NULL && !pairs_blocks(h->pairs, t.user_id, e->session->user_id)) {
         encode_invite(scratch(h), r->name, e->session->user->username, i->code, i->until);
         send_scratch_to_user(h, t.online, TO_FULL);
     }

@@ -11,6 +11,8 @@
 enum rank rank_of(const struct hub *h, const struct room *r, const char *user_id,
                   const struct grants *grants)
 {
+    if (r != NULL && r->pair)
+        return why_not_pair(h, r->name, user_id) == PROBLEM_NONE ? RANK_MEMBER : RANK_GUEST;
     if (directory_is_operator(h->directory, user_id))
         return RANK_OPERATOR;
     if (r == NULL)
@@ -80,7 +82,7 @@ void tell_rank(struct hub *h, struct room *r, const struct user *u)
 /* Whoever opened it, while in it; else who has been in longest. */
 static struct user *who_runs(const struct hub *h, const struct room *r)
 {
-    if (r->kept || r->nmembers == 0)
+    if (r->kept || r->pair || r->nmembers == 0)
         return NULL;
     rcu_read_lock();
     struct user *opener = directory_find_user(h->directory, r->opened_by);
@@ -211,7 +213,7 @@ bool find_target(struct hub *h, const struct room *r, const char *user, struct t
 /* Who is banned, or whose token does not open the room, has no say in it. */
 static enum problem why_no_say(const struct hub *h, const struct session *s, const struct room *r)
 {
-    if (r == NULL || directory_is_operator(h->directory, s->user_id))
+    if (r == NULL || r->pair || directory_is_operator(h->directory, s->user_id))
         return PROBLEM_NONE;
     if (s->grants != NULL && grants_find(s->grants, r->name) < 0)
         return PROBLEM_FORBIDDEN;

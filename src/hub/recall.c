@@ -105,15 +105,19 @@ static void shorten(const struct hub *h, const struct event *e, const struct roo
 bool plan_recall(struct hub *h, struct event *e, struct room *r, struct recall *plan)
 {
     const struct request_args *a = e->request.args;
+    const struct viewer v = viewer_of(e);
+    uint64_t shown;
     *plan = (struct recall){.from = 1, .to = 0, .recovered = -1};
     trim_history(h, r);
     if (a == NULL)
         return true;
+    if (!know_shown(h, e, r, &v, &shown))
+        return false;
     if (a->since_given && (plan->recovered = is_position(h, e, r)) < 0)
         return false;
     uint64_t wanted = a->history < r->seq ? a->history : r->seq;
     uint64_t most = r->seq < HISTORY_MAX ? r->seq : HISTORY_MAX;
-    plan->lost = plan->recovered == 1 ? a->since + 1 : r->seq - wanted + 1;
+    plan->lost = max(shown, plan->recovered == 1 ? a->since + 1 : r->seq - wanted + 1);
     plan->gap = max(plan->lost, max(r->first, 1));
     plan->from = max(plan->gap, r->seq - most + 1);
     plan->to = r->seq;
@@ -187,6 +191,8 @@ struct viewer viewer_of(const struct event *e)
 
 enum problem why_not_read(struct hub *h, const struct room *r, const struct viewer *v)
 {
+    if (r->pair)
+        return why_not_pair(h, r->name, v->user_id);
     const struct room_info *info = room_info(r);
     enum rank rank = v->user_id == NULL ? RANK_GUEST : rank_of(h, r, v->user_id, v->grants);
     bool inside = v->user != NULL && user_find(v->user, r, NULL) != NULL;
@@ -210,12 +216,12 @@ struct window {
     uint64_t from, to, anchor;
 };
 
-static struct window window_of(const struct room *r, const struct request_args *a, uint64_t oldest)
+static struct window window_of(const struct request_args *a, uint64_t oldest, uint64_t last)
 {
     uint64_t limit = a->limit == 0 ? PAGE_USUAL : a->limit;
-    uint64_t around = a->at < r->seq ? a->at : r->seq;
-    struct window w = {.from = 1, .to = r->seq};
-    if (a->from == HISTORY_BEFORE && a->at <= r->seq)
+    uint64_t around = a->at < last ? a->at : last;
+    struct window w = {.from = 1, .to = last};
+    if (a->from == HISTORY_BEFORE && a->at <= last)
         w.to = a->at - 1;
     if (a->from == HISTORY_AFTER)
         w.from = a->at + 1;
@@ -230,6 +236,14 @@ static struct window window_of(const struct room *r, const struct request_args *
     if (w.anchor < w.from || w.anchor > w.to)
         w.anchor = w.anchor < w.from ? w.from : w.to;
     return w;
+}
+
+void history_window(const struct request_args *a, uint64_t oldest, uint64_t last, uint64_t *from,
+                    uint64_t *to)
+{
+    struct window w = window_of(a, oldest, last);
+    *from = w.from;
+    *to = w.to;
 }
 
 /* Bytes of one in a page; 0: it is not here. */
@@ -283,15 +297,18 @@ static void answer_page(struct hub *h, struct event *e, struct room *r, const st
 {
     struct history_row rows[HISTORY_MAX];
     const struct request_args *a = e->request.args;
+    uint64_t shown;
     trim_history(h, r);
+    if (!know_shown(h, e, r, v, &shown))
+        return;
     uint64_t oldest =
-        h->config.store != NULL ? max(r->first, 1) : history_first(&r->history, r->seq);
-    struct window w = window_of(r, a, oldest);
+        max(shown, h->config.store != NULL ? max(r->first, 1) : history_first(&r->history, r->seq));
+    struct window w = window_of(a, oldest, r->seq);
     if (w.from <= w.to && must_fetch(h, e, r, w.from, w.to))
         return;
     if (first_kept(h, e, r) > oldest) { /* it shrinks */
         oldest = r->first = first_kept(h, e, r);
-        w = window_of(r, a, oldest);
+        w = window_of(a, oldest, r->seq);
         if (w.from <= w.to && must_fetch(h, e, r, w.from, w.to))
             return;
     }
@@ -306,7 +323,7 @@ static void answer_page(struct hub *h, struct event *e, struct room *r, const st
     uint64_t last = n > 0                       ? rows[n - 1].message->seq
                     : a->from == HISTORY_BEFORE ? a->at - 1
                                                 : r->seq;
-    bool before = first > oldest && r->seq >= oldest, after = last < r->seq;
+    bool before = first > oldest && r->seq >= oldest, after = last < r->seq && r->seq >= oldest;
     encode_history(scratch(h), e->type != EVENT_READ, e->request.id, r->name, r->epoch, rows, n,
                    before, after, v->user_id == NULL ? 0 : user_mark(v->user_id));
     reply_scratch(h, e);
@@ -314,7 +331,7 @@ static void answer_page(struct hub *h, struct event *e, struct room *r, const st
 
 void on_history(struct hub *h, struct event *e)
 {
-    struct room *r = meant_room(h, e);
+    struct room *r = asked_room(h, e);
     if (r == NULL)
         return;
     const struct viewer v = viewer_of(e);
@@ -332,7 +349,11 @@ void on_read(struct hub *h, struct event *e)
         answer_search(h, e, &v);
         return;
     }
-    struct room *r = find_room(h, e->request.room);
+    bool pair = text_is_pair_room(e->request.room) &&
+                why_not_pair(h, e->request.room, v.user_id) == PROBLEM_NONE;
+    struct room *r = pair ? pair_room(h, e) : find_room(h, e->request.room);
+    if (pair && r == NULL)
+        return;
     enum problem problem = r == NULL ? PROBLEM_NO_SUCH_ROOM : why_not_read(h, r, &v);
     if (problem != PROBLEM_NONE)
         refuse(h, e, problem, NULL);

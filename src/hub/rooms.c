@@ -21,7 +21,14 @@ struct room *room_in_memory(struct hub *h, const char *name)
 /* Without members, and not kept: it goes at the end of the batch. */
 static bool is_over(const struct room *r)
 {
-    return r->nmembers == 0 && !r->kept;
+    return r->nmembers == 0 && !r->kept && !r->pair;
+}
+
+/* Conversations are none of those that are counted: nobody is to see them come and go. */
+void count_rooms(const struct room *r, int n)
+{
+    if (!r->pair)
+        metric_add(METRIC_ROOMS, n);
 }
 
 struct room *find_room(struct hub *h, const char *name)
@@ -37,19 +44,22 @@ static void begin_life(struct hub *h, struct room *r)
     r->begun = clock_wall_ms();
 }
 
-enum { EPOCH_OF_RUN = 12 }; /* digits that are the same for all logs of a room in one run, or nearly */
+/* Digits that are the same for all logs of a room in one run, or nearly. */
+enum { EPOCH_OF_RUN = 12 };
 
 /* In one run of the server a room's numbering keeps its name as long as its log is not begun anew, however often the
- * room goes out of memory and comes back. A log that was begun anew never gets back the name of the one before. */
+ * room goes out of memory and comes back. A log that was begun anew never gets back the name of the one before.
+ * That of a conversation begins once, and the name must not tell whether the room was in memory all the time. */
 static void name_numbering(struct hub *h, struct room *r, bool anew)
 {
     if (anew) {
         h->logs_begun++;
         begin_life(h, r);
     }
-    uint64_t run = hash_text(h->run + (h->logs_begun >> 16), r->name);
+    uint64_t begun = r->pair ? 0 : h->logs_begun;
+    uint64_t run = hash_text(h->run + (begun >> 16), r->name);
     snprintf(r->epoch, sizeof r->epoch, "%012llx%04x", (unsigned long long)run >> 16,
-             (unsigned)(h->logs_begun & 0xffff));
+             (unsigned)(begun & 0xffff));
     r->epoch_noted = false;
 }
 
@@ -59,7 +69,7 @@ struct room *open_room(struct hub *h, const char *name, const struct log_head *h
     if (r == NULL) {
         r = room_new(name);
         directory_add_room(h->directory, r);
-        metric_add(METRIC_ROOMS, 1);
+        count_rooms(r, 1);
         name_numbering(h, r, h->config.store == NULL);
         if (head != NULL && head->exists) {
             r->seq = head->last;
@@ -143,8 +153,9 @@ struct room_look look_of(const struct room *r)
                               .visibility = info->visibility,
                               .max_users = info->max_users,
                               .slow_mode = info->slow_mode,
+                              .hides_past = info->hides_past,
                               .has_password = info->password[0] != '\0',
-                              .kept = r->kept};
+                              .kept = r->kept || r->pair};
 }
 
 /* ---- leaving ------------------------------------------------------------------------------------- */
@@ -158,8 +169,10 @@ static void part(struct hub *h, struct member *m)
     if (is_over(r))
         h->nrooms--;
     mark_dirty(h, r); /* it may be empty now */
-    metric_add(METRIC_MEMBERS, -1);
-    metric_add(METRIC_LEAVES, 1);
+    if (!r->pair) {
+        metric_add(METRIC_MEMBERS, -1);
+        metric_add(METRIC_LEAVES, 1);
+    }
 }
 
 void leave_room(struct hub *h, struct member *m, const char *did)
@@ -170,8 +183,12 @@ void leave_room(struct hub *h, struct member *m, const char *did)
     flush_room(h, r); /* what was said while it was in there is for it too */
     if (did != NULL) {
         encode_leave_how(scratch(h), r->name, s->user->username, s->user_id, did,
-                         r->count - (last ? 1 : 0));
+                         r->pair ? 2 : r->count - (last ? 1 : 0));
         send_scratch(h, s->outbox);
+    }
+    if (r->pair) {
+        part(h, m);
+        return;
     }
     bool later = last && notice_leave_later(h, m);
     part(h, m);

@@ -3,6 +3,7 @@
  * little is left, more is searched for. Without a disk, it is what is in memory of one room, or of those that one is in. */
 #include "hub/hub_private.h"
 
+#include <hubbub/check.h>
 #include <hubbub/err.h>
 #include <hubbub/query.h>
 #include <stdio.h>
@@ -17,6 +18,7 @@ struct result {
     size_t n, limit, bytes;
     size_t seen;   /* of what was found */
     bool doubtful; /* something was left out that a second look may show */
+    bool waits;    /* for what has to be known of the user first */
 };
 
 static void add(struct result *to, const char *room, const struct history_row *row)
@@ -56,15 +58,24 @@ static void sift_absent(struct hub *h, const struct event *e, const struct viewe
 {
     if (!errand_is_recent(h, e, f->room))
         to->doubtful = true;
-    else if (v->grants == NULL || grants_find(v->grants, f->room) >= 0)
+    else if (text_is_pair_room(f->room) ? why_not_pair(h, f->room, v->user_id) == PROBLEM_NONE
+                                        : v->grants == NULL || grants_find(v->grants, f->room) >= 0)
         add(to, f->room, &f->row);
 }
 
-static void sift(struct hub *h, const struct event *e, const struct viewer *v,
-                 const struct found_row *f, struct result *to)
+/* An edit may take away the words, but not whom the message mentions. */
+static bool says_the_same(const struct event *e, const struct message *now,
+                          const struct message *found)
+{
+    return e->request.type == REQUEST_MENTIONS || now->edited_ts == found->edited_ts;
+}
+
+static void sift(struct hub *h, struct event *e, const struct viewer *v, const struct found_row *f,
+                 struct result *to)
 {
     const struct room *r = room_in_memory(h, f->room);
     const struct message *m = f->row.message;
+    uint64_t shown;
     if (r == NULL) {
         sift_absent(h, e, v, f, to);
         return;
@@ -72,22 +83,23 @@ static void sift(struct hub *h, const struct event *e, const struct viewer *v,
     /* The log may be another one by now. */
     if (m->seq > r->seq || m->ts < r->begun || why_not_read(h, r, v) != PROBLEM_NONE)
         return;
+    to->waits = !know_shown(h, e, r, v, &shown);
+    if (to->waits || m->seq < shown)
+        return;
     const struct slot *s = history_find(&r->history, m->seq);
     if (s == NULL && r->amended > e->errand->before->written) {
         to->doubtful = true; /* this one, perhaps */
     } else if (s == NULL) {
         add(to, f->room, &f->row);
-    } else if (!s->message->deleted && s->message->ts == m->ts &&
-               s->message->edited_ts == m->edited_ts) {
+    } else if (!s->message->deleted && s->message->ts == m->ts && says_the_same(e, s->message, m)) {
         add(to, f->room, &(struct history_row){s->message, s->reactions});
     }
 }
 
-static void sift_all(struct hub *h, const struct event *e, const struct viewer *v,
-                     struct result *to)
+static void sift_all(struct hub *h, struct event *e, const struct viewer *v, struct result *to)
 {
     const struct found_page *found = &e->errand->found;
-    while (to->seen < found->n && to->n < to->limit)
+    while (to->seen < found->n && to->n < to->limit && !to->waits)
         sift(h, e, v, &found->rows[to->seen++], to);
 }
 
@@ -119,17 +131,27 @@ static void search_disk(struct hub *h, struct event *e, enum need need, const st
     }
     struct result result = {.limit = limit};
     sift_all(h, e, v, &result);
-    if (look_again(h, e, need, &result))
+    if (result.waits || look_again(h, e, need, &result))
         return;
     /* Of a room where nobody is, no more is known than what was found. */
-    if (need == NEED_SEARCH && result.n == 0 && e->request.room[0] != '\0' &&
-        find_room(h, e->request.room) == NULL)
+    const char *room = e->request.room;
+    if (need == NEED_SEARCH && result.n == 0 && room[0] != '\0' && !text_is_pair_room(room) &&
+        find_room(h, room) == NULL)
         refuse(h, e, PROBLEM_NO_SUCH_ROOM, NULL);
     else
         answer(h, e, v, &result);
 }
 
 /* ---- what is in memory --------------------------------------------------------------------------- */
+
+/* Of those that may be seen. Where nothing is kept, nothing has to be fetched to know that. */
+static uint64_t first_in_memory(struct hub *h, struct event *e, const struct room *r,
+                                const struct viewer *v)
+{
+    uint64_t shown = 0, first = history_first(&r->history, r->seq);
+    INSIST(know_shown(h, e, r, v, &shown));
+    return shown > first ? shown : first;
+}
 
 /* Does it have all the words? They are looked for as JSON text, as content is. */
 static bool has_words(const struct message *m, const struct query_word *words, size_t n,
@@ -152,7 +174,7 @@ static void search_memory(struct hub *h, struct event *e, const struct viewer *v
     struct result result = {.limit = limit};
     struct buf word = BUF_INIT;
     size_t n = query_words(e->request.text, words);
-    uint64_t first = history_first(&r->history, r->seq);
+    uint64_t first = first_in_memory(h, e, r, v);
     for (uint64_t seq = r->seq; seq >= first && result.n < result.limit; seq--) {
         const struct slot *s = history_find(&r->history, seq);
         if (s != NULL && !s->message->deleted && has_words(s->message, words, n, &word))
@@ -168,7 +190,9 @@ void answer_search(struct hub *h, struct event *e, const struct viewer *v)
 {
     const struct request *q = &e->request;
     struct room *r = q->room[0] == '\0' ? NULL : find_room(h, q->room);
-    enum problem problem = r == NULL ? PROBLEM_NONE : why_not_read(h, r, v);
+    enum problem problem = text_is_pair_room(q->room) ? why_not_pair(h, q->room, v->user_id)
+                           : r == NULL                ? PROBLEM_NONE
+                                                      : why_not_read(h, r, v);
     size_t limit = q->args->limit == 0 ? USUAL : q->args->limit;
     if (problem != PROBLEM_NONE)
         refuse(h, e, problem, NULL);
@@ -212,10 +236,9 @@ static int newest_first(const void *a, const void *b)
 }
 
 /* Of one room, at most `limit`; how many. */
-static size_t gather_mentions(const struct room *r, const char *quoted, struct found_row *rows,
-                              size_t limit)
+static size_t gather_mentions(const struct room *r, uint64_t first, const char *quoted,
+                              struct found_row *rows, size_t limit)
 {
-    uint64_t first = history_first(&r->history, r->seq);
     size_t n = 0;
     for (uint64_t seq = r->seq; seq >= first && n < limit; seq--) {
         const struct slot *s = history_find(&r->history, seq);
@@ -236,7 +259,8 @@ static void mentions_in_memory(struct hub *h, struct event *e, const struct view
     protocol_quote(&quoted, v->user_id, strlen(v->user_id));
     buf_add_char(&quoted, '\0');
     for (const struct member *m = e->session->members; m != NULL; m = m->next) {
-        n += gather_mentions(m->room, quoted.data, rows + n, limit);
+        n += gather_mentions(m->room, first_in_memory(h, e, m->room, v), quoted.data, rows + n,
+                             limit);
         qsort(rows, n, sizeof rows[0], newest_first);
         n = n < limit ? n : limit;
     }

@@ -51,6 +51,22 @@ static bool is_too_soon(struct hub *h, const struct event *e, const struct membe
 
 /* ---- talking ------------------------------------------------------------------------------------- */
 
+/* Puts the reply into scratch. */
+static void encode_said(struct hub *h, const struct event *e, const struct member *m, uint64_t seq,
+                        int64_t ts, bool dup)
+{
+    const char *id = e->request.id, *room = m->room->name;
+    bool durable = h->config.store != NULL;
+    if (e->request.type != REQUEST_DM) {
+        encode_ok_message(scratch(h), id, room, seq, ts, durable, dup);
+        return;
+    }
+    const struct pair *p = pairs_find(h->pairs, room);
+    int other = !pair_side(p, e->session->user_id);
+    encode_ok_dm(scratch(h), id, room, pair_id(p, other), p->username[other], seq, ts, durable,
+                 dup);
+}
+
 /* The same user, room and id within five minutes: it is not said twice. True when that was so, and is answered. */
 static bool is_repeated(struct hub *h, const struct event *e, const struct member *m,
                         const struct repeat *now)
@@ -66,8 +82,7 @@ static bool is_repeated(struct hub *h, const struct event *e, const struct membe
     const struct slot *first = history_find(&m->room->history, before->seq);
     if (first != NULL && first->change > written(h))
         wait_for_log(h);
-    encode_ok_message(scratch(h), e->request.id, m->room->name, before->seq, before->ts,
-                      h->config.store != NULL, true);
+    encode_said(h, e, m, before->seq, before->ts, true);
     confirm_log(h, e);
     return true;
 }
@@ -87,11 +102,8 @@ static struct repeat as_repeat(const struct hub *h, const struct event *e, const
     };
 }
 
-void on_message(struct hub *h, struct event *e)
+void speak(struct hub *h, struct event *e, struct member *m)
 {
-    struct member *m = meant_member(h, e);
-    if (m == NULL)
-        return;
     bool named = e->request.id[0] != '\0';
     int64_t ts = clock_wall_ms();
     struct repeat now = named ? as_repeat(h, e, m, ts) : (struct repeat){0};
@@ -103,14 +115,20 @@ void on_message(struct hub *h, struct event *e)
         return;
     }
     m->typing = false;
-    say_message(h, m, &e->request, ts);
+    say_message(h, m, e, ts);
     if (!named)
         return;
     now.seq = m->room->seq;
     repeats_add(&h->repeats, &now);
-    encode_ok_message(scratch(h), e->request.id, m->room->name, now.seq, ts,
-                      h->config.store != NULL, false);
+    encode_said(h, e, m, now.seq, ts, false);
     confirm_log(h, e);
+}
+
+void on_message(struct hub *h, struct event *e)
+{
+    struct member *m = meant_member(h, e);
+    if (m != NULL)
+        speak(h, e, m);
 }
 
 /* That somebody types is told at most every three seconds, that it stopped only when that was told. */
@@ -180,6 +198,11 @@ static size_t reasons_in_room(const struct member *m, struct reason_row *rows, s
 static size_t reasons_outside(struct hub *h, const struct session *s, const char *name,
                               struct reason_row *rows, size_t n)
 {
+    enum problem private = text_is_pair_room(name) ? why_not_pair(h, name, s->user_id) : 0;
+    if (private == PROBLEM_BLOCKED)
+        return add_reason(rows, n, "blocked", 0, 0);
+    if (text_is_pair_room(name))
+        return add_reason(rows, n, private == PROBLEM_NONE ? "not_in_room" : "no_such_room", 0, 0);
     const struct room *r = find_room(h, name);
     const struct entry *ban =
         r == NULL ? NULL : books_sanction(r->books, ACTION_BAN, s->user_id, clock_wall_ms());

@@ -145,20 +145,25 @@ static enum problem find_viewer(struct hub *h, const struct event *e, struct vie
     return e->session_id[0] != '\0' && *u == NULL ? PROBLEM_UNKNOWN_SESSION : PROBLEM_NONE;
 }
 
-static enum problem why_not(struct hub *h, const struct event *e, bool to_say, struct viewer *v)
+static enum problem why_not(struct hub *h, struct event *e, bool to_say, struct viewer *v)
 {
     const struct user *u;
+    uint64_t shown, seq = to_say ? 0 : e->errand->file->seq;
     enum problem problem = find_viewer(h, e, v, &u);
     if (problem != PROBLEM_NONE)
         return problem;
     if (to_say && v->user_id == NULL)
         return PROBLEM_NOT_AUTHENTICATED;
+    if (text_is_pair_room(e->request.room)) /* which need not be in memory */
+        return why_not_pair(h, e->request.room, v->user_id);
     struct room *r = find_room(h, e->request.room);
     if (r == NULL)
         return PROBLEM_NO_SUCH_ROOM;
     if (v->grants == NULL || grants_find(v->grants, r->name) >= 0)
         v->user = u;
     problem = why_not_read(h, r, v);
+    if (problem == PROBLEM_NONE && seq > 0 && (!know_shown(h, e, r, v, &shown) || seq < shown))
+        problem = PROBLEM_UNKNOWN_FILE;
     if (problem != PROBLEM_NONE || !to_say)
         return problem;
     return books_sanction(r->books, ACTION_MUTE, v->user_id, clock_wall_ms()) != NULL
@@ -166,13 +171,26 @@ static enum problem why_not(struct hub *h, const struct event *e, bool to_say, s
                : PROBLEM_NONE;
 }
 
+/* What has just been said is known here before it is on the disk. */
+static bool is_said(const struct hub *h, const struct file *f)
+{
+    const struct waiting *w = h->waiting[hash_text(0, f->id) % WAITING_BUCKETS];
+    while (w != NULL && strcmp(w->file.id, f->id) != 0)
+        w = w->next;
+    return f->seq > 0 || (w == NULL && f->ts >= clock_wall_ms() - FILE_WAIT_MS);
+}
+
 void on_admit(struct hub *h, struct event *e)
 {
     struct viewer v;
     struct errand *x = e->errand;
-    x->problem = why_not(h, e, x->to_say, &v);
-    if (x->problem == PROBLEM_NONE && v.user_id != NULL)
+    x->problem = why_not(h, e, x->file == NULL, &v);
+    if (x->problem != PROBLEM_NONE)
+        return;
+    if (v.user_id != NULL)
         strcpy(x->user_id, v.user_id);
+    if (x->file != NULL && strcmp(x->user_id, x->file->user_id) != 0 && !is_said(h, x->file))
+        x->problem = PROBLEM_UNKNOWN_FILE;
 }
 
 /* It may have changed since the upload began. */

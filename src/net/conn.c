@@ -107,6 +107,12 @@ void conn_write_close(struct conn *c, uint16_t code, const char *reason)
 
 /* ---- the reader ---------------------------------------------------------------------------------- */
 
+/* Does the library hold input that it has read already? Of some connection of the shard: it tells no more. */
+static bool holds_input(const struct conn *c)
+{
+    return lws_service_adjust_timeout(c->shard->context, 1, 0) == 0;
+}
+
 static void service_locked(struct conn *c, short revents)
 {
     if (c->wsi == NULL)
@@ -128,15 +134,23 @@ static void half_close_locked(struct conn *c)
 /* What came, then the pongs and close frames the library has to say to it, then what it already holds. */
 void conn_service_locked(struct conn *c, short revents)
 {
+    c->held_over = c->answered && holds_input(c);
     service_locked(c, revents);
+    c->held_over = c->answered;
     for (int i = 0; i < MAX_ROUNDS && c->wsi != NULL && !c->peer_closing; i++) {
         service_locked(c, POLLOUT);
-        if (c->wsi == NULL || lws_service_adjust_timeout(c->shard->context, 1, 0) != 0)
+        if (c->wsi == NULL || !holds_input(c))
             break;
         service_locked(c, POLLIN);
     }
     if (c->failing)
         half_close_locked(c);
+}
+
+void conn_go_on_locked(struct conn *c)
+{
+    c->answered = true;
+    conn_service_locked(c, POLLOUT);
 }
 
 /* RFC 6455, 5.1: a client must mask. The library does not look, so this does, at the first frame: who

@@ -162,7 +162,7 @@ void conn_respond(struct conn *c, const struct http_response *r)
         else if (r->close && !lws_partial_buffered(c->wsi))
             conn_end_locked(c);
         else
-            conn_service_locked(c, POLLOUT); /* a next request may already be here */
+            conn_go_on_locked(c);
     }
     if (!c->request_open)
         http_request_fini(&c->request);

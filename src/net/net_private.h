@@ -54,6 +54,8 @@ struct conn {
     struct http_request request;
     bool request_open;  /* request is waiting for its answer */
     bool body_whole;    /* all of its body has come; for one that streams */
+    bool answered;      /* a request has been */
+    bool held_over;     /* what the library looks at now may have come before that */
     struct buf partial; /* the beginning of a fragmented message */
     struct buf arrived; /* complete messages, each with its struct arrived_head before it */
     char subprotocol[32];
@@ -87,5 +89,7 @@ int http_response_write(struct lws *wsi, const struct http_response *r);
 /* conn.c, for its reader, holding the shard's mutex. */
 void conn_end_locked(struct conn *c);
 void conn_service_locked(struct conn *c, short revents);
+void conn_go_on_locked(
+    struct conn *c); /* a request has been answered: the next may already be here */
 
 #endif

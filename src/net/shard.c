@@ -258,10 +258,29 @@ static int on_peer_close(struct conn *c, const unsigned char *payload, size_t le
     return 0;
 }
 
+/* A request with a body that the library kept while another was answered: it would take the head for the body, from
+ * memory that it has freed, and the rest for the head again, without end (4.1 and 4.3). */
+static int refuse_held_over(struct conn *c, struct lws *wsi)
+{
+    static const char text[] = "{\"error\":{\"code\":\"bad_request\",\"message\":"
+                               "\"wait for the answer before a request with a body\"}}";
+    const struct http_response r = {.status = 400,
+                                    .type = "application/json",
+                                    .body = text,
+                                    .body_len = sizeof text - 1,
+                                    .close = true};
+    http_response_write(wsi, &r);
+    http_request_fini(&c->request);
+    conn_begin_end(c);
+    return -1;
+}
+
 static int on_http(struct conn *c, struct lws *wsi)
 {
     http_request_fini(&c->request);
     http_request_read(&c->request, wsi);
+    if (c->held_over && c->request.length > 0)
+        return refuse_held_over(c, wsi);
     c->request_open = true;
     c->body_whole = false;
     bool has_body = c->request.length > 0;

@@ -213,7 +213,8 @@ static void read_message(struct decoding *d, bool chat)
         protocol_quote(&text, said, strlen(said));
         take_text(d, &text);
     }
-    if (d->request.type == REQUEST_MESSAGE && d->field[FIELD_REPLY_TO])
+    if ((d->request.type == REQUEST_MESSAGE || d->request.type == REQUEST_DM) &&
+        d->field[FIELD_REPLY_TO])
         d->request.reply_to = (uint64_t)d->field[FIELD_REPLY_TO]->valuedouble;
 }
 

@@ -114,11 +114,16 @@ static void read_seconds(struct reading *r)
         (int64_t)number_of(r, 1, SECONDS_MAX, "seconds is a whole number from 1 to 315360000");
 }
 
-static void read_address(struct reading *r)
+static bool bool_of(struct reading *r, const char *detail)
 {
     if (!cJSON_IsBool(r->value))
-        refuse(r, "address must be true or false");
-    r->args->address = cJSON_IsTrue(r->value);
+        refuse(r, detail);
+    return cJSON_IsTrue(r->value);
+}
+
+static void read_address(struct reading *r)
+{
+    r->args->address = bool_of(r, "address must be true or false");
 }
 
 static void read_role(struct reading *r)
@@ -223,9 +228,7 @@ static void read_emoji(struct reading *r)
 
 static void read_remove(struct reading *r)
 {
-    if (!cJSON_IsBool(r->value))
-        refuse(r, "remove must be true or false");
-    r->args->remove = cJSON_IsTrue(r->value);
+    r->args->remove = bool_of(r, "remove must be true or false");
 }
 
 static void read_files(struct reading *r)
@@ -314,6 +317,12 @@ static void read_slow_mode(struct reading *r)
     r->args->given |= ROOM_SLOW_MODE;
 }
 
+static void read_hides_past(struct reading *r)
+{
+    r->args->hides_past = bool_of(r, "hidesPast must be true or false");
+    r->args->given |= ROOM_HIDES_PAST;
+}
+
 /* ---- tables --------------------------------------------------------------------------------- */
 
 /* Key, name, how it is read, and whether "" counts as absent. (In a join it does for all.) */
@@ -343,7 +352,8 @@ static void read_slow_mode(struct reading *r)
     X("topic", TOPIC, topic, false)                \
     X("visibility", VISIBILITY, visibility, false) \
     X("maxUsers", MAX_USERS, max_users, false)     \
-    X("slowMode", SLOW_MODE, slow_mode, false)
+    X("slowMode", SLOW_MODE, slow_mode, false)     \
+    X("hidesPast", HIDES_PAST, hides_past, false)
 
 enum arg_index {
 #define X(key, name, reader, empty) ARG_INDEX_##name,
@@ -370,8 +380,8 @@ static const struct {
 };
 
 enum {
-    SETTINGS =
-        ARG_TITLE | ARG_TOPIC | ARG_VISIBILITY | ARG_MAX_USERS | ARG_PASSWORD | ARG_SLOW_MODE,
+    SETTINGS = ARG_TITLE | ARG_TOPIC | ARG_VISIBILITY | ARG_MAX_USERS | ARG_PASSWORD |
+               ARG_SLOW_MODE | ARG_HIDES_PAST,
 };
 
 /* What a request must and may have. `args`: it has struct request_args in any case. */
@@ -384,6 +394,8 @@ static const struct {
     [REQUEST_MESSAGE] = {0, ARG_FILES, false},
     [REQUEST_EDIT] = {ARG_SEQ, 0, true},
     [REQUEST_DM] = {ARG_TO, 0, true},
+    [REQUEST_BLOCK] = {ARG_USER, 0, true},
+    [REQUEST_UNBLOCK] = {ARG_USER, 0, true},
     [REQUEST_REACT] = {ARG_SEQ | ARG_EMOJI, ARG_REMOVE, true},
     [REQUEST_HISTORY] = {0, ARG_BEFORE | ARG_AFTER | ARG_AROUND | ARG_LIMIT, true},
     [REQUEST_SEARCH] = {0, ARG_LIMIT, true},

@@ -113,19 +113,21 @@ void encode_notice(struct buf *to, enum dialect dialect, const char *room, const
     LIT(to, "}");
 }
 
-void encode_dm(struct buf *to, enum dialect dialect, const char *from, const char *from_id,
-               const char *to_name, const char *content_json, int64_t ts_ms)
+void encode_dm(struct buf *to, enum dialect dialect, const struct private_message *m)
 {
     if (dialect == DIALECT_CLASSIC) {
-        STR(to, "{\"type\":\"message\",\"room\":\"\",\"username\":", from);
+        STR(to, "{\"type\":\"message\",\"room\":\"\",\"username\":", m->from);
     } else {
-        STR(to, "{\"type\":\"dm\",\"from\":", from);
-        STR(to, ",\"fromId\":", from_id);
-        STR(to, ",\"to\":", to_name);
+        STR(to, "{\"type\":\"dm\",\"room\":", m->room);
+        INT(to, ",\"seq\":", m->seq);
+        STR(to, ",\"from\":", m->from);
+        STR(to, ",\"fromId\":", m->from_id);
+        STR(to, ",\"to\":", m->to);
+        STR(to, ",\"toId\":", m->to_id);
     }
     LIT(to, ",\"content\":");
-    buf_add_str(to, content_json);
-    INT(to, ",\"ts\":", ts_ms);
+    buf_add_str(to, m->content_json);
+    INT(to, ",\"ts\":", m->ts);
     LIT(to, "}");
 }
 

@@ -34,6 +34,39 @@ void encode_ok_user(struct buf *to, const char *id, const char *room, const char
     LIT(to, "}");
 }
 
+void encode_ok_conversations(struct buf *to, const char *id, const struct conversation_row *rows,
+                             size_t n)
+{
+    wire_open_ok(to, id, NULL);
+    LIT(to, ",\"conversations\":[");
+    for (size_t i = 0; i < n; i++) {
+        COMMA(to, i);
+        STR(to, "{\"room\":", rows[i].room);
+        STR(to, ",\"userId\":", rows[i].user_id);
+        STR(to, ",\"username\":", rows[i].username);
+        INT(to, ",\"seq\":", rows[i].seq);
+        INT(to, ",\"ts\":", rows[i].ts);
+        if (rows[i].blocked)
+            LIT(to, ",\"blocked\":true");
+        LIT(to, "}");
+    }
+    LIT(to, "]}");
+}
+
+void encode_ok_blocks(struct buf *to, const char *id, const struct block_row *rows, size_t n)
+{
+    wire_open_ok(to, id, NULL);
+    LIT(to, ",\"blocks\":[");
+    for (size_t i = 0; i < n; i++) {
+        COMMA(to, i);
+        STR(to, "{\"userId\":", rows[i].user_id);
+        STR(to, ",\"username\":", rows[i].username);
+        INT(to, ",\"ts\":", rows[i].ts);
+        LIT(to, "}");
+    }
+    LIT(to, "]}");
+}
+
 void encode_ok_invite(struct buf *to, const char *id, const char *room, const char *invite,
                       int64_t expires_ms)
 {

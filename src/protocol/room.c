@@ -17,6 +17,8 @@ static void add_look(struct buf *to, const struct room_look *look, unsigned give
         INT(to, ",\"maxUsers\":", look->max_users);
     if (given & ROOM_SLOW_MODE)
         INT(to, ",\"slowMode\":", look->slow_mode);
+    if (given & ROOM_HIDES_PAST)
+        BOOL(to, ",\"hidesPast\":", look->hides_past);
     if (given & ROOM_PASSWORD)
         BOOL(to, ",\"hasPassword\":", look->has_password);
     BOOL(to, ",\"kept\":", look->kept);
@@ -50,7 +52,8 @@ void encode_members(struct buf *to, bool reply, const char *id, const char *room
         STR(to, "{\"userId\":", rows[i].user_id);
         STR(to, ",\"username\":", rows[i].username);
         STR(to, ",\"role\":", rank_name(rows[i].rank));
-        STR(to, ",\"status\":", rows[i].online ? "online" : "offline");
+        if (!rows[i].secret)
+            STR(to, ",\"status\":", rows[i].online ? "online" : "offline");
         LIT(to, "}");
     }
     LIT(to, "]}");

@@ -191,8 +191,9 @@ void encode_gap(struct buf *to, const char *room, uint64_t from, uint64_t to_seq
 
 /* ---- replies -------------------------------------------------------------------------------- */
 
-void encode_ok_message(struct buf *to, const char *id, const char *room, uint64_t seq,
-                       int64_t ts_ms, bool durable, bool dup)
+/* Not closed. */
+static void open_ok_message(struct buf *to, const char *id, const char *room, uint64_t seq,
+                            int64_t ts_ms, bool durable, bool dup)
 {
     wire_open_ok(to, id, room);
     INT(to, ",\"seq\":", seq);
@@ -200,6 +201,21 @@ void encode_ok_message(struct buf *to, const char *id, const char *room, uint64_
     BOOL(to, ",\"durable\":", durable);
     if (dup)
         LIT(to, ",\"dup\":true");
+}
+
+void encode_ok_message(struct buf *to, const char *id, const char *room, uint64_t seq,
+                       int64_t ts_ms, bool durable, bool dup)
+{
+    open_ok_message(to, id, room, seq, ts_ms, durable, dup);
+    LIT(to, "}");
+}
+
+void encode_ok_dm(struct buf *to, const char *id, const char *room, const char *user_id,
+                  const char *username, uint64_t seq, int64_t ts_ms, bool durable, bool dup)
+{
+    open_ok_message(to, id, room, seq, ts_ms, durable, dup);
+    STR(to, ",\"userId\":", user_id);
+    STR(to, ",\"username\":", username);
     LIT(to, "}");
 }
 

@@ -12,6 +12,7 @@ struct room *room_new(const char *name)
     struct room *r = xcalloc(1, sizeof *r);
     r->magic = ROOM_MAGIC;
     strcpy(r->name, name);
+    r->pair = text_is_pair_room(name);
     CDS_INIT_LIST_HEAD(&r->list);
     return r;
 }
@@ -163,10 +164,10 @@ void room_remove(struct member *m)
 
 const struct room_info *room_info(const struct room *r)
 {
-    static const struct room_info plain;
+    static const struct room_info plain, pair = {.visibility = VISIBILITY_PRIVATE};
     const struct room_info *info = rcu_dereference(r->info);
     RCU_FOUND();
-    return info == NULL ? &plain : info;
+    return info != NULL ? info : r->pair ? &pair : &plain;
 }
 
 void room_set_info(struct room *r, const struct room_info *info)

@@ -37,6 +37,10 @@ static const struct {
     {"DELETE FROM marks WHERE user_id = ?1", COUNT(marks)},
     {"DELETE FROM ranks WHERE user_id = ?1", COUNT(ranks)},
     {"DELETE FROM invites WHERE user_id = ?1", NONE},
+    {"DELETE FROM blocks WHERE by_id = ?1 OR user_id = ?1", NONE},
+    /* The other one keeps the conversation; nobody has the id of a room. */
+    {"UPDATE pairs SET user_id = room, username = '" ERASED_NAME "' WHERE user_id = ?1", NONE},
+    {"UPDATE pairs SET by_id = room, by_name = '" ERASED_NAME "' WHERE by_id = ?1", NONE},
     {"UPDATE invites SET by_id = '' WHERE by_id = ?1", NONE},
     {"UPDATE sanctions SET username = '" ERASED_NAME "', reason = '' WHERE user_id = ?1",
      COUNT(sanctions)},

@@ -50,6 +50,7 @@ static const struct field {
     {FIELD("visibility", WORD, visibility, visibility_word)},
     {FIELD("max_users", NUMBER, max_users, NULL)},
     {FIELD("slow_mode", NUMBER, slow_mode, NULL)},
+    {FIELD("hides_past", NUMBER, hides_past, NULL)},
     {FIELD("action", WORD, action, action_word)},
     {FIELD("by_name", NAME, by, NULL)},
     {FIELD("by_id", NAME, by_id, NULL)},
@@ -64,6 +65,7 @@ static const struct field {
     {FIELD("epoch", NAME, epoch, NULL)},
     {FIELD("emoji", NAME, emoji, NULL)},
     {FIELD("seq", NUMBER, seq, NULL)},
+    {FIELD("since", NUMBER, since, NULL)},
 };
 
 enum { NFIELDS = sizeof FIELDS / sizeof FIELDS[0] };

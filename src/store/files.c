@@ -138,8 +138,9 @@ static bool set(char *to, size_t space, sqlite3_stmt *st, int column)
 
 bool file_of_row(sqlite3_stmt *st, struct file *f)
 {
+    int64_t key = sqlite3_column_int64(st, 1);
     *f = (struct file){
-        .said = sqlite3_column_int64(st, 1) > 0,
+        .seq = key > 0 ? key_seq(key) : 0,
         .size = (uint64_t)sqlite3_column_int64(st, 6),
         .width = (uint32_t)sqlite3_column_int64(st, 7),
         .height = (uint32_t)sqlite3_column_int64(st, 8),

@@ -10,6 +10,10 @@
 static const struct load_query SAID[] = {
     {RECORD_EPOCH, "SELECT room, " SQL_EPOCH " AS epoch, " SQL_LAST " AS seq, " SQL_FIRST
                    " AS entry FROM rooms r JOIN logs l USING (room) ORDER BY room"},
+    {RECORD_PAIR,
+     "SELECT p.room, user_id, username, by_id, by_name, " SQL_LAST " AS seq,"
+     " ifnull((SELECT ts FROM messages WHERE " SQL_OF_LOG " ORDER BY id DESC LIMIT 1), p.ts)"
+     " AS ts FROM pairs p JOIN logs l USING (room) ORDER BY room"},
     {RECORD_MESSAGE,
      "SELECT " SQL_MESSAGE ", room FROM messages JOIN logs ON log = id >> 40"
      " WHERE ts > :since AND request_id <> '' AND room IS NOT NULL ORDER BY ts, id"},

@@ -31,7 +31,7 @@ enum { PG_MESSAGE_CONTENT = 8, PG_MESSAGE_COLUMNS = 11 };
 #define PG_MESSAGE \
     "seq, ts, user_id, username, request_id, reply_to, edited, deleted, content, files, mentions"
 /* What postgres_file_of_row() wants. */
-#define PG_FILE "id, room, user_id, name, type, log, size, width, height, thumbnail, ts"
+#define PG_FILE "id, room, user_id, name, type, seq, size, width, height, thumbnail, ts"
 
 /* The words of a message, and which log it is of: a term that no text has, so that one room can be searched. */
 #define PG_WORDS(vector) "(" vector "::tsvector || array_to_tsvector(ARRAY['#' || log]))"

@@ -178,6 +178,10 @@ static const struct {
                     " JOIN messages m USING (log, seq) WHERE mine.log = w.log AND mine.seq = w.seq",
      NONE},
     {"UPDATE words_mark SET bytes = (SELECT coalesce(sum(bytes), 0) FROM words)", NONE},
+    {"DELETE FROM blocks WHERE by_id = $1 OR user_id = $1", NONE},
+    /* The other one keeps the conversation. */
+    {"UPDATE pairs SET user_id = room, username = '" ERASED_NAME "' WHERE user_id = $1", NONE},
+    {"UPDATE pairs SET by_id = room, by_name = '" ERASED_NAME "' WHERE by_id = $1", NONE},
     {"DELETE FROM ranks WHERE user_id = $1", COUNT(ranks)},
     {"DELETE FROM invites WHERE user_id = $1", NONE},
     {"UPDATE invites SET by_id = '' WHERE by_id = $1", NONE},
@@ -191,8 +195,8 @@ static const struct {
 };
 
 /* What was removed before is still in the tables, until they are written anew, and in what the planner knows of them. */
-static const char *const ANEW[] = {"messages", "words",     "reactions", "files",    "ranks",
-                                   "invites",  "sanctions", "ledger",    "mentions", "marks"};
+static const char *const ANEW[] = {"messages",  "words",  "reactions", "files", "ranks", "invites",
+                                   "sanctions", "ledger", "mentions",  "marks", "pairs", "blocks"};
 
 static int do_deed(struct link *l, size_t i, const char *user_id, struct erased *out, uint64_t *all)
 {

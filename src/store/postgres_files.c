@@ -130,7 +130,7 @@ static uint64_t number(const PGresult *res, int row, int column)
 bool postgres_file_of_row(const PGresult *res, int row, struct file *f)
 {
     *f = (struct file){
-        .said = number(res, row, 5) > 0,
+        .seq = number(res, row, 5),
         .size = number(res, row, 6),
         .width = (uint32_t)number(res, row, 7),
         .height = (uint32_t)number(res, row, 8),

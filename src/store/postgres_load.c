@@ -13,6 +13,10 @@
 static const struct load_query SAID[] = {
     {RECORD_EPOCH, "SELECT room, " PG_EPOCH " AS epoch, " PG_LAST " AS seq, " PG_FIRST
                    " AS entry FROM rooms r JOIN logs l USING (room) ORDER BY room"},
+    {RECORD_PAIR, "SELECT p.room, user_id, username, by_id, by_name, " PG_LAST " AS seq,"
+                  " coalesce((SELECT m.ts FROM messages m WHERE m.log = l.log"
+                  " ORDER BY m.seq DESC LIMIT 1), p.ts) AS ts"
+                  " FROM pairs p JOIN logs l USING (room) ORDER BY room"},
     {RECORD_MESSAGE,
      "SELECT " PG_MESSAGE ", room FROM messages JOIN logs USING (log)"
      " WHERE ts > CAST(:now AS bigint) - 300000 AND request_id <> '' AND room IS NOT NULL"

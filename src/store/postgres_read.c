@@ -37,7 +37,7 @@ enum { NREADERS = 2, AGAIN_MS = 200 };
                  " WHERE log = (SELECT log FROM logs WHERE room = $1) AND seq BETWEEN $2 AND $3" \
                  " ORDER BY seq, at")                                                            \
     /* $1 is the user. */                                                                        \
-    X(MARKS, "SELECT room, m.seq FROM marks m JOIN logs USING (log) WHERE user_id = $1"          \
+    X(MARKS, "SELECT room, m.seq, since FROM marks m JOIN logs USING (log) WHERE user_id = $1"   \
              " AND room IS NOT NULL ORDER BY ts DESC LIMIT $2")                                  \
     X(MENTIONS, "SELECT " PG_MESSAGE ", room, log FROM (" PG_FOUND ") n"                         \
                 " JOIN messages m USING (log, seq) ORDER BY said_at DESC, log DESC, seq DESC")   \
@@ -293,6 +293,7 @@ int postgres_marks(struct readers *p, const char *user_id, struct mark_page *out
             struct mark_row *mark = &page.rows[page.n];
             snprintf(mark->room, sizeof mark->room, "%s", PQgetvalue(res, (int)page.n, 0));
             mark->seq = number(res, (int)page.n, 1);
+            mark->since = number(res, (int)page.n, 2);
         }
         *out = page;
     }

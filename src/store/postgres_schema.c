@@ -66,6 +66,14 @@ static const char *const STEPS[] = {
     ", height " NUMBER ", thumbnail " NUMBER ", ts " NUMBER ");"
     "CREATE INDEX files_by_message ON files (log, seq, ts);"
     "CREATE INDEX files_by_user ON files (user_id, size);",
+    /* 4: rooms that hide what was said before somebody came, and since when that is. */
+    "ALTER TABLE rooms ADD COLUMN hides_past " NUMBER " DEFAULT 0;"
+    "ALTER TABLE marks ADD COLUMN since " NUMBER " DEFAULT 0;",
+    /* 5: private conversations, and who wants to hear nothing of whom. */
+    "CREATE TABLE pairs (room " NAME " PRIMARY KEY, user_id " NAME ", username " TEXT
+    ", by_id " NAME ", by_name " TEXT ", ts " NUMBER ");"
+    "CREATE TABLE blocks (by_id " NAME ", user_id " NAME ", username " TEXT ", ts " NUMBER
+    ", PRIMARY KEY (by_id, user_id));",
 };
 
 int postgres_schema_latest(void)

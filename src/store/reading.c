@@ -27,7 +27,7 @@ enum { NREADERS = 2 };
     X(FILES_OF, "SELECT ifnull(sum(size), 0) FROM files WHERE user_id = ?1 AND message >= 0")     \
     X(REACTIONS, "SELECT message, user_id, emoji FROM reactions WHERE message BETWEEN ?1 AND ?2"  \
                  " ORDER BY message, at")                                                         \
-    X(MARKS, "SELECT room, seq FROM marks JOIN logs USING (log) WHERE user_id = ?1"               \
+    X(MARKS, "SELECT room, seq, since FROM marks JOIN logs USING (log) WHERE user_id = ?1"        \
              " AND room IS NOT NULL ORDER BY ts DESC LIMIT ?2")                                   \
     X(MENTIONS, "SELECT " SQL_MESSAGE ", room FROM (SELECT message AS found, ts AS said_at, room" \
                 " FROM mentions JOIN logs ON log = message >> 40 WHERE user_id = ?1"              \
@@ -273,6 +273,7 @@ int readers_marks(struct readers *p, const char *user_id, struct mark_page *out)
         struct mark_row *mark = &page.rows[page.n++];
         snprintf(mark->room, sizeof mark->room, "%s", (const char *)sqlite3_column_text(st, 0));
         mark->seq = (uint64_t)sqlite3_column_int64(st, 1);
+        mark->since = (uint64_t)sqlite3_column_int64(st, 2);
     }
     sqlite3_reset(st);
     give_back(p, r);

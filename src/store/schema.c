@@ -84,6 +84,15 @@ static const char *const STEPS[] = {
     "  ts INTEGER NOT NULL, PRIMARY KEY (user_id, log)) STRICT, WITHOUT ROWID;"
     "CREATE INDEX marks_by_log ON marks (log);"
     "CREATE INDEX marks_by_ts ON marks (ts);",
+    /* 7: rooms that hide what was said before somebody came, and since when that is. */
+    "ALTER TABLE rooms ADD COLUMN hides_past INTEGER NOT NULL DEFAULT 0;"
+    "ALTER TABLE marks ADD COLUMN since INTEGER NOT NULL DEFAULT 0;",
+    /* 8: private conversations, and who wants to hear nothing of whom. */
+    "CREATE TABLE pairs (room TEXT NOT NULL PRIMARY KEY, user_id TEXT NOT NULL,"
+    "  username TEXT NOT NULL, by_id TEXT NOT NULL, by_name TEXT NOT NULL,"
+    "  ts INTEGER NOT NULL) STRICT, WITHOUT ROWID;"
+    "CREATE TABLE blocks (by_id TEXT NOT NULL, user_id TEXT NOT NULL, username TEXT NOT NULL,"
+    "  ts INTEGER NOT NULL, PRIMARY KEY (by_id, user_id)) STRICT, WITHOUT ROWID;",
 };
 
 int schema_latest(void)

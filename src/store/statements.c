@@ -7,11 +7,13 @@
 /* An INSERT OR REPLACE of a room would take along what belongs to it. */
 const char *const WRITES[NWRITES] = {
     [RECORD_ROOM] =
-        "INSERT INTO rooms (room, title, topic, password, visibility, max_users, slow_mode)"
-        " VALUES (:room, :title, :topic, :password, :visibility, :max_users, :slow_mode)"
+        "INSERT INTO rooms"
+        " (room, title, topic, password, visibility, max_users, slow_mode, hides_past) VALUES"
+        " (:room, :title, :topic, :password, :visibility, :max_users, :slow_mode, :hides_past)"
         " ON CONFLICT (room) DO UPDATE SET title = excluded.title, topic = excluded.topic,"
         " password = excluded.password, visibility = excluded.visibility,"
-        " max_users = excluded.max_users, slow_mode = excluded.slow_mode",
+        " max_users = excluded.max_users, slow_mode = excluded.slow_mode,"
+        " hides_past = excluded.hides_past",
     [RECORD_ROOM_GONE] = "DELETE FROM rooms WHERE room = :room AND room <> ''",
     [RECORD_RANK] = "INSERT INTO ranks (room, user_id, username, rank)"
                     " VALUES (:room, :user_id, :username, :rank) ON CONFLICT (room, user_id)"
@@ -43,9 +45,15 @@ const char *const WRITES[NWRITES] = {
                       " VALUES (:room, :code, :user_id, :by_id, :until) ON CONFLICT (room, code)"
                       " DO UPDATE SET user_id = excluded.user_id, by_id = excluded.by_id,"
                       " until = excluded.until",
+    [RECORD_PAIR] = "INSERT INTO pairs (room, user_id, username, by_id, by_name, ts)"
+                    " VALUES (:room, :user_id, :username, :by_id, :by_name, :ts) ON CONFLICT (room)"
+                    " DO UPDATE SET username = excluded.username, by_name = excluded.by_name",
+    [RECORD_BLOCK] = "INSERT INTO blocks (by_id, user_id, username, ts)"
+                     " VALUES (:by_id, :user_id, :username, :ts) ON CONFLICT DO NOTHING",
+    [RECORD_BLOCK_GONE] = "DELETE FROM blocks WHERE by_id = :by_id AND user_id = :user_id",
     [RECORD_INVITE_GONE] = "DELETE FROM invites WHERE room = :room AND code = :code",
-    [RECORD_MARK] = "INSERT INTO marks (user_id, log, seq, ts)"
-                    " SELECT :user_id, log, CAST(:seq AS bigint), CAST(:ts AS bigint)"
+    [RECORD_MARK] = "INSERT INTO marks (user_id, log, seq, ts, since) SELECT :user_id,"
+                    " log, CAST(:seq AS bigint), CAST(:ts AS bigint), CAST(:since AS bigint)"
                     " FROM logs WHERE room = :room ON CONFLICT (user_id, log) DO UPDATE SET"
                     " seq = excluded.seq, ts = excluded.ts WHERE excluded.seq > marks.seq",
     [MARK_GONE] = "DELETE FROM marks WHERE user_id = :user_id"
@@ -56,7 +64,7 @@ int statement_of(const struct record *r)
 {
     if (r->type == RECORD_RANK && r->rank == RANK_GUEST)
         return RANK_GONE;
-    return r->type == RECORD_MARK && r->seq == 0 ? (int)MARK_GONE : (int)r->type;
+    return r->type == RECORD_MARK && r->seq == 0 && r->since == 0 ? (int)MARK_GONE : (int)r->type;
 }
 
 #define RUNS "(until = 0 OR until > :now)"
@@ -75,6 +83,7 @@ const struct load_query READS[] = {
      "SELECT l.* FROM oldest o JOIN ledger l"
      " ON l.room = o.room AND l.entry >= o.entry ORDER BY l.room, l.entry"},
     {RECORD_INVITE, "SELECT * FROM invites WHERE " RUNS " ORDER BY room, code"},
+    {RECORD_BLOCK, "SELECT * FROM blocks ORDER BY ts"},
     {RECORD_COUNT, NULL},
 };
 

@@ -6,7 +6,7 @@
 
 enum {
     RANK_GONE = RECORD_COUNT, /* RECORD_RANK with RANK_GUEST */
-    MARK_GONE,                /* RECORD_MARK with seq 0 */
+    MARK_GONE,                /* RECORD_MARK with seq 0 and since 0 */
     NWRITES,
 };
 

@@ -137,7 +137,7 @@ test('the keyboard is enough', async (t) => {
     await keyboard.press('ArrowDown');
     await keyboard.press('Enter');
     await tab.getByRole('menuitem', { name: 'Mention bob' }).waitFor();
-    for (const key of ['ArrowDown', 'ArrowDown', 'ArrowDown', 'ArrowDown', 'Enter']) await keyboard.press(key); // Role…
+    for (const key of ['ArrowDown', 'ArrowDown', 'ArrowDown', 'ArrowDown', 'ArrowDown', 'Enter']) await keyboard.press(key); // Role…
     await dialog(tab).getByText('Role of bob').waitFor();
     for (const key of ['ArrowUp', 'Enter']) await keyboard.press(key); // from guest to member
     await closed(tab);

@@ -143,21 +143,6 @@ test('names and commands are completed, drafts kept', async (t) => {
     noComplaints(alice);
 });
 
-test('/msg is for one person alone', async (t) => {
-    const server = await startServer(t);
-    const browser = await startBrowser(t);
-    const [alice, bob, carol] = [await person(browser, server, 'alice'), await person(browser, server, 'bob'), await person(browser, server, 'carol')];
-    await says(alice, '/msg bob under the <b>rose</b>');
-    await bob.getByText('alice to you alone: under the <b>rose</b>').waitFor();
-    await alice.getByText('To bob alone: under the <b>rose</b>').waitFor();
-    await says(alice, 'to all');
-    await sees(carol, 'to all');
-    assert.equal(await carol.getByText('rose').count(), 0);
-    await says(alice, '/msg nobody x');
-    await alice.getByRole('alert').waitFor();
-    for (const one of [alice, bob, carol]) noComplaints(one);
-});
-
 test('a word in passing is above where one writes, and lets clicks through', async (t) => {
     const server = await startServer(t);
     const browser = await startBrowser(t);

@@ -129,7 +129,7 @@ test('by commands, with a time and a reason', async (t) => {
 test('a role changes what is offered', async (t) => {
     const { alice, bob, carol } = await roomOfThree(t);
     await bob.locator('.person[data-user=carol]').click();
-    assert.deepEqual(await bob.getByRole('menuitem').allTextContents(), ['Mention carol']);
+    assert.deepEqual(await bob.getByRole('menuitem').allTextContents(), ['Mention carol', 'Message privately']);
     await bob.keyboard.press('Escape');
     await choose(alice, 'bob', 'Role…');
     await dialog(alice).getByText('Moderator', { exact: true }).click();
@@ -137,10 +137,10 @@ test('a role changes what is offered', async (t) => {
     await roleIs(bob, 'bob', 'moderator');
     await notice(carol, 'alice gave bob the role Moderator');
     await bob.locator('.person[data-user=carol]').click();
-    assert.deepEqual(await bob.getByRole('menuitem').allTextContents(), ['Mention carol', 'Kick…', 'Mute…', 'Ban…']);
+    assert.deepEqual(await bob.getByRole('menuitem').allTextContents(), ['Mention carol', 'Message privately', 'Kick…', 'Mute…', 'Ban…']);
     await bob.keyboard.press('Escape');
     await bob.locator('.person[data-user=alice]').click();
-    assert.deepEqual(await bob.getByRole('menuitem').allTextContents(), ['Mention alice'], 'nobody acts on a higher rank');
+    assert.deepEqual(await bob.getByRole('menuitem').allTextContents(), ['Mention alice', 'Message privately'], 'nobody acts on a higher rank');
     await bob.keyboard.press('Escape');
     await settingsOf(bob, 'Ledger');
     await dialog(bob).getByText('alice changed the role of bob').or(dialog(bob).getByText('alice gave bob the role Moderator')).waitFor();

@@ -7,7 +7,7 @@ import { test } from 'node:test';
 import { connect } from './support/client.mjs';
 import {
     choose, closed, connectAs, createRoom, dialog, enters, fillIn, inRoom, log, message, noComplaints, notice, openTab, otherRoom,
-    peopleAre, person, roleIs, roomMenu, roomTab, said, says, settingsOf, startBrowser, stateIs,
+    peopleAre, person, roleIs, roomMenu, roomTab, said, says, sees, settingsOf, startBrowser, stateIs,
 } from './support/page.mjs';
 import { folder, freePort, startServer } from './support/server.mjs';
 import { until } from './support/wait.mjs';
@@ -28,7 +28,8 @@ test('a room is created, found by others, and renamed', async (t) => {
     await bob.getByText('Half-finished songs').first().waitFor();
 
     await settingsOf(alice, 'General');
-    await fillIn(alice, { Title: 'The Big Studio', Topic: 'Finished songs', 'Slow mode': 'one message every 10 seconds' }, 'Save');
+    await fillIn(alice, { Title: 'The Big Studio', Topic: 'Finished songs', 'Slow mode': 'one message every 10 seconds',
+        'Newcomers do not see what was said before they came': true }, 'Save');
     await dialog(alice).getByText('Saved.').waitFor();
     await alice.keyboard.press('Escape');
     await closed(alice);
@@ -36,6 +37,22 @@ test('a room is created, found by others, and renamed', async (t) => {
     await bob.locator('#room-topic').getByText('one message every 10 seconds').waitFor();
     await notice(bob, 'alice changed the settings of the room');
     await roomTab(bob, 'studio').getByText('The Big Studio').waitFor();
+    await said(alice, 'before carol came');
+    const carol = await person(browser, server, 'carol', { room: 'studio' });
+    await said(alice, 'hello carol');
+    await sees(carol, 'hello carol');
+    assert.equal(await log(carol).getByText('before carol came').count(), 0);
+    await settingsOf(alice, 'General');
+    const hides = dialog(alice).getByRole('checkbox', { name: 'Newcomers do not see' });
+    assert.equal(await hides.isChecked(), true);
+    await hides.uncheck();
+    await fillIn(alice, {}, 'Save');
+    await dialog(alice).getByText('Saved.').waitFor();
+    await alice.keyboard.press('Escape');
+    await closed(alice);
+    await roomMenu(carol, 'Leave room');
+    await enters(carol, 'studio');
+    await sees(carol, 'before carol came');
 
     // Slow mode: the first goes, the second waits by itself.
     await said(bob, 'one');

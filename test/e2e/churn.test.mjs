@@ -34,6 +34,7 @@ function idea(pick) {
         ['create', { room, topic: `${pick(100)}`, visibility: one('public', 'public', 'restricted', 'private') }],
         ['create', { room }], ['update', { room, topic: `${pick(100)}`, slowMode: one(0, 0, 1) }],
         ['update', { room, visibility: one('public', 'public', 'restricted', 'private'), maxUsers: one(0, 0, 3) }],
+        ['update', { room, hidesPast: one(false, true) }],
         pick(4) > 0 ? ['members', { room }] : ['destroy', { room }], ['invite', { room, user }], ['add', { room, user }], ['remove', { room, user }],
         ['role', { room, user, role: one('member', 'moderator', 'admin', 'owner') }], ['kick', { room, user, reason: 'why not' }],
         ['ban', { room, user }], ['unban', { room, user }], ['mute', { room, user, seconds: 3600 }], ['unmute', { room, user }],

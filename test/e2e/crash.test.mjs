@@ -47,7 +47,7 @@ function think(roll, rooms, { me, prefix, friends, foes }) {
     const words = () => `${prefix} ${roll(1e9)}`;
     const fresh = () => ({
         title: words(), topic: 'x'.repeat(roll(500)), visibility: pick(['public', 'restricted', 'private']),
-        maxUsers: 1 + roll(1000), slowMode: roll(3600),
+        maxUsers: 1 + roll(1000), slowMode: roll(3600), hidesPast: roll(2) === 1,
     });
     const names = Object.keys(rooms);
     if (names.length < ROOMS) return { type: 'create', room: `${prefix} ${roll(1e9)}`, ...fresh() };
@@ -111,11 +111,11 @@ class Owner {
             assert.equal(reply.code, 'no_such_room', JSON.stringify(reply));
             return undefined;
         }
-        const { title, topic, visibility, maxUsers, slowMode } = reply;
+        const { title, topic, visibility, maxUsers, slowMode, hidesPast } = reply;
         const { entries } = await this.client.ok('ledger', { room: name, limit: 200 });
         assert.deepEqual(entries.map((one) => one.entry), entries.map((_, i) => entries.length - i), name);
         return {
-            settings: { title, topic, visibility, maxUsers, slowMode },
+            settings: { title, topic, visibility, maxUsers, slowMode, hidesPast },
             roster: Object.fromEntries(reply.roster.map((row) => [row.userId, row.role])),
             sanctions: Object.fromEntries(reply.sanctions.map((row) => [`${row.action} ${row.userId}`, row.reason])),
             ledger: entries.reverse().map((one) => [one.action, one.userId, one.reason ?? '']),

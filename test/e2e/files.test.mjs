@@ -196,6 +196,19 @@ test('a part of a file, the head of it, and what is known already', async (t) =>
     assert.deepEqual([same.status, same.bytes.length], [304, 0]);
 });
 
+test('who hears of a file can have it, though the disk does not know yet that it was said', async (t) => {
+    const server = await startServer(t, data());
+    const [alice, bob] = [await member(t, server, 'alice', 'hall'), await member(t, server, 'bob', 'hall')];
+    for (let i = 0; i < 20; i++) {
+        const file = await share(server, alice, 'hall', `${i}.txt`, `number ${i}`);
+        assert.equal((await download(server, bob, file)).status, 404, 'nobody has said it');
+        alice.send({ type: 'message', room: 'hall', content: '', files: [file.id] });
+        const [heard] = (await bob.next({ type: 'message', room: 'hall' })).files;
+        const answer = await download(server, bob, heard);
+        assert.deepEqual([answer.status, answer.text], [200, `number ${i}`]);
+    }
+});
+
 test('pictures get thumbnails, and say how large they are', async (t) => {
     const server = await startServer(t, data());
     const alice = await member(t, server, 'alice', 'hall');

@@ -315,6 +315,31 @@ test('several requests on one connection, also sent at once', async (t) => {
     assert.equal(peer.bytes.toString().match(/HTTP\/1\.1 200/g)?.length, 4);
 });
 
+test('a request with a body waits for the answer to the one before, or is refused', async (t) => {
+    const server = await startServer(t);
+    const get = 'GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n';
+    const post = (target, length, body = 'b'.repeat(length), method = 'POST') =>
+        `${method} ${target} HTTP/1.1\r\nHost: x\r\nContent-Length: ${length}\r\n\r\n${body}`;
+    for (const both of [
+        get + post('/join-room', 11), get + post('/healthz', 11, undefined, 'GET'), get + get + post('/x', 5, undefined, 'PUT'),
+        post('/join-room', 5) + post('/join-room', 5), get + post('/files?room=a&name=b', 9000, 'b'.repeat(3000)),
+        post('/files?room=a&name=b', 30) + post('/files?room=a&name=b', 30), get + post('/join-room', 300_000),
+    ]) {
+        const peer = await rawPeer(t, server);
+        peer.write(both);
+        await peer.over();
+        assert.match(peer.bytes.toString(), /HTTP\/1\.1 400 [^]*wait for the answer/, both.slice(0, 100));
+    }
+    const patient = await rawPeer(t, server);
+    for (let i = 1; i <= 5; i++) {
+        patient.write(post('/join-room', 11));
+        await until(() => patient.bytes.toString().split('HTTP/1.1 400').length === i + 1, `answer ${i}`);
+    }
+    assert.doesNotMatch(patient.bytes.toString(), /wait for the answer/);
+    const healthy = await Promise.all(Array.from({ length: 40 }, () => server.request('/healthz')));
+    assert.ok(healthy.every(({ status }) => status === 200));
+});
+
 test('HTTP/1.0 and a body in pieces are understood', async (t) => {
     const server = await startServer(t);
     const old = await rawPeer(t, server);

@@ -573,3 +573,29 @@ test('more than fits is a gap that history() fills; another log is a reset', asy
     const last = (await alice.history('lobby')).messages.at(-1);
     assert.deepEqual([last.content, last.replyTo], ['so it is', 1]);
 });
+
+test('how far one has read, in two tabs, and who is mentioned', async (t) => {
+    const server = await startServer(t);
+    const storage = new Storage();
+    const alice = await onlineHub(t, server, 'alice', 'lobby', { storage });
+    const tab = await onlineHub(t, server, 'alice', 'lobby', { storage });
+    assert.equal(tab.userId, alice.userId);
+    assert.equal(alice.rooms.get('lobby').read, 0);
+    const bob = await onlineHub(t, server, 'bob', 'lobby');
+    const meant = event(tab, 'message', (one) => one.mentions !== undefined);
+    await bob.say('lobby', 'hello @alice');
+    await bob.say('lobby', 'and @room');
+    assert.deepEqual((await meant).mentions, [alice.userId]);
+
+    const heard = event(tab, 'read');
+    assert.equal((await alice.read('lobby', 2)).seq, 2);
+    assert.deepEqual(await heard, { type: 'read', room: 'lobby', seq: 2 });
+    assert.equal(tab.rooms.get('lobby').read, 2);
+    const third = await onlineHub(t, server, 'alice', 'lobby', { storage });
+    assert.equal(third.rooms.get('lobby').read, 2);
+    await assert.rejects(alice.read('lobby', 0), code('bad_request'));
+
+    assert.deepEqual((await alice.mentions()).messages.map((one) => one.content), ['hello @alice']);
+    assert.deepEqual((await alice.mentions({ limit: 1 })).messages.length, 1);
+    assert.deepEqual((await bob.mentions()).messages, []);
+});

@@ -225,7 +225,10 @@ test('a private message is for one user, in all tabs, and for nobody else', asyn
     assert.deepEqual([reply.userId, reply.username], [bob.welcome.userId, 'bob']);
     for (const one of [bob, ...tabs]) {
         const { ts, ...event } = await one.next({ type: 'dm' });
-        assert.deepEqual(event, { type: 'dm', from: 'alice', fromId: alice.welcome.userId, to: 'bob', content: 'between \"us\"' });
+        assert.deepEqual(event, {
+            type: 'dm', room: reply.room, seq: 1, from: 'alice', fromId: alice.welcome.userId,
+            to: 'bob', toId: bob.welcome.userId, content: 'between \"us\"',
+        });
         assert.ok(ts > 1.6e12);
     }
     await bob.ok('dm', { to: alice.welcome.userId, content: 'by id' });

@@ -22,7 +22,7 @@ test('create makes a kept room with an owner, who is not in it yet', async (t) =
     const [row] = await roomsOf(bob);
     assert.deepEqual(row, {
         room: 'garden', title: 'The garden', topic: 'What grows', visibility: 'public', members: 0, maxUsers: 5,
-        slowMode: 0, hasPassword: false, kept: true,
+        slowMode: 0, hidesPast: false, hasPassword: false, kept: true,
     });
     assert.equal((await roomsOf(alice))[0].role, 'owner', 'one’s own role is in the row');
 
@@ -84,6 +84,7 @@ test('fields of a room have limits', async (t) => {
         ['visibility', ['public', 'restricted', 'private', 'public'], ['secret', '', 0]],
         ['maxUsers', [0, 1, 1_000_000, 0], [-1, 1_000_001, 1.5, '5']],
         ['slowMode', [0, 1, 86400, 0], [-1, 86401, 0.5, '1']],
+        ['hidesPast', [true, false], [1, 'true', null]],
         ['password', ['x', 'y'.repeat(128), ''], ['x'.repeat(129), 5]],
     ]) {
         for (const value of good) await alice.ok('update', { room: 'garden', [field]: value });
@@ -141,7 +142,7 @@ test('settings show those who run a room all of it', async (t) => {
     assert.ok(id && type);
     assert.deepEqual(rest, {
         room: 'garden', title: 'T', topic: 't', visibility: 'restricted', maxUsers: 9, slowMode: 5,
-        hasPassword: true, kept: true, role: 'moderator', rosterCount: 3, sanctionCount: 1, invites: 1,
+        hidesPast: false, hasPassword: true, kept: true, role: 'moderator', rosterCount: 3, sanctionCount: 1, invites: 1,
     });
     assert.deepEqual(roster.sort((a, b) => (a.username < b.username ? -1 : 1)), [
         { userId: alice.welcome.userId, username: 'alice', role: 'owner' },

@@ -60,9 +60,10 @@ static void check_args(enum request_type type, const struct request_args *a)
     INSIST(a->seconds >= 0 && a->seconds <= SECONDS_MAX);
     INSIST(a->role < RANK_OPERATOR && a->visibility < VISIBILITY_COUNT);
     INSIST(a->seq >> 53 == 0 && a->entry >> 53 == 0 && a->at >> 53 == 0);
-    INSIST(a->limit <= (type == REQUEST_HISTORY  ? (uint32_t)HISTORY_MAX
-                        : type == REQUEST_SEARCH ? (uint32_t)SEARCH_LIMIT
-                                                 : 200));
+    bool finds = type == REQUEST_SEARCH || type == REQUEST_MENTIONS;
+    INSIST(a->limit <= (type == REQUEST_HISTORY ? (uint32_t)HISTORY_MAX
+                        : finds                 ? (uint32_t)SEARCH_LIMIT
+                                                : 200));
     INSIST(!a->emoji[0] || text_is_word(a->emoji, strnlen(a->emoji, sizeof(a->emoji))));
     INSIST(!a->epoch[0] || text_is_word(a->epoch, strnlen(a->epoch, sizeof(a->epoch))));
     INSIST(a->since >> 53 == 0 && a->since_given == (a->epoch[0] != '\0'));

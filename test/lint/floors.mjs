@@ -27,6 +27,7 @@ const OWNERS = {
     check: 'base', clock: 'base', err: 'base', log: 'base', metrics: 'base', rcu: 'base', thread: 'base',
     event: 'message', frame: 'message', outbox: 'message',
     history: 'room',
+    pairs: 'room',
     rank: 'message',
     settings: 'message',
     request: 'message', // decoded by protocol, carried in an event

@@ -173,7 +173,8 @@ static bool is_waited_for(const struct event *e)
     enum request_type type = e->request.type;
     return e->type == EVENT_REQUEST &&
            (type == REQUEST_JOIN || type == REQUEST_HISTORY || type == REQUEST_SEARCH ||
-            type == REQUEST_EDIT || type == REQUEST_DELETE || type == REQUEST_REACT);
+            type == REQUEST_MENTIONS || type == REQUEST_EDIT || type == REQUEST_DELETE ||
+            type == REQUEST_REACT);
 }
 
 static void post(struct stage *s, struct event *e)

@@ -84,10 +84,13 @@
         if (muted) $('hindrance').replaceChildren(el('p', {}, mutedUntil ? t('muted until', { until: Chat.moment(mutedUntil) }) : t('muted forever')));
         if (room.out) {
             $('hindrance').replaceChildren(el('p', {}, room.out.build()), el('div', { class: 'buttons' },
-                room.out.final ? null : el('button', { type: 'button', class: 'primary', onclick: () => Chat.enter(room.name) }, t('enter again')),
+                room.out.final ? null : blocked(room) ? el('button', { type: 'button', class: 'primary', onclick: () => Chat.block(room) }, t('unblock'))
+                    : el('button', { type: 'button', class: 'primary', onclick: () => Chat.enter(room.name) }, t('enter again')),
                 el('button', { type: 'button', class: 'quiet', onclick: () => Chat.forget(room) }, t('take off list'))));
         }
     };
+
+    const blocked = (room) => room.with && room.with.blocked;
 
     Chat.showTyping = function (room) {
         const names = room ? Array.from(room.typing.keys()) : [];
@@ -162,6 +165,8 @@
         }, 2000);
         Chat.hub.read(room.name, room.read).catch(() => {});
     };
+    /* Has more been said there than was seen? */
+    Chat.unseen = ({ room, seq }) => seq > (keptOf('seen')[room] || [0, 0])[1];
 
     /* Into a room, where one left it: now, or on an earlier visit. */
     Chat.join = function (name, options) {
@@ -201,6 +206,7 @@
         }
         if (!room.out && !room.info.kept && room.may('owner')) items.push({ label: t('keep room'), icon: 'lock', run: () => Chat.createRoom(room.name) });
         if (items.length) items.push(null);
+        if (room.with) items.push({ label: t(blocked(room) ? 'unblock' : 'block'), icon: 'ban', danger: !blocked(room), run: () => Chat.block(room) });
         items.push({ label: t('search'), icon: 'find', run: () => Chat.search() });
         items.push({ label: t('leave room'), icon: 'door', run: () => Chat.leave(room) });
         Chat.menu(anchor, items);
@@ -251,7 +257,7 @@
 
     Chat.notify = function (room, event) {
         if (Chat.kept.get('notify') !== 'yes' || !notificationsAllowed() || document.visibilityState === 'visible') return;
-        const title = Chat.plain(event.username || '') + (room ? ' · #' + Chat.plain(room.label) : '');
+        const title = Chat.plain(event.username || '') + (room && !room.with ? ' · ' + room.place : '');
         const shown = new Notification(title, { body: event.content.slice(0, 200), tag: room ? room.name : 'hubbub', icon: 'favicon.svg' });
         shown.onclick = () => {
             window.focus();

@@ -166,9 +166,21 @@
 
     async function whisper(room, text) {
         const [name, content] = person(room, text);
-        const { username } = await Chat.hub.dm(name, content);
-        Chat.showPrivate({ to: username, content });
+        const known = Chat.talkWith((one) => one.username === name);
+        if (known && (!content || Chat.talks.get(known).blocked)) return Chat.enter(known);
+        const said = await Chat.hub.dm(name, content);
+        Chat.talks.set(said.room, said);
+        return Chat.enter(said.room);
     }
+
+    /* To where one writes to somebody alone. */
+    Chat.talkTo = function ({ userId, username }) {
+        const known = Chat.talkWith((one) => one.userId === userId);
+        if (known) return Chat.enter(known);
+        box.setRangeText('/msg ' + username + ' ', 0, 0, 'end');
+        changed();
+        return box.focus();
+    };
 
     async function invite(room, text) {
         if (!text) {
@@ -305,7 +317,7 @@
         showOptions();
         problem('');
         box.value = room.draft;
-        box.placeholder = t('message to', { room: '#' + Chat.plain(room.label) });
+        box.placeholder = t('message to', { room: room.place });
         changed();
         Chat.showHindrance(room);
         Chat.showAnswer(room);

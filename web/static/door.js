@@ -8,6 +8,7 @@
 
     const { Chat } = window;
     const { $, t } = Chat;
+    const MISSED = 20; // private conversations that are entered because something was said in them
     const fromDisk = location.protocol === 'file:';
 
     Chat.atDoor = true;
@@ -133,10 +134,16 @@
         $('house').hidden = false;
         Chat.here.set('in', hub.username);
         Chat.show(null);
+        const { conversations } = await hub.conversations().catch(() => ({ conversations: [] }));
+        for (const one of conversations) Chat.talks.set(one.room, one);
+        if (hub !== Chat.hub) return;
         await Chat.enter(first, invitationTo(first));
         for (const name of before) {
             if (hub !== Chat.hub || Chat.rooms.has(name)) continue;
             await Chat.join(name).catch((error) => Chat.stayOut(name, error));
+        }
+        for (const one of conversations.filter(Chat.unseen).slice(0, MISSED)) {
+            if (hub === Chat.hub && !Chat.rooms.has(one.room) && !one.blocked) await Chat.openTalk(one.room).catch(() => {});
         }
         Chat.remember();
         Chat.refreshRooms();
@@ -145,7 +152,7 @@
     Chat.remember = function () {
         if (Chat.atDoor) return;
         Chat.kept.set('rooms', JSON.stringify(Array.from(Chat.rooms.keys())));
-        if (Chat.active) Chat.kept.set('room', Chat.active.name);
+        if (Chat.active && !Chat.active.with) Chat.kept.set('room', Chat.active.name);
     };
 
     /* Out of the house, for good or because the server does not want us; back to the door. */
@@ -153,6 +160,7 @@
         Chat.atDoor = true;
         for (const room of Chat.rooms.values()) room.close();
         Chat.rooms.clear();
+        Chat.talks.clear();
         Chat.active = null;
         Chat.forgetRooms();
         Chat.timeline.show(null);

@@ -172,7 +172,8 @@
     }
 
     function onParted(room, event) {
-        if (event.why === 'left') {
+        const blocked = room.with && room.with.blocked;
+        if (event.why === 'left' && !blocked) {
             Chat.forget(room);
             return;
         }
@@ -180,7 +181,7 @@
         room.out = {
             final: event.why === 'destroyed', // of all else a try tells whether it still holds
             build: () => (known ? [...tn(known, { by: bdi(event.by || '?') }), ...(event.until ? [' ', t('ends at', { until: Chat.moment(event.until) })] : []),
-                ...(event.reason ? [' ', ...tn('because', { reason: bdi(event.reason) })] : [])] : [Chat.errorText({ code: event.why, message: event.reason, retryAfter: event.retryAfter })]),
+                ...(event.reason ? [' ', ...tn('because', { reason: bdi(event.reason) })] : [])] : [Chat.errorText({ code: blocked ? 'blocked' : event.why, message: event.reason, retryAfter: event.retryAfter })]),
         };
         room.members.clear();
         room.count = 0;
@@ -240,7 +241,7 @@
             room.unread++;
             if (item.mention) room.mentions++;
             Chat.drawRooms();
-            if (item.mention) Chat.notify(room, event);
+            if (item.mention || room.with) Chat.notify(room, event);
         }
         if (event.seq === until && room === Chat.active) Chat.timeline.toNew();
     }
@@ -317,18 +318,15 @@
         Chat.notify(null, { username: event.by, content: '#' + event.room });
     }
 
-    function onPrivate({ from, fromId, to, content }) {
+    /* Of a conversation that this tab is not in. */
+    async function onPrivate({ room, from, fromId, to, toId, content }) {
         const mine = fromId === Chat.hub.userId; // said in another tab
-        Chat.showPrivate(mine ? { to, content } : { from, content });
-        if (!mine) Chat.notify(null, { username: from, content });
+        const known = Chat.rooms.get(room);
+        Chat.talks.set(room, mine ? { userId: toId, username: to } : { userId: fromId, username: from });
+        if (known && !known.out) return; // on its way in
+        await Chat.openTalk(room, mine).catch(() => {});
+        if (!mine) Chat.notify(Chat.rooms.get(room), { username: from, content });
     }
-
-    /* In the room one looks at; it is kept nowhere. */
-    Chat.showPrivate = function ({ from, to, content }) {
-        const words = () => [...(to ? tn('dm to', { to: bdi(to) }) : tn('dm from', { from: bdi(from) })), ': ', bdi(content)];
-        if (Chat.active) Chat.active.notice(words, 'moderation');
-        else Chat.toast(t(to ? 'dm to' : 'dm from', { to: Chat.plain(to || ''), from: Chat.plain(from || '') }) + ': ' + content);
-    };
 
     function onNotice(event) {
         const room = Chat.rooms.get(event.room);

@@ -69,6 +69,10 @@
         why: 'room',
         notice: 'content room',
         dm: 'to content',
+        conversations: '',
+        block: 'user',
+        unblock: 'user',
+        blocks: '',
     };
     const TYPES = { list: 'rooms', deleteMessage: 'delete' }; // those that cannot go by their type
 
@@ -78,7 +82,7 @@
         title: '', topic: '', visibility: 'public', slowMode: 0, kept: false,
         role: 'guest', mutedUntil: undefined, seq: 0, epoch: undefined, read: 0,
     };
-    const SETTINGS = ['title', 'topic', 'visibility', 'maxUsers', 'slowMode', 'hasPassword', 'kept'];
+    const SETTINGS = ['title', 'topic', 'visibility', 'maxUsers', 'slowMode', 'hidesPast', 'hasPassword', 'kept'];
 
     /* `code` is one of the protocol's, or offline, timeout, cancelled, backlog, invalid_url. `sent` tells of the
      * first two whether the server may have heard the request. */

@@ -224,6 +224,7 @@
         password off = Take the password away = Passwort entfernen
         size = Most people at a time = Höchstens gleichzeitig
         size hint = 0: as many as the server allows. = 0: so viele der Server erlaubt.
+        hides past = Newcomers do not see what was said before they came = Neue sehen nicht, was vor ihnen gesagt wurde
         slow = Slow mode = Langsamer Modus
         slow hint = Moderators are not slowed down. = Gilt nicht für Moderatoren.
         off = off = aus
@@ -283,8 +284,11 @@
         invited by = {by} invites you to {room}. = {by} lädt dich in {room} ein.
         invited = {name} was invited. = {name} wurde eingeladen.
         not now = Not now = Jetzt nicht
-        dm from = {from} to you alone = {from} an dich allein
-        dm to = To {to} alone = An {to} allein
+        private talks = Private conversations = Private Gespräche
+        talk to = Message privately = Privat schreiben
+        block = Block = Blockieren
+        unblock = Unblock = Blockierung aufheben
+        e blocked = You have blocked this person. Nothing they say reaches you, and they are not told. = Du hast diese Person blockiert. Nichts von ihr erreicht dich, und sie erfährt es nicht.
         notice from = Notice from {by} = Mitteilung von {by}
 
         my menu = You and this page = Du und diese Seite

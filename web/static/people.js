@@ -37,7 +37,7 @@
     function fill(status, rows, count) {
         const list = $('people-' + status);
         $(status + '-title').hidden = list.hidden = rows.length === 0;
-        $(status + '-title').textContent = t('n ' + status, { n: count });
+        $(status + '-title').textContent = t(Chat.active.with ? 'people' : 'n ' + status, { n: count });
         const wanted = rows.slice(0, MOST).map((member) => rowOf(Chat.active, member));
         if (count > wanted.length && rows.length > 0) wanted.push(el('li', { class: 'hint' }, t('n more', { n: count - wanted.length })));
         Chat.arrange(list, wanted);
@@ -58,7 +58,7 @@
         row.look = look;
         const button = row.node.firstChild;
         Object.assign(button.dataset, { user: member.username, role: member.role });
-        button.replaceChildren(Chat.avatar(member.username, member.status || 'online'), bdi(member.username, { class: 'person-name' }),
+        button.replaceChildren(Chat.avatar(member.username, member.status), bdi(member.username, { class: 'person-name' }),
             ...(mine ? [el('span', { class: 'badge-role' }, t('you'))] : []),
             ...(Chat.rank(member.role) > 0 ? [el('span', { class: 'badge-role ' + member.role }, t(member.role))] : []));
         return row.node;
@@ -71,6 +71,7 @@
         const row = room.members.get(person.userId) || room.called(person.username);
         Chat.menu(anchor, [
             { label: t('mention', { name: person.username }), icon: 'mail', run: () => Chat.insertText('@' + person.username + ' ') },
+            ...(person.userId === Chat.hub.userId || room.with ? [] : [{ label: t('talk to'), icon: 'send', run: () => Chat.talkTo(person) }]),
             ...moderation(room, row || { userId: person.userId, username: person.username, role: 'guest' }),
         ]);
     };

@@ -25,6 +25,7 @@
     Chat.rank = (role) => Math.max(0, RANKS.indexOf(role));
     Chat.rooms = new Map(); // name -> Room, in the order of the list
     Chat.active = null;
+    Chat.talks = new Map(); // private conversations, by room: {userId, username, blocked?}
 
     Chat.Room = class Room {
         constructor(name) {
@@ -45,8 +46,11 @@
             this.typing = new Map(); // username -> timer
         }
 
-        get label() { return this.info.title || this.name; }
-        get myRole() { return Chat.hub.operator ? 'operator' : this.info.role || 'guest'; }
+        /* Of a private conversation: who the other one is. */
+        get with() { return Chat.talks.get(this.name); }
+        get label() { return this.with ? this.with.username : this.info.title || this.name; }
+        get place() { return (this.with ? '' : '#') + Chat.plain(this.label); }
+        get myRole() { return Chat.hub.operator && !this.with ? 'operator' : this.info.role || 'guest'; }
         may(role) { return Chat.rank(this.myRole) >= Chat.rank(role); }
 
         /* Nobody acts on an equal or higher rank. */

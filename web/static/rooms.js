@@ -23,8 +23,8 @@
         const wanted = query.toLowerCase();
         const mine = Array.from(Chat.rooms.values());
         const shown = mine.filter((room) => (room.name + '\n' + room.label).toLowerCase().includes(wanted));
-        Chat.arrange($('my-rooms'), shown.map(tabOf));
-        $('my-rooms-title').hidden = $('my-rooms').hidden = shown.length === 0;
+        list('my-rooms', shown.filter((room) => !room.with));
+        list('my-talks', shown.filter((room) => room.with));
         const rest = others.filter((row) => !Chat.rooms.has(row.room));
         Chat.arrange($('all-rooms'), rest.map(rowOf));
         const named = query && Chat.nameProblem(query) === '' && !mine.some((room) => room.name === query) && !rest.some((row) => row.room === query);
@@ -35,6 +35,11 @@
         $('more-rooms').hidden = !cursor;
         showTitle(mine);
     });
+
+    function list(id, rooms) {
+        Chat.arrange($(id), rooms.map(tabOf));
+        $(id + '-title').hidden = $(id).hidden = rooms.length === 0;
+    }
 
     function tabOf(room) {
         const { unread, mentions } = room;
@@ -49,7 +54,7 @@
         button.classList.toggle('out', Boolean(room.out));
         if (current) button.setAttribute('aria-current', 'true');
         else button.removeAttribute('aria-current');
-        button.replaceChildren(Chat.icon(ICON[room.info.visibility] || 'hash'), bdi(room.label, { class: 'room-name' }),
+        button.replaceChildren(Chat.icon(room.with ? 'mail' : ICON[room.info.visibility] || 'hash'), bdi(room.label, { class: 'room-name' }),
             ...(mentions ? [count(mentions, 'n mentions', 'count mentions', '@')] : []),
             ...(unread && !current ? [count(unread, 'n unread', 'count', '')] : []));
         return room.tab;
@@ -64,7 +69,7 @@
     function showTitle(mine) {
         const mentions = mine.reduce((sum, room) => sum + room.mentions, 0);
         const unread = mine.some((room) => room.unread > 0);
-        const place = Chat.active ? '#' + Chat.plain(Chat.active.label) + ' – ' : '';
+        const place = Chat.active ? Chat.active.place + ' – ' : '';
         document.title = (mentions ? '(' + mentions + ') ' : unread ? '• ' : '') + place + 'hubbub';
         const elsewhere = mine.reduce((sum, room) => sum + (room === Chat.active ? 0 : room.unread), 0);
         $('unread-elsewhere').hidden = elsewhere === 0;
@@ -147,6 +152,11 @@
     };
 
     function refused(name, error, options) {
+        if (Chat.talks.has(name)) {
+            Chat.stayOut(name, error);
+            Chat.show(Chat.rooms.get(name));
+            return;
+        }
         const title = t('enter room', { room: '#' + Chat.plain(name) });
         const why = Chat.errorText(error) + (options.invite ? ' ' + t('bad invite') : '');
         if (error.code !== 'wrong_password' && error.code !== 'invite_required') {
@@ -167,6 +177,31 @@
         });
         if (options[key]) dialog.error(why); // one was given, and it was not the right one
     }
+
+    /* ---- private conversations ---- */
+
+    /* Entered behind what is shown; it is news when it was not seen here before. */
+    Chat.openTalk = async function (name, mine) {
+        const { recovered } = await Chat.join(name);
+        const room = Chat.rooms.get(name);
+        if (mine || recovered || room === Chat.active) return;
+        room.unread = 1;
+        Chat.drawRooms();
+    };
+
+    Chat.talkWith = (test) => (Array.from(Chat.talks).find(([, one]) => test(one)) || [])[0];
+
+    Chat.block = async function (room) {
+        const person = room.with;
+        person.blocked = !person.blocked;
+        try {
+            await Chat.hub[person.blocked ? 'block' : 'unblock']('id:' + person.userId);
+            if (!person.blocked) Chat.enter(room.name);
+        } catch (error) {
+            person.blocked = !person.blocked;
+            Chat.toast(Chat.errorText(error));
+        }
+    };
 
     /* ---- creating ---- */
 
@@ -252,7 +287,7 @@
     /* Leads there; enters the room if need be. */
     function foundRow(dialog, found) {
         const button = el('button', { type: 'button', class: 'room' },
-            el('span', {}, bdi('#' + found.room), ' ', bdi(found.username), ' ', Chat.moment(found.ts), el('br'), bdi(found.content)));
+            el('span', {}, bdi(Chat.talks.has(found.room) ? Chat.talks.get(found.room).username : '#' + found.room), ' ', bdi(found.username), ' ', Chat.moment(found.ts), el('br'), bdi(found.content)));
         button.addEventListener('click', async () => {
             dialog.close();
             await Chat.enter(found.room);
@@ -286,7 +321,7 @@
         const list = el('ul', {});
         const dialog = Chat.dialog({
             title: t('search'), wide: 'tall',
-            content: [input, Chat.active && el('label', {}, here, ' ', t('room'), ' ', bdi('#' + Chat.active.name)), list],
+            content: [input, Chat.active && el('label', {}, here, ' ', t('room'), ' ', bdi(Chat.active.place)), list],
             buttons: el('button', { class: 'primary' }, t('search')),
             onsubmit: () => showFound(dialog, list, Chat.hub.search(input.value, { room: here.checked ? Chat.active.name : undefined })),
         });

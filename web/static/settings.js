@@ -103,12 +103,14 @@
                 slowMode: Chat.select(choices(known.slowMode || 0), String(known.slowMode || 0), {}),
             };
             const off = el('input', { type: 'checkbox' });
+            const hides = el('input', { type: 'checkbox', checked: !!known.hidesPast });
             pane.submit = () => act(context, save, async () => {
                 const changes = {
                     title: fields.title.value.trim(), topic: fields.topic.value.trim(), maxUsers: Number(fields.maxUsers.value) || 0,
                     slowMode: Number(fields.slowMode.value), visibility: pane.querySelector('[name=visibility]:checked').value,
+                    hidesPast: hides.checked,
                 };
-                for (const key of Object.keys(changes)) if (changes[key] === (known[key] || (typeof changes[key] === 'number' ? 0 : ''))) delete changes[key];
+                for (const key of Object.keys(changes)) if (changes[key] === (known[key] || { number: 0, boolean: false, string: '' }[typeof changes[key]])) delete changes[key];
                 if (fields.password.value || off.checked) changes.password = off.checked ? '' : fields.password.value;
                 if (Object.keys(changes).length) await Chat.hub.update(room.name, changes);
             }, 'saved');
@@ -118,6 +120,7 @@
                 Chat.visibilityField(known.visibility || 'public'),
                 Chat.field(t('password'), fields.password, t(known.hasPassword ? 'password set' : 'password none')),
                 known.hasPassword ? el('label', { class: 'check' }, off, el('span', {}, t('password off'))) : null,
+                known.kept ? el('label', { class: 'check' }, hides, el('span', {}, t('hides past'))) : null,
                 el('div', { class: 'pair' }, Chat.field(t('size'), fields.maxUsers, t('size hint')), Chat.field(t('slow'), fields.slowMode, t('slow hint'))),
                 el('div', { class: 'buttons' }, save),
                 ...(room.may('owner') ? [end(context)] : []),

@@ -214,6 +214,21 @@ static void copy_of_nothing(void **state)
     assert_int_equal(text_copy(to, sizeof(to), "\x80\x80\x80\x80\x80", 5), 0);
 }
 
+static void names_of_conversations(void **state)
+{
+    (void)state;
+    assert_true(text_is_pair_room("dm:0123456789abcdef0123456789abcdef"));
+    static const char *const others[] = {"",
+                                         "dm:",
+                                         "dm:0123456789abcdef0123456789abcde",
+                                         "dm:0123456789abcdef0123456789abcdeff",
+                                         "dm:0123456789ABCDEF0123456789abcdef",
+                                         "dm:0123456789abcdefg123456789abcdef",
+                                         "DM:0123456789abcdef0123456789abcdef"};
+    for (size_t i = 0; i < sizeof others / sizeof others[0]; i++)
+        assert_false(text_is_pair_room(others[i]));
+}
+
 int main(int argc, char **argv)
 {
     const struct CMUnitTest tests[] = {
@@ -224,6 +239,7 @@ int main(int argc, char **argv)
         cmocka_unit_test(a_bad_byte_anywhere),
         cmocka_unit_test(empty_and_zero_bytes_are_utf8),
         cmocka_unit_test(names),
+        cmocka_unit_test(names_of_conversations),
         cmocka_unit_test(copy_cuts_at_characters),
         cmocka_unit_test(copy_of_nothing),
     };

@@ -169,15 +169,16 @@ static void everything_is_found_again(void **state)
     bob = stage_enter_as(&s, DIALECT_FULL, "u-bob", "bob");
     probe_skip(bob);
     act(bob, REQUEST_SETTINGS, "den", NULL);
-    EXPECT(bob,
-           "{'type':'ok','id':'1','room':'den','title':'The den','topic':'','visibility':"
-           "'restricted','maxUsers':9,'slowMode':5,'hasPassword':true,'kept':true,"
-           "'role':'moderator','rosterCount':2,'roster':[{'userId':'u-alice','username':'alice','"
-           "role':'owner'},"
-           "{'userId':'u-bob','username':'bob','role':'moderator'}],"
-           "'sanctionCount':2,'sanctions':[{'action':'ban','entry':3,'userId':'u-dave',*'reason':"
-           "'spam',*},{'action':'mute','entry':2,'userId':'u-carol',*'reason':'hush',*'until':1*}],"
-           "'invites':1}");
+    EXPECT(
+        bob,
+        "{'type':'ok','id':'1','room':'den','title':'The den','topic':'','visibility':"
+        "'restricted','maxUsers':9,'slowMode':5,'hidesPast':false,'hasPassword':true,'kept':true,"
+        "'role':'moderator','rosterCount':2,'roster':[{'userId':'u-alice','username':'alice','"
+        "role':'owner'},"
+        "{'userId':'u-bob','username':'bob','role':'moderator'}],"
+        "'sanctionCount':2,'sanctions':[{'action':'ban','entry':3,'userId':'u-dave',*'reason':"
+        "'spam',*},{'action':'mute','entry':2,'userId':'u-carol',*'reason':'hush',*'until':1*}],"
+        "'invites':1}");
     act(bob, REQUEST_LEDGER, "den", NULL);
     EXPECT(bob, "{'type':'ok',*'entries':[{'action':'ban','entry':3,*},{'action':'mute','entry':2,"
                 "*},{'action':'role','entry':1,*}]}");

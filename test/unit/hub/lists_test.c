@@ -60,11 +60,12 @@ static void lists_show_what_one_may_know(void **state)
     create(alice, "c-private", VISIBILITY_PRIVATE, NULL);
     join_too(bob, "d-open", NULL);
     hub_fence(s.hub);
-    EXPECT_MATCH("{'rooms':[{'room':'a-public','members':0,'title':'','topic':'','visibility':"
-                 "'public','maxUsers':0,'slowMode':0,'hasPassword':true,'kept':true},"
-                 "{'room':'b-restricted',*'visibility':'restricted',*},"
-                 "{'room':'d-open','members':1,*'kept':false*}]}",
-                 rooms_for(&s, "u-bob"));
+    EXPECT_MATCH(
+        "{'rooms':[{'room':'a-public','members':0,'title':'','topic':'','visibility':"
+        "'public','maxUsers':0,'slowMode':0,'hidesPast':false,'hasPassword':true,'kept':true},"
+        "{'room':'b-restricted',*'visibility':'restricted',*},"
+        "{'room':'d-open','members':1,*'kept':false*}]}",
+        rooms_for(&s, "u-bob"));
     assert_null(strstr(answer.data, "c-private"));
     rooms_for(&s, NULL);
     assert_null(strstr(answer.data, "c-private"));

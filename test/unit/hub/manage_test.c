@@ -26,7 +26,7 @@ static void a_created_room_is_there_without_anybody(void **state)
     join(alice, "den", "2");
     EXPECT(alice, "{'type':'ok','id':'2','room':'den','seq':0,'epoch':'*','members':1,"
                   "'title':'The den','topic':'bears','visibility':'public','maxUsers':7,"
-                  "'slowMode':3,'hasPassword':false,'kept':true,'role':'owner'}");
+                  "'slowMode':3,'hidesPast':false,'hasPassword':false,'kept':true,'role':'owner'}");
     say(alice, NULL, "x", NULL);
     part(alice, NULL, NULL);
     probe_skip(alice);
@@ -152,7 +152,8 @@ static void settings_show_all_there_is(void **state)
     act(moderator, REQUEST_SETTINGS, "den", NULL);
     EXPECT(moderator,
            "{'type':'ok','id':'1','room':'den','title':'','topic':'','visibility':'public',"
-           "'maxUsers':0,'slowMode':0,'hasPassword':false,'kept':true,'role':'moderator',"
+           "'maxUsers':0,'slowMode':0,'hidesPast':false,'hasPassword':false,'kept':true,'role':'"
+           "moderator',"
            "'rosterCount':4,'roster':[{'userId':'u-owner','username':'owner','role':'owner'},"
            "{'userId':'u-admin','username':'admin','role':'admin'},"
            "{'userId':'u-moderator','username':'moderator','role':'moderator'},"

@@ -45,7 +45,7 @@ static void a_join_with_an_id_is_confirmed_first(void **state)
     join(bob, "den", "j1");
     EXPECT(bob, "{'type':'ok','id':'j1','room':'den','seq':2,'epoch':'*','members':2,"
                 "'title':'','topic':'','visibility':'public','maxUsers':0,'slowMode':0,"
-                "'hasPassword':false,'kept':false,'role':'guest'}");
+                "'hidesPast':false,'hasPassword':false,'kept':false,'role':'guest'}");
     EXPECT(bob, "{'type':'join','room':'den','username':'bob',*'count':2,'role':'guest'}");
     EXPECT_NOTHING(bob); /* nothing of what was said before */
     stage_fini(&s);

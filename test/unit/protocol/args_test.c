@@ -81,6 +81,8 @@ static void describe(struct buf *b, const struct request *r)
         buf_printf(b, " maxUsers=%u", a->max_users);
     if (a->given & ROOM_SLOW_MODE)
         buf_printf(b, " slowMode=%u", a->slow_mode);
+    if (a->given & ROOM_HIDES_PAST)
+        buf_printf(b, " hidesPast=%d", a->hides_past);
     add(b, "password", a->password);
     assert_true(!a->password || (a->given & ROOM_PASSWORD));
     assert_null(a->password_hash);
@@ -124,6 +126,12 @@ static const struct {
     {REQUEST_EDIT, "'room':'a','seq':7,'content':'a \\'b\\''", "a text=\"a \\\"b\\\"\" seq=7"},
     {REQUEST_EDIT, "'seq':7,'content':'b','replyTo':3", "- text=\"b\" seq=7"},
     {REQUEST_DM, "'to':'bob','content':'b'", "- text=\"b\" user=bob"},
+    {REQUEST_DM, "'to':'bob','content':'b','replyTo':3,'files':['x']",
+     "- text=\"b\" replyTo=3 user=bob"},
+    {REQUEST_CONVERSATIONS, "'user':'bob'", "- no args"},
+    {REQUEST_BLOCK, "'user':'bob','reason':'x'", "- user=bob"},
+    {REQUEST_UNBLOCK, "'user':'id:bob'", "- user=id:bob"},
+    {REQUEST_BLOCKS, "'user':7", "- no args"},
     {REQUEST_REACT, "'room':'a','seq':7,'emoji':'\u2764\uFE0F'", "a seq=7 emoji=\u2764\uFE0F"},
     {REQUEST_REACT, "'seq':7,'emoji':'+1','remove':true", "- seq=7 emoji=+1 remove=1"},
     {REQUEST_REACT, "'seq':7,'emoji':'" CODE "','remove':false", "- seq=7 emoji=" CODE},
@@ -157,6 +165,8 @@ static const struct {
     {REQUEST_UPDATE, "'room':'a','title':''", "a title="},
     {REQUEST_UPDATE, "'room':'a','password':'',  'user':1", "a password="},
     {REQUEST_UPDATE, "'room':'a','slowMode':10.0", "a slowMode=10"},
+    {REQUEST_UPDATE, "'room':'a','hidesPast':false", "a hidesPast=0"},
+    {REQUEST_CREATE, "'room':'a','hidesPast':true", "a hidesPast=1"},
     {REQUEST_SETTINGS, "'room':'a'", "a no args"},
     {REQUEST_SETTINGS, "'room':''", "- no args"},
     {REQUEST_DESTROY, "'room':'a'", "a"},
@@ -281,6 +291,7 @@ static void long_texts(void **state)
 #define TOPIC "topic is one line of at most 512 bytes"
 #define VISIBILITY "visibility is public, restricted or private"
 #define MAX_USERS "maxUsers is a whole number from 0 to 1000000"
+#define HIDES_PAST "hidesPast must be true or false"
 #define SLOW_MODE "slowMode is a whole number from 0 to 86400"
 #define TOKEN "token is a string of at most 8192 bytes"
 
@@ -343,6 +354,8 @@ static const struct {
     {REQUEST_EDIT, "'seq':1,'content':''", "content is empty"},
     {REQUEST_DM, "'to':'bob','content':''", "content is empty"},
     {REQUEST_DM, "'content':'b'", "to is missing"},
+    {REQUEST_BLOCK, "'user':''", "user is missing"},
+    {REQUEST_UNBLOCK, "'user':7", "user is a userId or a user name, 1 to 64 bytes"},
     {REQUEST_EDIT, "'seq':0,'content':'a'", SEQ},
     {REQUEST_REACT, "'seq':1,'emoji':''", "emoji is missing"},
     {REQUEST_REACT, "'seq':1,'emoji':7", EMOJI},
@@ -409,6 +422,8 @@ static const struct {
     {REQUEST_CREATE, "'maxUsers':0.5", MAX_USERS},
     {REQUEST_CREATE, "'slowMode':86401", SLOW_MODE},
     {REQUEST_CREATE, "'slowMode':false", SLOW_MODE},
+    {REQUEST_CREATE, "'hidesPast':1", HIDES_PAST},
+    {REQUEST_UPDATE, "'hidesPast':'true'", HIDES_PAST},
     {REQUEST_CREATE, "'password':true", PASSWORD},
     {REQUEST_CREATE, "'title':'good','password':'good','topic':[]", TOPIC},
     {REQUEST_UPDATE, "'password':'" S128 "+'", PASSWORD},
@@ -480,7 +495,7 @@ static void what_is_needed(void **state)
         {"room", "room is missing", PROBLEM_INVALID_ROOM,
          " join create update destroy invite add remove kick mute unmute role "},
         {"user", "user is missing", PROBLEM_BAD_REQUEST,
-         " add remove kick ban unban mute unmute role "},
+         " add remove kick ban unban mute unmute role block unblock "},
         {"role", "role is missing", PROBLEM_BAD_REQUEST, " role "},
         {"seq", "seq is missing", PROBLEM_BAD_REQUEST, " edit delete react read "},
         {"emoji", "emoji is missing", PROBLEM_BAD_REQUEST, " react "},

@@ -27,14 +27,16 @@ static const struct room_look KEPT = {.room = "r\"m",
                                       .visibility = VISIBILITY_PRIVATE,
                                       .max_users = 50,
                                       .slow_mode = 10,
+                                      .hides_past = true,
                                       .has_password = true,
                                       .kept = true};
-#define OPEN_JSON                                                                                 \
-    "'title':'','topic':'','visibility':'public','maxUsers':0,'slowMode':0,'hasPassword':false,'" \
+#define OPEN_JSON                                                                               \
+    "'title':'','topic':'','visibility':'public','maxUsers':0,'slowMode':0,'hidesPast':false,'" \
+    "hasPassword':false,'"                                                                      \
     "kept':false"
-#define KEPT_JSON                                                                \
-    "'title':'" NASTY_JSON                                                       \
-    "','topic':'on\\tbooks','visibility':'private','maxUsers':50,'slowMode':10," \
+#define KEPT_JSON                                                                                 \
+    "'title':'" NASTY_JSON                                                                        \
+    "','topic':'on\\tbooks','visibility':'private','maxUsers':50,'slowMode':10,'hidesPast':true," \
     "'hasPassword':true,'kept':true"
 
 static void joined(void **state)
@@ -78,8 +80,8 @@ static void members(void **state)
 {
     (void)state;
     struct buf b = BUF_INIT;
-    const struct member_row rows[] = {{"u1", "alice", RANK_OPERATOR, true},
-                                      {"u2", NASTY, RANK_MEMBER, false}};
+    const struct member_row rows[] = {{"u1", "alice", RANK_OPERATOR, true, false},
+                                      {"u2", NASTY, RANK_MEMBER, false, false}};
 
     encode_members(&b, false, NULL, "a", rows, 2);
     assert_says(&b,
@@ -199,13 +201,10 @@ static void settings_that_changed(void **state)
         unsigned given;
         const char *json;
     } fields[] = {
-        {ROOM_TITLE, "'title':'" NASTY_JSON "',"},
-        {ROOM_TOPIC, "'topic':'on\\tbooks',"},
-        {ROOM_VISIBILITY, "'visibility':'private',"},
-        {ROOM_MAX_USERS, "'maxUsers':50,"},
-        {ROOM_SLOW_MODE, "'slowMode':10,"},
-        {ROOM_PASSWORD, "'hasPassword':true,"},
-        {0, ""},
+        {ROOM_TITLE, "'title':'" NASTY_JSON "',"},    {ROOM_TOPIC, "'topic':'on\\tbooks',"},
+        {ROOM_VISIBILITY, "'visibility':'private',"}, {ROOM_MAX_USERS, "'maxUsers':50,"},
+        {ROOM_SLOW_MODE, "'slowMode':10,"},           {ROOM_HIDES_PAST, "'hidesPast':true,"},
+        {ROOM_PASSWORD, "'hasPassword':true,"},       {0, ""},
     };
     for (size_t i = 0; i < sizeof(fields) / sizeof(fields[0]); i++) {
         char want[256];

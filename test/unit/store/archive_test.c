@@ -391,6 +391,15 @@ static struct change *a_life(void)
     r = add_invite(c, "den", "made", 0);
     name(r->by_id, "u1");
     name(add_invite(c, "den", "got", 0)->user_id, "u1");
+    add_pair(c, "dm:1", "u2", "bob");
+    add_epoch(c, "dm:1", "e", 0);
+    r = add_pair(c, "dm:2", "u1", "alice");
+    name(r->user_id, "u3");
+    name(r->username, "carol");
+    add_epoch(c, "dm:2", "e", 0);
+    name(add_block(c, RECORD_BLOCK, "u2", "u1", 3)->username, "alice");
+    add_block(c, RECORD_BLOCK, "u1", "u3", 3);
+    add_block(c, RECORD_BLOCK, "u3", "u2", 3);
     add_epoch(c, "den", "e", 0);
     add_said(c, "den", a_message(1, 1, "id", SECRET));
     struct message *m = a_message(2, 2, "", SECRET);
@@ -444,7 +453,7 @@ static void a_user_is_forgotten(void **state)
     c = change_new();
     name(change_add(c, RECORD_LOG_GONE)->room, "gone");
     shop_put(s, c, 0);
-    SHOP_UNTIL(shop_count(s, "SELECT count(*) FROM logs") == 1);
+    SHOP_UNTIL(shop_count(s, "SELECT count(*) FROM logs") == 3);
     shop_close(s);
     assert_true(holds(s, SECRET));
     assert_int_equal(archive_erase(s->directory, s->url, "u1", &e, why, sizeof why), 0);
@@ -469,7 +478,10 @@ static void a_user_is_forgotten(void **state)
                  "ledger den 1: kick u2 bob by erased  guest, , 0 to 0\n"
                  "ledger pub 1: kick  erased by   guest, , 0 to 0\n"
                  "invite den: made for  by  to 0\n"
-                 "epoch den: e, last 4, first 1\n");
+                 "block: u3 of u2  at 3\n"
+                 "epoch den: e, last 4, first 1\n"
+                 "pair dm:1: dm:1 erased and u2 bob, last 0 at 5\n"
+                 "pair dm:2: u3 carol and dm:2 erased, last 0 at 5\n");
     shop_free(s);
 }
 

@@ -90,7 +90,7 @@ static void files_are_known(void **state)
     struct shop *s = shop_with_files();
     struct file f;
     assert_int_equal(store_file(s->store, ID_A, &f), 0);
-    assert_true(f.said);
+    assert_int_equal(f.seq, 1);
     assert_string_equal(f.name, "a.png");
     assert_string_equal(f.type, "image/png");
     assert_string_equal(f.room, "den");
@@ -100,7 +100,7 @@ static void files_are_known(void **state)
     assert_int_equal(f.height, 2);
     assert_false(f.thumbnail);
     assert_int_equal(store_file(s->store, ID_B, &f), 0);
-    assert_false(f.said);
+    assert_int_equal(f.seq, 0);
     assert_int_equal(store_file(s->store, "d", &f), ERR_NOTFOUND);
     assert_int_equal(used(s, "u1"), 12);
     assert_int_equal(used(s, "u2"), 11);

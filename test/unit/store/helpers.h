@@ -290,6 +290,27 @@ static inline struct record *add_address(struct change *c, const char *user_id, 
     return r;
 }
 
+/* Begun by u1, alice. */
+static inline struct record *add_pair(struct change *c, const char *room, const char *user_id,
+                                      const char *username)
+{
+    struct record *r = add_user(c, RECORD_PAIR, room, "u1");
+    name(r->username, "alice");
+    name(r->by_id, user_id);
+    name(r->by, username);
+    r->ts = 5;
+    return r;
+}
+
+static inline struct record *add_block(struct change *c, enum record_type type, const char *by_id,
+                                       const char *user_id, int64_t ts)
+{
+    struct record *r = add_user(c, type, "", user_id);
+    name(r->by_id, by_id);
+    r->ts = ts;
+    return r;
+}
+
 static inline struct record *add_epoch(struct change *c, const char *room, const char *epoch,
                                        uint64_t seq)
 {
@@ -377,9 +398,9 @@ static inline void show(void *arg, const struct record *r)
     struct buf *b = arg;
     switch (r->type) {
     case RECORD_ROOM:
-        buf_printf(b, "room %s: %s, %s, %s, %s, %u users, %u s\n", r->room, shown(r->title),
+        buf_printf(b, "room %s: %s, %s, %s, %s, %u users, %u s%s\n", r->room, shown(r->title),
                    shown(r->topic), shown(r->password), visibility_name(r->visibility),
-                   r->max_users, r->slow_mode);
+                   r->max_users, r->slow_mode, r->hides_past ? ", hides" : "");
         break;
     case RECORD_RANK:
         buf_printf(b, "rank %s: %s %s %s\n", r->room, r->user_id, r->username, rank_name(r->rank));
@@ -400,6 +421,14 @@ static inline void show(void *arg, const struct record *r)
     case RECORD_INVITE:
         buf_printf(b, "invite %s: %s for %s by %s to %lld\n", r->room, r->code, r->user_id,
                    r->by_id, (long long)r->until);
+        break;
+    case RECORD_PAIR:
+        buf_printf(b, "pair %s: %s %s and %s %s, last %llu at %lld\n", r->room, r->user_id,
+                   r->username, r->by_id, r->by, (unsigned long long)r->seq, (long long)r->ts);
+        break;
+    case RECORD_BLOCK:
+        buf_printf(b, "block: %s of %s %s at %lld\n", r->by_id, r->user_id, r->username,
+                   (long long)r->ts);
         break;
     case RECORD_EPOCH:
         buf_printf(b, "epoch %s: %s, last %llu, first %llu\n", r->room, r->epoch,
@@ -491,16 +520,19 @@ static inline void shop_mentioned(struct shop *s, const char *user_id, unsigned 
     shop_mentioned_after(s, user_id, NULL, limit, expected);
 }
 
-/* "den 3, pub 1": the latest change first. */
+/* "den 3, pub 1 since 2": the latest change first. */
 static inline void shop_marked(struct shop *s, const char *user_id, const char *expected)
 {
     struct buf b = BUF_INIT;
     struct mark_page page;
     assert_int_equal(store_marks(s->store, user_id, &page), 0);
     buf_add_str(&b, "");
-    for (size_t i = 0; i < page.n; i++)
+    for (size_t i = 0; i < page.n; i++) {
         buf_printf(&b, "%s%s %llu", i == 0 ? "" : ", ", page.rows[i].room,
                    (unsigned long long)page.rows[i].seq);
+        if (page.rows[i].since > 0)
+            buf_printf(&b, " since %llu", (unsigned long long)page.rows[i].since);
+    }
     free(page.rows);
     assert_string_equal(b.data == NULL ? "" : b.data, expected);
     buf_fini(&b);

@@ -56,6 +56,35 @@ static void a_mark_goes_on_and_never_back(void **state)
     shop_free(s);
 }
 
+static void since_when_is_said_once(void **state)
+{
+    (void)state;
+    struct shop *s = shop_started();
+    struct change *c = two_logs();
+    add_mark(c, "den", "u1", 0, 0);
+    c->last->since = 1; /* nothing was said there yet */
+    add_mark(c, "pub", "u1", 6, 1);
+    c->last->since = 7;
+    shop_put(s, c, 0);
+    shop_marked(s, "u1", "pub 6 since 7, den 0 since 1");
+    c = change_new();
+    add_mark(c, "den", "u1", 4, 2);
+    c->last->since = 5;
+    add_mark(c, "pub", "u1", 6, 3);
+    c->last->since = 3;
+    shop_put(s, c, 0);
+    for (int life = 0; life < 2; life++) {
+        shop_marked(s, "u1", "den 4 since 1, pub 6 since 7");
+        shop_kept(s, "");
+    }
+    shop_start(s);
+    c = change_new();
+    add_mark(c, "pub", "u1", 0, 4);
+    shop_put(s, c, 0);
+    shop_marked(s, "u1", "den 4 since 1");
+    shop_free(s);
+}
+
 static void marks_go_with_the_log_and_with_time(void **state)
 {
     (void)state;
@@ -223,6 +252,7 @@ int main(int argc, char **argv)
 {
     static const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_mark_goes_on_and_never_back),
+        cmocka_unit_test(since_when_is_said_once),
         cmocka_unit_test(marks_go_with_the_log_and_with_time),
         cmocka_unit_test(the_latest_thousand_are_read),
         cmocka_unit_test(mentions_are_found_newest_first),

@@ -106,6 +106,9 @@ static void all_records_pass_through_the_file(void **state)
     add_address(c, "u3", "192.0.2.1");
     add_ledger(c, "den", 7)->undone = true;
     add_invite(c, "den", "x", 0);
+    add_pair(c, "dm:1", "u2", "bob");
+    add_epoch(c, "dm:1", "e", 0);
+    add_block(c, RECORD_BLOCK, "u2", "u1", 3);
     add_epoch(c, "den", "e2", 2);
     add_reaction(c, RECORD_REACTION, "den", 1, "u2", "z");
     add_reaction(c, RECORD_REACTION, "den", 1, "u2", "a");
@@ -119,12 +122,24 @@ static void all_records_pass_through_the_file(void **state)
     m->edited_ts = 9;
     m->reply_to = 1;
     add_said(c, "den", m);
+    struct message *plain = a_message(3, 3, "", "@bob"), like = *plain;
+    like.mentions = "\"mentions\":[\"u2\"]";
+    add_said(c, "den", message_new(&like));
+    message_unref(plain);
+    struct record *mark = add_user(c, RECORD_MARK, "den", "u2");
+    mark->seq = 2;
+    mark->since = 2;
+    mark->ts = clock_wall_ms();
     shop_put(s, c, 0);
+    struct mark_page none;
+    assert_int_equal(store_marks(s->store, "u2", &none), ERR_SYSTEM);
     pg_stage_again(shop_postgres);
     SHOP_UNTIL(shop_is_well(s));
     shop_said(s, "den", 1, 9,
               "first 1: 1 u1 alice \"1\" at 1, z 1, a 1; 2 u1 alice \"\" at 2, to 1, edited 9, "
-              "deleted");
+              "deleted; 3 u1 alice \"@bob\" at 3");
+    shop_mentioned(s, "u2", 9, "den 3");
+    shop_marked(s, "u2", "den 2 since 2");
     shop_kept(s, "room den: It's \"the\" den, , , public, 0 users, 0 s\n"
                  "rank den: u1  admin\n"
                  "sanction : ban u3  by   guest, , 0 to 0, entry 0\n"
@@ -133,7 +148,9 @@ static void all_records_pass_through_the_file(void **state)
                  "address: u3 192.0.2.1\n"
                  "ledger den 7: kick u1  by   guest, , 0 to 0, undone\n"
                  "invite den: x for  by  to 0\n"
-                 "epoch den: e2, last 2, first 1\n");
+                 "block: u2 of u1  at 3\n"
+                 "epoch den: e2, last 3, first 1\n"
+                 "pair dm:1: u1 alice and u2 bob, last 0 at 5\n");
     shop_free(s);
 }
 
@@ -182,7 +199,7 @@ static void files_pass_through_it_too(void **state)
     pg_stage_again(shop_postgres);
     SHOP_UNTIL(shop_is_well(s));
     assert_int_equal(store_file(s->store, ID_A, &f), 0);
-    assert_true(f.said && f.thumbnail);
+    assert_true(f.seq > 0 && f.thumbnail);
     assert_string_equal(f.name, "It's a.png");
     assert_int_equal(f.width, 3);
     assert_int_equal(store_files_of(s->store, "u1", &bytes), 0);

@@ -42,7 +42,8 @@ static char *tables(sqlite3 *db)
 static const struct {
     const char *rows, *kept;
 } VERSIONS[] = {
-    {"INSERT INTO rooms VALUES ('den', 'Den', 'of it', 'hash', 'restricted', 9, 3);"
+    {"INSERT INTO rooms (room, title, topic, password, visibility, max_users, slow_mode) VALUES"
+     " ('den', 'Den', 'of it', 'hash', 'restricted', 9, 3);"
      "INSERT INTO ranks VALUES ('den', 'u1', 'alice', 'owner');"
      "INSERT INTO sanctions VALUES ('den', 'u2', 'bob', 'mute', 'alice', 'u1', 'owner', 'why', 1,"
      " 0, 2);"
@@ -55,7 +56,7 @@ static const struct {
      "INSERT INTO invites VALUES ('den', 'abc', '', 'u1', 0);"
      "INSERT INTO sanctions VALUES ('', 'u3', 'carol', 'ban', 'alice', 'u1', 'operator', '', 1, 0,"
      " 1);",
-     "room den: Den, of it, hash, restricted, 9 users, 3 s\n"
+     "room den: Den, of it, hash, restricted, 9 users, 3 s%s\n"
      "rank den: u1 alice owner\n"
      "sanction : ban u3 carol by alice u1 operator, , 1 to 0, entry 1\n"
      "sanction den: mute u2 bob by alice u1 owner, why, 1 to 0, entry 2\n"
@@ -82,8 +83,11 @@ static const struct {
      "thumbnail\n"},
     {"UPDATE messages SET mentions = '\"mentions\":[\"u2\"]' WHERE id = 7 << 40 | 3;"
      "INSERT INTO mentions VALUES ('u2', 1, 7 << 40 | 3);"
-     "INSERT INTO marks VALUES ('u2', 7, 3, 4000000000000);",
+     "INSERT INTO marks (user_id, log, seq, ts) VALUES ('u2', 7, 3, 4000000000000);",
      ""},
+    {"UPDATE rooms SET hides_past = 1 WHERE room = 'den'; UPDATE marks SET since = 2;", ""},
+    {"INSERT INTO pairs VALUES ('open', 'u1', 'alice', 'u2', 'bob', 5);",
+     "pair open: u1 alice and u2 bob, last 0 at 5\n"},
 };
 
 static void every_version_has_its_rows_here(void **state)
@@ -107,8 +111,10 @@ static void every_version_becomes_the_latest(void **state)
 
         char expected[1024] = "";
         if (version > 0)
-            snprintf(expected, sizeof expected, VERSIONS[0].kept,
+            snprintf(expected, sizeof expected, VERSIONS[0].kept, version > 6 ? ", hides" : "",
                      version > 1 ? VERSIONS[1].kept : "", version > 2 ? VERSIONS[2].kept : "");
+        if (version > 7)
+            strcat(expected, VERSIONS[7].kept);
         if (version > 4)
             strcat(expected, VERSIONS[4].kept);
         shop_kept(s, expected);
@@ -119,7 +125,7 @@ static void every_version_becomes_the_latest(void **state)
                 s, "den", 1, 9,
                 "first 3: 3 u1 alice \"three\" at 1, id id; 4 u2 bob \"four\" at 2, to 3, + 1");
         shop_mentioned(s, "u2", 9, version > 5 ? "den 3" : "");
-        shop_marked(s, "u2", version > 5 ? "den 3" : "");
+        shop_marked(s, "u2", version > 6 ? "den 3 since 2" : version > 5 ? "den 3" : "");
         shop_start(s);
         struct change *c = a_room("later", "");
         add_address(c, "u3", "192.0.2.2");
@@ -172,15 +178,15 @@ static void a_step_that_fails_leaves_the_version_before(void **state)
     char why[256] = "";
     int before = schema_latest() - 1;
     sqlite3 *db = open_version(":memory:", before);
-    run(db, "CREATE TABLE marks (something TEXT)");
+    run(db, "CREATE TABLE pairs (something TEXT)");
     char *old = tables(db);
     assert_int_equal(schema_migrate(db, schema_latest(), why, sizeof why), ERR_SYSTEM);
-    assert_string_equal(why, "table marks already exists");
+    assert_string_equal(why, "table pairs already exists");
     char *now = tables(db), *version = ask(db, "PRAGMA user_version");
     assert_string_equal(now, old);
     assert_int_equal(atoi(version), before);
     assert_true(sqlite3_get_autocommit(db));
-    run(db, "DROP TABLE marks");
+    run(db, "DROP TABLE pairs");
     assert_int_equal(schema_migrate(db, schema_latest(), why, sizeof why), 0);
     free(old);
     free(now);

@@ -16,6 +16,7 @@ static struct change *everything(void)
     r->visibility = VISIBILITY_PRIVATE;
     r->max_users = MAX_USERS_MAX;
     r->slow_mode = UINT32_MAX;
+    r->hides_past = true;
 
     add_room(c, "empty", "");
 
@@ -57,7 +58,7 @@ static struct change *everything(void)
 
 #define EVERYTHING                                                                        \
     "room den: It's \"the\" den, 日本語 \xf0\x9f\xa6\x8a; DROP TABLE rooms;--, "       \
-    "$argon2id$v=19$hash, private, 1000000 users, 4294967295 s\n"                         \
+    "$argon2id$v=19$hash, private, 1000000 users, 4294967295 s, hides\n"                  \
     "room empty: , , , public, 0 users, 0 s\n"                                            \
     "rank den: u1 alice owner\n"                                                          \
     "sanction : ban u3  by   guest, , 0 to 0, entry 0\n"                                  \
@@ -144,7 +145,7 @@ static void what_is_gone_is_gone(void **state)
     add_user(c, RECORD_ROOM_GONE, "nowhere", "");
     shop_put(s, c, 0);
     shop_kept(s, "room den: It's \"the\" den, 日本語 \xf0\x9f\xa6\x8a; DROP TABLE rooms;--, "
-                 "$argon2id$v=19$hash, private, 1000000 users, 4294967295 s\n"
+                 "$argon2id$v=19$hash, private, 1000000 users, 4294967295 s, hides\n"
                  "sanction : ban u3  by   guest, , 0 to 0, entry 0\n"
                  "sanction den: mute u2  by   moderator, , 0 to 0, entry 0\n"
                  "ledger den 1099511627776: unmute u1 bob by alice u1 admin, enough, 1 to 2, "
@@ -261,7 +262,7 @@ static void a_row_that_makes_no_sense_stops_the_load(void **state)
     static const char *const WRONG[] = {
         "UPDATE rooms SET visibility = 'invisible' WHERE room = 'den'",
         "UPDATE rooms SET max_users = -1 WHERE room = 'den'",
-        "INSERT INTO rooms VALUES "
+        "INSERT INTO rooms (room, title, topic, password, visibility, max_users, slow_mode) VALUES "
         "('1234567890123456789012345678901234567890123456789012345678901234+',"
         " '', '', '', 'public', 0, 0)",
         "INSERT INTO ranks VALUES ('den', 'u9', '', 'emperor')",
@@ -445,6 +446,39 @@ static void a_record_that_is_refused_takes_only_its_change_along(void **state)
     shop_free(s);
 }
 
+/* With what was said last in them; one in which nothing was said is none yet. */
+static void conversations_and_blocks(void **state)
+{
+    (void)state;
+    struct shop *s = shop_started();
+    struct change *c = change_new();
+    add_pair(c, "dm:1", "u2", "bob");
+    add_epoch(c, "dm:1", "e", 0);
+    add_said(c, "dm:1", a_message(1, 7, "", "x"));
+    add_said(c, "dm:1", a_message(2, 9, "", "y"));
+    add_pair(c, "dm:2", "u3", "carol");
+    add_pair(c, "dm:3", "u4", "dave");
+    add_epoch(c, "dm:3", "e", 0);
+    name(add_block(c, RECORD_BLOCK, "u2", "u1", 3)->username, "alice");
+    add_block(c, RECORD_BLOCK, "u2", "u3", 2);
+    add_block(c, RECORD_BLOCK, "u1", "u2", 1);
+    shop_put(s, c, 0);
+    c = change_new();
+    add_pair(c, "dm:1", "u2", "robert");       /* has another name now */
+    add_block(c, RECORD_BLOCK, "u2", "u1", 4); /* since 3 */
+    add_block(c, RECORD_BLOCK_GONE, "u2", "u3", 0);
+    add_block(c, RECORD_BLOCK_GONE, "u3", "u2", 0); /* there was none */
+    shop_put(s, c, 0);
+#define PAIRS                                          \
+    "block: u1 of u2  at 1\n"                          \
+    "block: u2 of u1 alice at 3\n"                     \
+    "pair dm:1: u1 alice and u2 robert, last 2 at 9\n" \
+    "pair dm:3: u1 alice and u4 dave, last 0 at 5\n"
+    shop_kept(s, PAIRS);
+    shop_kept(s, PAIRS);
+    shop_free(s);
+}
+
 int main(int argc, char **argv)
 {
     const struct CMUnitTest tests[] = {
@@ -454,6 +488,7 @@ int main(int argc, char **argv)
         cmocka_unit_test(the_latest_counts),
         cmocka_unit_test(what_is_gone_is_gone),
         cmocka_unit_test(a_room_takes_along_what_belongs_to_it),
+        cmocka_unit_test(conversations_and_blocks),
         cmocka_unit_test(what_has_ended_is_left_out_and_deleted),
         cmocka_unit_test(of_a_ledger_the_newest_are_loaded),
         cmocka_unit_test(a_row_that_makes_no_sense_stops_the_load),

@@ -1,0 +1,104 @@
+/*
+ * Private conversations in the page, in Chromium: begun by a command or from the menu of a person, in a group of their own
+ * among the rooms, there again after a reload; and blocks.
+ */
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { assertAccessible, choose, composer, inRoom, log, message, noComplaints, person, roomMenu, roomTab, said, says, sees, startBrowser } from './support/page.mjs';
+import { data } from './support/log.mjs';
+import { startServer } from './support/server.mjs';
+import { until } from './support/wait.mjs';
+
+const talk = (tab, name) => tab.locator('#my-talks').getByRole('button', { name });
+const inTalk = async (tab, name) => {
+    await tab.locator('#my-talks [aria-current=true]').waitFor();
+    assert.equal(await tab.locator('#room-title').textContent(), name);
+};
+const unread = (tab, name) => talk(tab, name).locator('.count').waitFor();
+
+test('/msg opens a conversation that only the two have, and a reload finds it again', async (t) => {
+    const server = await startServer(t, data());
+    const browser = await startBrowser(t);
+    const [alice, bob, carol] = [await person(browser, server, 'alice'), await person(browser, server, 'bob'), await person(browser, server, 'carol')];
+    assert.ok(await alice.locator('#my-talks-title').isHidden());
+    await says(alice, '/msg bob under the <b>rose</b>');
+    await inTalk(alice, 'bob');
+    await sees(alice, 'under the <b>rose</b>');
+    assert.equal(await alice.title(), 'bob – hubbub');
+    assert.equal(await composer(alice).getAttribute('placeholder'), 'Message to bob');
+    assert.equal(await alice.locator('#online-title').first().textContent(), '2 people');
+
+    await unread(bob, 'alice');
+    await inRoom(bob, 'lobby');
+    await talk(bob, 'alice').click();
+    await inTalk(bob, 'alice');
+    await message(bob, 'under the <b>rose</b>').waitFor();
+    assert.equal(await log(bob).getByText('under the <b>rose</b>', { exact: true }).count(), 1, 'once');
+    await said(bob, 'a thorn');
+    await sees(alice, 'a thorn');
+    await roomTab(bob, 'lobby').click();
+    await said(alice, 'are you there?');
+    await unread(bob, 'alice');
+    assert.equal(await carol.getByText('rose').count(), 0);
+    assert.ok(await carol.locator('#my-talks-title').isHidden());
+
+    await alice.reload();
+    await inTalk(alice, 'bob');
+    await sees(alice, 'a thorn');
+    await bob.reload();
+    await inRoom(bob, 'lobby');
+    await talk(bob, 'alice').click();
+    await sees(bob, 'are you there?');
+    await assertAccessible(bob);
+
+    await roomTab(alice, 'lobby').click();
+    await says(alice, '/msg nobody x');
+    await alice.getByRole('alert').waitFor();
+    await says(alice, '/msg bob');
+    await inTalk(alice, 'bob');
+    for (const one of [alice, bob, carol]) noComplaints(one);
+});
+
+test('from the menu of a person, with a page in German', async (t) => {
+    const server = await startServer(t);
+    const browser = await startBrowser(t);
+    const alice = await person(browser, server, 'alice');
+    const bob = await person(browser, server, 'bob', { locale: 'de-DE' });
+    await choose(alice, 'bob', 'Message privately');
+    assert.equal(await composer(alice).inputValue(), '/msg bob ');
+    await alice.keyboard.type('hello');
+    await alice.keyboard.press('Enter');
+    await inTalk(alice, 'bob');
+    await bob.getByText('Private Gespräche', { exact: true }).waitFor();
+    await bob.locator('.person[data-user=alice]').click();
+    await bob.getByRole('menuitem', { name: 'Privat schreiben' }).click();
+    await inTalk(bob, 'alice');
+    await sees(bob, 'hello');
+    for (const one of [alice, bob]) noComplaints(one);
+});
+
+test('a block and its end', async (t) => {
+    const server = await startServer(t);
+    const browser = await startBrowser(t);
+    const [alice, bob] = [await person(browser, server, 'alice'), await person(browser, server, 'bob')];
+    await says(alice, '/msg bob first');
+    await talk(bob, 'alice').click();
+    await sees(bob, 'first');
+    await roomMenu(bob, 'Block');
+    await bob.locator('#hindrance').getByText('You have blocked this person').waitFor();
+    await said(alice, 'unheard');
+    await bob.reload(); // it is remembered, and shown
+    await bob.locator('#hindrance').getByText('You have blocked this person').waitFor();
+    assert.equal(await bob.getByText('unheard').count(), 0);
+    await said(alice, 'unheard, too');
+    await bob.getByRole('button', { name: 'Unblock' }).click();
+    await sees(bob, 'unheard');
+    await sees(bob, 'unheard, too');
+    await said(bob, 'again');
+    await sees(alice, 'again');
+    await roomMenu(bob, 'Leave room');
+    await until(async () => await talk(bob, 'alice').count() === 0, 'the conversation to be off the list');
+    await said(alice, 'come back');
+    await unread(bob, 'alice');
+    for (const one of [alice, bob]) noComplaints(one);
+});
