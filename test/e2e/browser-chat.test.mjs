@@ -143,6 +143,18 @@ test('names and commands are completed, drafts kept', async (t) => {
     noComplaints(alice);
 });
 
+test('a word in passing is above where one writes, and lets clicks through', async (t) => {
+    const server = await startServer(t);
+    const browser = await startBrowser(t);
+    const alice = await person(browser, server, 'alice');
+    await alice.evaluate(() => window.Chat.toast('in passing'));
+    const boxes = await alice.evaluate(() => ['toast', 'composer'].map((id) => document.getElementById(id).getBoundingClientRect().toJSON()));
+    assert.ok(boxes[0].bottom <= boxes[1].top && boxes[0].top > 300);
+    const { x, y, width, height } = boxes[0];
+    assert.notEqual(await alice.evaluate(([left, top]) => document.elementFromPoint(left, top).id, [x + width / 2, y + height / 2]), 'toast');
+    noComplaints(alice);
+});
+
 test('the limit of a message is shown before it is met', async (t) => {
     const server = await startServer(t, ['--max-message', '2K']);
     const browser = await startBrowser(t);
@@ -172,7 +184,8 @@ test('the page comes back by itself, enters its rooms again, and says what waite
     await says(alice, 'first while away');
     await says(alice, 'second while away');
     await log(alice).locator('.pending').getByText('waits for the connection').first().waitFor();
-    assert.equal(await log(alice).locator('.pending').count(), 2);
+    assert.deepEqual(await log(alice).locator('.pending .text').allTextContents(), ['first while away', 'second while away']);
+    assert.equal(await log(alice).locator('.pending .body').last().textContent(), 'second while awaywaits for the connection', 'and nothing else');
     await composer(alice).fill('typed meanwhile');
 
     const second = await startServer(t, [], { port });
@@ -257,6 +270,21 @@ test('the door says what is wrong, and keeps what was typed', async (t) => {
     await inRoom(bob, 'own');
     await roomMenu(bob, 'Leave room');
     await bob.getByText('You are in no room.').waitFor();
+    noComplaints(bob);
+});
+
+test('a link with a token that is not valid says so once, and one may come as a guest', async (t) => {
+    const server = await startServer(t);
+    const browser = await startBrowser(t);
+    const bob = await openTab(browser, `${server.http()}/#token=nonsense&room=lobby`);
+    await bob.getByRole('alert').getByText('This link is not valid, or not any more. Where guests may enter, a name is enough.').waitFor();
+    await focusIs(bob, 'door-name');
+    assert.equal(await bob.getByText('You were signed in').isVisible(), false);
+    assert.equal(await bob.getByText('asks you to sign in').isVisible(), false);
+    await connectAs(bob, 'bob');
+    await inRoom(bob, 'lobby');
+    await bob.reload();
+    await inRoom(bob, 'lobby');
     noComplaints(bob);
 });
 

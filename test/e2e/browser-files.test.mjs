@@ -6,7 +6,7 @@ import { readFileSync } from 'node:fs';
 import { test } from 'node:test';
 import { bomb, png } from './support/files.mjs';
 import { data } from './support/log.mjs';
-import { person, startBrowser } from './support/page.mjs';
+import { closed, focusIs, person, startBrowser } from './support/page.mjs';
 import { startServer } from './support/server.mjs';
 
 const choose = (tab, ...files) => tab.locator('#attach-file').setInputFiles(files.map(([name, bytes, mimeType = 'application/octet-stream']) => ({ name, mimeType, buffer: Buffer.from(bytes) })));
@@ -40,6 +40,7 @@ test('pictures are shown where they were said, other files are saved', async (t)
         await tab.waitForFunction(() => document.querySelector('#rows .picture img').naturalWidth > 0);
         assert.deepEqual(await picture.evaluate((image) => [image.getAttribute('width'), image.getAttribute('height'), image.naturalWidth, new URL(image.src).protocol]), ['320', '160', 480, 'blob:']);
     }
+    assert.ok((await bob.locator('#rows .file').boundingBox()).height < 60, 'not as high as the picture beside it');
     assert.equal(await alice.locator('#tray').isHidden(), true);
     const saved = bob.waitForEvent('download');
     await bob.locator('#rows .file').click();
@@ -49,10 +50,54 @@ test('pictures are shown where they were said, other files are saved', async (t)
 
     await bob.locator('#rows .picture').click();
     await bob.waitForFunction(() => (document.querySelector('dialog .picture-whole') || {}).naturalWidth === 600);
+    assert.deepEqual(await bob.getByRole('dialog').getByRole('button').evaluateAll((all) => all.map((one) => one.ariaLabel || one.textContent)), ['Close', 'Save']);
     await bob.keyboard.press('Escape');
+    await closed(bob);
     await bob.reload(); // from the history
     await bob.waitForFunction(() => (document.querySelector('#rows .picture img') || {}).naturalWidth === 480);
     [alice, bob].forEach(calm);
+});
+
+test('a large picture takes the window, and not more', async (t) => {
+    const server = await startServer(t, data());
+    const browser = await startBrowser(t);
+    const alice = await person(browser, server, 'alice');
+    for (const [i, [width, height]] of [[2000, 600], [700, 2000]].entries()) {
+        await choose(alice, [`${i}.png`, png(width, height)]);
+        await done(alice, 1);
+        await focusIs(alice, 'box'); // to write on, or send
+        await alice.keyboard.press('Enter');
+        await alice.getByRole('button', { name: `Open ${i}.png` }).click();
+        await alice.waitForFunction((want) => (document.querySelector('dialog .picture-whole') || {}).naturalWidth === want, width);
+        const [image, box, inner] = await alice.evaluate(() => [...['.picture-whole', 'dialog'].map((one) => {
+            const { width: w, height: h } = document.querySelector(one).getBoundingClientRect();
+            return [w, h];
+        }), [innerWidth, innerHeight]]);
+        assert.ok(image[0] > inner[0] * 0.9 || image[1] > inner[1] * 0.75, `${image} of ${inner}`);
+        assert.ok(Math.abs(image[0] / image[1] - width / height) < 0.05 * width / height, 'as it is');
+        assert.ok(box[0] <= inner[0] && box[1] <= inner[1]);
+        assert.ok(await alice.evaluate(() => { const { scrollWidth, clientWidth, scrollHeight, clientHeight } = document.querySelector('dialog'); return scrollWidth <= clientWidth && scrollHeight <= clientHeight; }), 'all of it is in view');
+        await alice.getByRole('dialog').getByRole('button', { name: 'Close' }).click();
+        await closed(alice);
+    }
+    calm(alice);
+});
+
+test('a picture that cannot be had is asked for again, then there is a link to it', async (t) => {
+    const server = await startServer(t, data());
+    const browser = await startBrowser(t);
+    const alice = await person(browser, server, 'alice');
+    const bob = await person(browser, server, 'bob');
+    let asked = 0;
+    await bob.route('**/thumbnail', (route) => (++asked === 1 ? route.fulfill({ status: 404 }) : route.fallback()));
+    await alice.route('**/thumbnail', (route) => route.fulfill({ status: 404 }));
+    await choose(alice, ['lines.png', png(600, 300)]);
+    await done(alice, 1);
+    await alice.locator('#send').click();
+    await bob.waitForFunction(() => (document.querySelector('#rows .picture img') || {}).naturalWidth === 480);
+    assert.equal(asked, 2);
+    await alice.locator('#rows .file', { hasText: 'lines.png' }).waitFor();
+    assert.equal(await alice.locator('#rows .picture').count(), 0);
 });
 
 test('pasted and dropped, with words; taken out again before it is said', async (t) => {
@@ -61,9 +106,15 @@ test('pasted and dropped, with words; taken out again before it is said', async 
     const alice = await person(browser, server, 'alice');
     assert.equal(await bring(alice, '#box', 'paste', 'image.png', 'image/png', png(40, 40)), false, 'the page takes it');
     await done(alice, 1);
+    const target = () => alice.evaluate(() => getComputedStyle(document.body, '::after').content);
     assert.equal(await bring(alice, '#log', 'dragover', 'x.txt', 'text/plain', 'x'), false);
+    assert.equal(await target(), '"Share files"', 'where it may be dropped');
+    await bring(alice, 'html', 'dragleave', 'x.txt', 'text/plain', 'x');
+    assert.equal(await target(), 'none', 'it left the window');
+    await bring(alice, '#log', 'dragover', 'x.txt', 'text/plain', 'x');
     assert.equal(await bring(alice, '#log', 'drop', 'dropped.txt', 'text/plain', 'dropped'), false);
     await done(alice, 2);
+    assert.equal(await target(), 'none');
     await bring(alice, 'body', 'drop', 'mistake.txt', 'text/plain', 'mistake');
     await done(alice, 3);
     await alice.getByRole('button', { name: 'Remove mistake.txt' }).click();
@@ -105,6 +156,8 @@ test('without files on the server there is nothing to press', async (t) => {
     const browser = await startBrowser(t);
     const alice = await person(browser, server, 'alice');
     assert.equal(await alice.locator('#attach').isHidden(), true);
+    await bring(alice, '#log', 'dragover', 'x.txt', 'text/plain', 'x');
+    assert.equal(await alice.locator('[data-drop]').count(), 0);
     await bring(alice, '#log', 'drop', 'x.txt', 'text/plain', 'x');
     assert.equal(await alice.locator('#tray').isHidden(), true);
     calm(alice);

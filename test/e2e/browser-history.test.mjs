@@ -289,6 +289,10 @@ test('reactions: a few at hand, any other, counted, mine marked, taken back', as
     await bob.keyboard.press('Enter');
     await closed(bob);
     await reaction(alice, 'cake?', '🍰 1').waitFor();
+    await act(bob, 'cake?', 'React…'); // the usual ones need no typing
+    await dialog(bob).getByRole('button', { name: '🔥' }).click();
+    await closed(bob);
+    await reaction(alice, 'cake?', '🔥 1').waitFor();
 
     const carol = await person(browser, server, 'carol');
     await reaction(carol, 'cake?', '👍 2').waitFor();

@@ -42,6 +42,10 @@ test('banned: out, kept out, lifted from the settings', async (t) => {
     await fillIn(alice, { Reason: 'spam', Ends: 'after 1 hour' }, 'Ban');
     await bob.locator('#hindrance').getByText('You were banned from this room by alice.').waitFor();
     await bob.locator('#hindrance').getByText('Reason: spam').waitFor();
+    await bob.getByRole('button', { name: 'Enter again' }).click();
+    await dialog(bob).getByText('You are banned here.').waitFor();
+    await bob.keyboard.press('Escape');
+    await closed(bob);
     await bob.getByRole('button', { name: 'Take off the list' }).click();
     await bob.getByText('You are in no room.').waitFor();
     await bob.getByRole('searchbox', { name: 'Find or enter a room' }).fill('yard');
@@ -84,10 +88,33 @@ test('by commands, with a time and a reason', async (t) => {
     await bob.locator('#hindrance').getByText('You may read here but not write until').waitFor();
     await says(alice, '/unmute bob');
     await composer(bob).waitFor();
+    // However a time is written; what only looks like one is not taken for "without end".
+    const ending = /alice muted bob until .* – as said$/;
+    for (const [i, time] of ['10min', '1 day', '2 hours', '1 Woche', '3 Stunden', '30 sec', '2 Tage'].entries()) {
+        await says(alice, `/mute bob ${time} as said`);
+        await until(async () => await log(carol).locator('.notice').filter({ hasText: ending }).count() === i + 1, time);
+    }
+    const hours = (from, to) => until(() => bob.evaluate(([a, b]) => {
+        const { mutedUntil } = window.Chat.active.info;
+        return mutedUntil > Date.now() + a * 3600000 && mutedUntil < Date.now() + b * 3600000;
+    }, [from, to]), `${from} to ${to} hours`);
+    await hours(47, 49);
+    await says(alice, '/mute bob 1 WEEK');
+    await hours(167, 169);
+    for (const wrong of ['10', '0m', '1.5h', '3rd time', '1 month', '7x']) {
+        await says(alice, `/ban bob ${wrong}`);
+        await alice.getByRole('alert').getByText('How long is that?').waitFor();
+        assert.equal(await composer(alice).inputValue(), `/ban bob ${wrong}`);
+    }
+    await says(alice, '/unmute bob');
+    await composer(bob).waitFor();
     await says(alice, '/ban @carol');
     await carol.locator('#hindrance').getByText('You were banned').waitFor();
     await says(alice, '/unban carol');
     await notice(bob, 'alice lifted the ban on carol');
+    await carol.getByRole('button', { name: 'Enter again' }).click();
+    await composer(carol).waitFor();
+    await peopleAre(alice, ['alice', 'bob', 'carol']);
     await says(alice, '/kick nobody');
     await alice.getByRole('alert').getByText('There is nobody of this name.').waitFor();
     assert.equal(await composer(alice).inputValue(), '/kick nobody', 'to be corrected');

@@ -58,6 +58,7 @@ test('a room is created, found by others, and renamed', async (t) => {
     await said(bob, 'one');
     await says(bob, 'two');
     await log(bob).locator('.pending').getByText(/goes out in \d+ s/).waitFor();
+    assert.match(await log(bob).locator('.pending .body').textContent(), /^twogoes out in \d+ s$/);
     await says(alice, '/topic Songs');
     await notice(bob, 'alice set the topic: Songs');
 
@@ -121,7 +122,10 @@ test('a private room is not there for others, until they are invited', async (t)
     await connectAs(carol, 'carol');
     await inRoom(carol, 'den');
     await peopleAre(carol, ['alice', 'bob', 'carol']);
-    noComplaints(alice, bob, carol);
+    const dave = await openTab(browser, link); // it was for one
+    await connectAs(dave, 'dave');
+    await dialog(dave).getByRole('alert').getByText('Or the invitation was used or is too old.').waitFor();
+    noComplaints(alice, bob, carol, dave);
 });
 
 test('members are added and removed, and wait outside meanwhile', async (t) => {
@@ -158,6 +162,7 @@ test('a room is deleted, by typing its name', async (t) => {
     await enters(bob, 'attic');
     await settingsOf(alice, 'General');
     await dialog(alice).getByRole('button', { name: 'Delete room' }).click();
+    await dialog(alice).getByText('All messages and files').waitFor();
     const name = 'Type the name of the room, attic, to confirm';
     await fillIn(alice, { [name]: 'cellar' }, 'Delete room');
     await dialog(alice).getByText('not the name of this room').waitFor();
@@ -175,12 +180,12 @@ test('an open room is kept, by the one who made it', async (t) => {
     const browser = await startBrowser(t);
     const alice = await person(browser, server, 'alice', { room: 'porch' });
     const bob = await person(browser, server, 'bob', { room: 'porch' });
-    await alice.locator('#room-topic').getByText('Not kept').waitFor();
+    await alice.locator('#room-topic').getByText('Open to all; roles and settings end when the last one leaves').waitFor();
     await bob.getByRole('button', { name: 'More about this room' }).click();
     assert.equal(await bob.getByRole('menuitem', { name: 'Keep this room…' }).count(), 0);
     await bob.keyboard.press('Escape');
     await roomMenu(alice, 'Keep this room…');
-    await fillIn(alice, { Title: 'The porch' }, 'Create');
+    await fillIn(alice, { Title: 'The porch' }, 'Keep');
     await closed(alice);
     await bob.locator('#room-title').getByText('The porch').waitFor();
     await settingsOf(alice, 'Members');

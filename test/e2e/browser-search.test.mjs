@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { connect, member } from './support/client.mjs';
 import { data, fill } from './support/log.mjs';
-import { assertAccessible, closed, dialog, inRoom, noComplaints, noSidewaysScrolling, person, roomMenu, startBrowser } from './support/page.mjs';
+import { assertAccessible, closed, dialog, inRoom, noComplaints, noSidewaysScrolling, person, roomMenu, says, startBrowser } from './support/page.mjs';
 import { startServer } from './support/server.mjs';
 import { until } from './support/wait.mjs';
 
@@ -54,5 +54,15 @@ test('messages are found in all rooms or in this one, and one gets there', async
     await alice.keyboard.press('Enter');
     await alice.getByText('Nothing found.').waitFor();
     await found(alice, 0);
+    await alice.keyboard.press('Escape'); // closes it, though there is something in the field
+    await closed(alice);
+
+    await says(alice, '/search Needle');
+    await found(alice, 2);
+    assert.equal(await dialog(alice).getByRole('searchbox').inputValue(), 'Needle');
+    await alice.keyboard.press('Escape');
+    await closed(alice);
+    await alice.getByRole('button', { name: 'Search messages' }).click();
+    await dialog(alice).waitFor();
     noComplaints(alice);
 });

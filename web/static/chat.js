@@ -56,7 +56,7 @@
 
     Chat.drawHead = function () {
         const room = Chat.active;
-        for (const id of ['show-people', 'room-menu']) $(id).hidden = !room;
+        for (const id of ['search', 'show-people', 'room-menu']) $(id).hidden = !room;
         $('room-title').replaceChildren(...(room ? [bdi(room.label)] : []));
         $('room-topic').replaceChildren(...(room ? subtitle(room) : []));
         $('room-topic').title = room ? room.info.topic || '' : '';
@@ -207,7 +207,7 @@
         if (!room.out && !room.info.kept && room.may('owner')) items.push({ label: t('keep room'), icon: 'lock', run: () => Chat.createRoom(room.name) });
         if (items.length) items.push(null);
         if (room.with) items.push({ label: t(blocked(room) ? 'unblock' : 'block'), icon: 'ban', danger: !blocked(room), run: () => Chat.block(room) });
-        items.push({ label: t('search'), run: Chat.search });
+        items.push({ label: t('search'), icon: 'find', run: () => Chat.search() });
         items.push({ label: t('leave room'), icon: 'door', run: () => Chat.leave(room) });
         Chat.menu(anchor, items);
     }
@@ -269,7 +269,7 @@
     /* ---- keys ---- */
 
     const KEYS = [['Enter', 'k send'], ['Shift Enter', 'k break'], ['Tab', 'k complete'], ['Alt ↑ ↓', 'k rooms'], ['Alt Shift ↓', 'k unread'],
-        ['Ctrl K', 'k find'], ['F6', 'k panes'], ['↑ ↓', 'k rows'], ['Enter', 'k actions'], ['← →', 'k parts'], ['End', 'k newest'], ['↑', 'k edit'], ['?', 'k help'], ['Ctrl /', 'k help']];
+        ['Ctrl K', 'k find'], ['Ctrl Shift F', 'search'], ['F6', 'k panes'], ['↑ ↓', 'k rows'], ['Enter', 'k actions'], ['← →', 'k parts'], ['End', 'k newest'], ['↑', 'k edit'], ['?', 'k help'], ['Ctrl /', 'k help']];
     const FORMATS = [['**x**', 'f bold'], ['*x*', 'f italic'], ['`x`', 'f code'], ['```', 'f block'], ['[x](https://…)', 'f link'], ['> x', 'f quote']];
 
     Chat.help = function () {
@@ -302,7 +302,7 @@
 
     /* ---- the start ---- */
 
-    const ICONS = { 'create-room': 'plus', 'show-rooms': 'back', 'room-menu': 'more', 'hide-people': 'close', send: 'send' };
+    const ICONS = { 'create-room': 'plus', 'show-rooms': 'back', 'room-menu': 'more', search: 'find', 'hide-people': 'close', send: 'send' };
 
     function start() {
         for (const [id, name] of Object.entries(ICONS)) $(id).prepend(Chat.icon(name));
@@ -317,6 +317,7 @@
         Chat.startComposer();
         $('me').addEventListener('click', () => myMenu($('me')));
         $('room-menu').addEventListener('click', () => roomMenu($('room-menu')));
+        $('search').addEventListener('click', () => Chat.search());
         $('show-rooms').addEventListener('click', () => pane('rooms'));
         $('show-people').addEventListener('click', togglePeople);
         $('hide-people').addEventListener('click', () => {

@@ -11,7 +11,11 @@
     const SHOWN = 8; // suggestions
     const TYPING_EVERY = 3000;
     const TYPING_PAUSE = 5000;
-    const UNITS = { s: 1, m: 60, h: 3600, d: 86400, w: 604800 };
+    // In full; a beginning is enough, and of those with the same beginning the first counts.
+    const UNITS = {
+        seconds: 1, secs: 1, sekunden: 1, minutes: 60, mins: 60, minuten: 60, hours: 3600, hrs: 3600, stunden: 3600, std: 3600,
+        days: 86400, tage: 86400, weeks: 604800, wochen: 604800,
+    };
 
     /* name: [usage in keys of texts, needed rank, needs a room, run(room, argument)] */
     const COMMANDS = {
@@ -26,6 +30,7 @@
         msg: { usage: '<u name> <u text>', here: true, run: whisper },
         topic: { usage: '[u text]', rank: 'admin', here: true, run: (room, topic) => Chat.hub.update(room.name, { topic }) },
         invite: { usage: '[u name]', rank: 'moderator', here: true, run: invite },
+        search: { usage: '[u text]', run: (room, text) => Chat.search(text) },
         help: { usage: '', run: () => Chat.help() },
     };
     Chat.COMMANDS = COMMANDS;
@@ -142,15 +147,20 @@
         return word(bare);
     }
 
+    /* 10m, 10min, 2 hours, 1 Woche, and what follows; what only looks like a time is not taken for "without end". */
+    function timed(text) {
+        const [, number, word, rest] = /^(\d{1,6}) *(\p{L}+)(?:\s+|$)([^]*)$/u.exec(text) || [];
+        const unit = Number(number) && Object.keys(UNITS).find((one) => one.startsWith(word.toLowerCase()));
+        if (unit) return { seconds: number * UNITS[unit], reason: rest };
+        if (/^\d/.test(text)) throw new Error(t('no time'));
+        return { reason: text };
+    }
+
     function sanction(action) {
         return (room, text) => {
             const [name, rest] = person(room, text);
-            const [, number, unit, reason] = /^(?:(\d{1,6})([smhdw])(?:\s+|$))?([^]*)$/.exec(rest);
-            const timed = number && (action === 'ban' || action === 'mute');
-            return Chat.hub[action](room.name, name, {
-                ...(timed ? { seconds: Number(number) * UNITS[unit] } : {}),
-                ...((timed ? reason : rest) ? { reason: timed ? reason : rest } : {}),
-            });
+            const { seconds, reason } = action === 'ban' || action === 'mute' ? timed(rest) : { reason: rest };
+            return Chat.hub[action](room.name, name, { ...(seconds ? { seconds } : {}), ...(reason ? { reason } : {}) });
         };
     }
 

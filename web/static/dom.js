@@ -56,6 +56,7 @@
         copy: 'M9 9h11v11H9zM15 9V4H4v11h5',
         door: 'M10 4H5v16h5M14 8l4 4-4 4M18 12H9',
         down: 'M12 5v14M6 13l6 6 6-6',
+        find: 'M17 10.5a6.5 6.5 0 1 1-13 0 6.5 6.5 0 0 1 13 0zM15.2 15.2L20.5 20.5',
         gear: 'M4 7h10M18 7h2M4 17h2M10 17h10M16 9.5a2.5 2.5 0 1 0 0-5 2.5 2.5 0 0 0 0 5zM8 19.5a2.5 2.5 0 1 0 0-5 2.5 2.5 0 0 0 0 5z',
         hash: 'M10 4L8 20M16 4l-2 16M4.5 9h16M3.5 15h16',
         help: 'M9.2 9.3a2.9 2.9 0 1 1 4.3 2.5c-1 .6-1.5 1.1-1.5 2.2M12 17v.2M21 12a9 9 0 1 1-18 0 9 9 0 0 1 18 0z',
@@ -133,11 +134,13 @@
         $('announcer').replaceChildren(el('p', {}, text));
     };
 
-    /* A word in passing, gone by itself. */
+    /* A word in passing, gone by itself; above where one writes. */
     let toastTimer = 0;
     Chat.toast = function (text) {
         clearTimeout(toastTimer);
         $('toast').textContent = text;
+        const { top } = $('composer').getBoundingClientRect(); // 0: it is not shown
+        $('toast').style.bottom = top ? innerHeight - top + 8 + 'px' : '';
         $('toast').classList.add('shown');
         toastTimer = setTimeout(() => $('toast').classList.remove('shown'), 5000);
     };
@@ -240,7 +243,7 @@
         const id = 'dialog-' + ++dialogs;
         const problem = el('p', { class: 'error', role: 'alert', hidden: true, id: id + '-error' });
         const note = el('p', { class: 'note', role: 'status' });
-        const node = el('dialog', { class: 'card' + (wide ? ' wide' : '') + (wide === 'tall' ? ' tall' : ''), 'aria-labelledby': id },
+        const node = el('dialog', { class: 'card' + (wide ? ' wide' : '') + (typeof wide === 'string' ? ' ' + wide : ''), 'aria-labelledby': id },
             el('form', {
                 method: 'dialog', novalidate: true,
                 onsubmit: (event) => {
@@ -263,7 +266,7 @@
             node.remove();
             if (onclose) onclose();
         });
-        node.addEventListener('click', (event) => { if (event.target === node && !wide) node.close(); });
+        node.addEventListener('click', (event) => { if (event.target === node && (!wide || wide === 'picture-box')) node.close(); });
         document.body.append(node);
         node.showModal();
         const first = node.querySelector('[autofocus]') || node.querySelector('.dialog-body :is(input, select, textarea, button)');

@@ -156,7 +156,7 @@
     };
 
     /* Out of the house, for good or because the server does not want us; back to the door. */
-    Chat.goOut = function (problem) {
+    Chat.goOut = function (problem, field) {
         Chat.atDoor = true;
         for (const room of Chat.rooms.values()) room.close();
         Chat.rooms.clear();
@@ -170,7 +170,7 @@
         const { hub } = Chat;
         Chat.hub = null;
         if (hub) hub.close();
-        Chat.openDoor(problem);
+        Chat.openDoor(problem, field);
     };
 
     Chat.startDoor = function () {

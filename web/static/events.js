@@ -24,7 +24,11 @@
     const EVENTS = {
         state: onState,
         welcome: onWelcome,
-        'auth-needed': (event) => Chat.goOut(needed(event.code)),
+        'auth-needed': (event) => {
+            const token = Chat.here.get('token');
+            Chat.here.set('token', ''); // it is good for nothing: whoever is let in without one is
+            Chat.goOut(needed(event.code, token), token && 'door-name');
+        },
         reset: inRoom((room) => {
             room.reset();
             room.notice(() => [t('room anew')]);
@@ -117,7 +121,7 @@
         return t(Chat.hub.welcome && !Chat.atDoor && !banner.why ? 'e lost' : 'e unreachable');
     }
 
-    const needed = (code) => t(code === 'token_expired' ? 'e token_expired' : 'e not_authenticated');
+    const needed = (code, token) => (code === 'token_expired' ? t('e token_expired') : t(token ? 'bad link' : 'e not_authenticated')) + (token ? ' ' + t('as guest') : '');
 
     function onWelcome(welcome) {
         $('me-avatar').replaceChildren(Chat.avatar(welcome.username));
@@ -175,7 +179,7 @@
         }
         const known = { kick: 'you kick', ban: 'you ban', remove: 'you remove', destroyed: 'you destroyed' }[event.why];
         room.out = {
-            final: event.why === 'destroyed' || event.why === 'ban' || event.why === 'banned',
+            final: event.why === 'destroyed', // of all else a try tells whether it still holds
             build: () => (known ? [...tn(known, { by: bdi(event.by || '?') }), ...(event.until ? [' ', t('ends at', { until: Chat.moment(event.until) })] : []),
                 ...(event.reason ? [' ', ...tn('because', { reason: bdi(event.reason) })] : [])] : [Chat.errorText({ code: blocked ? 'blocked' : event.why, message: event.reason, retryAfter: event.retryAfter })]),
         };

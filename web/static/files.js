@@ -13,6 +13,7 @@
     const SIDE = 320; // of a picture in the conversation
     const SHOWN_WHOLE = 1 << 20; // bytes of a picture without thumbnail
     const REMEMBERED = 100; // pictures
+    const AGAIN = [1500, 6000]; // ms: when a picture that could not be had is asked for again
     const PICTURE = /^image\/(png|jpeg|gif|webp)$/;
     const line = []; // uploads that wait for their turn
     let under = 0; // how many are under way
@@ -153,9 +154,9 @@
         const image = el('img', { class: 'picture-whole', alt: file.name });
         picture(whole(file)).then((url) => { image.src = url; }, () => Chat.toast(t('no file', { name: Chat.plain(file.name) })));
         Chat.dialog({
-            title: Chat.plain(file.name), content: image,
-            buttons: [Chat.cancelButton(), el('button', { class: 'primary' }, t('save file'))],
-            onsubmit: (dialog) => { save(file); dialog.close(); },
+            title: Chat.plain(file.name), wide: 'picture-box', content: image,
+            buttons: el('button', { class: 'primary' }, t('save file')),
+            onsubmit: () => save(file),
         });
     }
 
@@ -166,7 +167,11 @@
             alt: file.name, width: scale ? Math.max(1, Math.round(file.width * scale)) : null, height: scale ? Math.max(1, Math.round(file.height * scale)) : null,
         });
         const button = el('button', { type: 'button', class: 'plain picture', 'aria-label': t('open picture', { name: file.name }), onclick: () => enlarge(file) }, image);
-        picture(file.thumbnail ? '/' + file.id + '/thumbnail' : whole(file)).then((url) => { image.src = url; }, () => button.replaceWith(link(file)));
+        const load = (tries) => picture(file.thumbnail ? '/' + file.id + '/thumbnail' : whole(file)).then((url) => { image.src = url; }, () => {
+            if (tries < AGAIN.length) setTimeout(() => load(tries + 1), AGAIN[tries]);
+            else button.replaceWith(link(file));
+        });
+        load(0);
         return button;
     }
 
@@ -196,6 +201,7 @@
         $('attach-file').addEventListener('change', () => {
             add($('attach-file').files);
             $('attach-file').value = '';
+            Chat.focusComposer();
         });
         $('box').addEventListener('paste', (event) => {
             const { files } = event.clipboardData;
@@ -206,11 +212,15 @@
         document.addEventListener('dragover', (event) => {
             if (!has(event)) return;
             event.preventDefault(); // else the page would be left for the file
-            event.dataTransfer.dropEffect = most() && Chat.active ? 'copy' : 'none';
+            const may = most() && Chat.active && !Chat.active.out;
+            event.dataTransfer.dropEffect = may ? 'copy' : 'none';
+            if (may) document.body.dataset.drop = t('attach');
         });
+        document.addEventListener('dragleave', ({ relatedTarget }) => { if (!relatedTarget) delete document.body.dataset.drop; }); // left the window
         document.addEventListener('drop', (event) => {
             if (!has(event)) return;
             event.preventDefault();
+            delete document.body.dataset.drop;
             add(event.dataTransfer.files);
         });
     });

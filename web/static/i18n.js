@@ -70,16 +70,18 @@
         nowhere = You are in no room. Pick one at the left, or create your own. = Du bist in keinem Raum. Wähle links einen oder leg deinen eigenen an.
         show people = People in this room = Leute in diesem Raum
         room menu = More about this room = Mehr zu diesem Raum
+        keep = Keep = Behalten
         keep room title = Keep this room = Diesen Raum behalten
         asks password = This room asks for a password. = Dieser Raum fragt nach einem Passwort.
         asks invite = This room asks for an invitation. Enter the code that you were given. = Dieser Raum braucht eine Einladung. Gib den Code ein, den du bekommen hast.
+        bad invite = Or the invitation was used or is too old. = Oder die Einladung wurde benutzt oder ist zu alt.
         public = Public = Öffentlich
         restricted = Restricted = Eingeschränkt
         private = Private = Privat
         public hint = listed, everybody may enter = steht in der Liste, alle dürfen hinein
         restricted hint = listed, needs a password, an invitation or membership = steht in der Liste, braucht Passwort, Einladung oder Mitgliedschaft
         private hint = not listed, for members and the invited = steht in keiner Liste, für Mitglieder und Eingeladene
-        open room = Not kept: it is gone when the last one leaves = Nicht gespeichert: Er endet, wenn der Letzte geht
+        open room = Open to all; roles and settings end when the last one leaves = Offen für alle; Rollen und Einstellungen enden, wenn der Letzte geht
         keep room = Keep this room… = Diesen Raum behalten …
 
         messages = Messages in {room} = Nachrichten in {room}
@@ -137,6 +139,7 @@
         suggestions = Suggestions = Vorschläge
         no command = There is no command {name}. /help shows those there are, and // at the start sends a slash. = Den Befehl {name} gibt es nicht. /help zeigt alle, und // am Anfang sendet einen Schrägstrich.
         needs more = Like this: {usage} = So geht es: {usage}
+        no time = How long is that? Like this: 10m, 2 hours, 7d. A reason has no number first. = Wie lange ist das? So geht es: 10m, 2 Stunden, 7d. Ein Grund hat vorn keine Zahl.
         c join = enter a room = Raum betreten
         c leave = leave this room = diesen Raum verlassen
         c create = create a room that stays = bleibenden Raum anlegen
@@ -148,6 +151,7 @@
         c msg = tell somebody who is here, and nobody else = jemandem, der da ist, allein etwas sagen
         c topic = change the topic of this room = Thema des Raums ändern
         c invite = invite somebody, or make an invitation = jemanden einladen oder Einladung erzeugen
+        c search = look for messages = Nachrichten suchen
         c help = commands, keys, formatting = Befehle, Tasten, Formatierung
         u name = name = Name
         u reason = reason = Grund
@@ -251,7 +255,7 @@
         invite good = Good until {until}. = Gilt bis {until}.
         invites out = {n} invitation is not used yet.|{n} invitations are not used yet. = {n} Einladung ist noch offen.|{n} Einladungen sind noch offen.
         delete room = Delete room = Raum löschen
-        delete room text = Everybody has to leave, and members, roles, bans and settings are gone for good. = Alle müssen gehen; Mitglieder, Rollen, Sperren und Einstellungen sind endgültig weg.
+        delete room text = Everybody has to leave. All messages and files, members, roles, bans and settings are gone for good. = Alle müssen gehen. Alle Nachrichten und Dateien, Mitglieder, Rollen, Sperren und Einstellungen sind endgültig weg.
         delete room type = Type the name of the room, {room}, to confirm = Zum Bestätigen den Namen des Raums eingeben: {room}
         delete room wrong = That is not the name of this room. = Das ist nicht der Name dieses Raums.
 
@@ -345,7 +349,9 @@
         e invite_required = This room needs an invitation that is still good. Ask somebody who runs it. = Dieser Raum braucht eine gültige Einladung. Frag jemanden, der ihn leitet.
         e not_member = Only members may enter. Ask somebody who runs it to add you. = Nur Mitglieder dürfen hinein. Bitte jemanden, der ihn leitet, dich aufzunehmen.
         e not_authenticated = This server asks you to sign in. Open it by the link of whoever runs it. = Dieser Server verlangt eine Anmeldung. Öffne ihn über den Link des Betreibers.
-        e token_expired = Your sign-in has ended. Open this page by your link again. = Deine Anmeldung ist abgelaufen. Öffne die Seite erneut über deinen Link.
+        e token_expired = Your sign-in has ended. Open this page by a new link. = Deine Anmeldung ist abgelaufen. Öffne die Seite über einen neuen Link.
+        bad link = This link is not valid, or not any more. = Dieser Link gilt nicht oder nicht mehr.
+        as guest = Where guests may enter, a name is enough. = Wo Gäste hinein dürfen, genügt ein Name.
         e banned = You are banned here. = Du bist hier gesperrt.
         e muted = You may not write here at the moment. = Du darfst hier zurzeit nicht schreiben.
         e slow_mode = This room is in slow mode. = Dieser Raum ist im langsamen Modus.

@@ -158,8 +158,9 @@
             return;
         }
         const title = t('enter room', { room: '#' + Chat.plain(name) });
+        const why = Chat.errorText(error) + (options.invite ? ' ' + t('bad invite') : '');
         if (error.code !== 'wrong_password' && error.code !== 'invite_required') {
-            Chat.dialog({ title, content: el('p', { class: 'error', role: 'alert' }, Chat.errorText(error)), buttons: [el('button', { class: 'primary' }, t('close'))], onsubmit: (dialog) => dialog.close() });
+            Chat.dialog({ title, content: el('p', { class: 'error', role: 'alert' }, why), buttons: [el('button', { class: 'primary' }, t('close'))], onsubmit: (dialog) => dialog.close() });
             return;
         }
         const key = error.code === 'wrong_password' ? 'password' : 'invite';
@@ -174,7 +175,7 @@
                 Chat.show(Chat.rooms.get(name));
             }),
         });
-        if (options[key]) dialog.error(Chat.errorText(error)); // one was given, and it was not the right one
+        if (options[key]) dialog.error(why); // one was given, and it was not the right one
     }
 
     /* ---- private conversations ---- */
@@ -224,7 +225,7 @@
                 Chat.field(t('topic'), fields.topic), Chat.visibilityField('public'),
                 Chat.field(t('password'), fields.password, t('password none')),
             ],
-            buttons: [Chat.cancelButton(), el('button', { class: 'primary' }, t('create'))],
+            buttons: [Chat.cancelButton(), el('button', { class: 'primary' }, t(name ? 'keep' : 'create'))],
             onsubmit: () => {
                 const room = fields.room.value.trim().replace(/^#/, '');
                 const wrong = Chat.nameProblem(room);
@@ -311,15 +312,19 @@
         showFound(Chat.dialog({ title: t('mentions'), wide: 'tall', content: list }), list, Chat.hub.mentions({ limit: 100 }));
     };
 
-    Chat.search = function () {
-        const input = el('input', { type: 'search', autofocus: true, 'aria-label': t('search') });
+    Chat.search = function (words = '') {
+        const input = el('input', {
+            type: 'search', value: words, autofocus: true, 'aria-label': t('search'),
+            onkeydown: (event) => { if (event.key === 'Escape') dialog.close(); }, // where the browser would only empty it
+        });
         const here = el('input', { type: 'checkbox' });
         const list = el('ul', {});
-        Chat.dialog({
+        const dialog = Chat.dialog({
             title: t('search'), wide: 'tall',
             content: [input, Chat.active && el('label', {}, here, ' ', t('room'), ' ', bdi(Chat.active.place)), list],
             buttons: el('button', { class: 'primary' }, t('search')),
-            onsubmit: (dialog) => showFound(dialog, list, Chat.hub.search(input.value, { room: here.checked ? Chat.active.name : undefined })),
+            onsubmit: () => showFound(dialog, list, Chat.hub.search(input.value, { room: here.checked ? Chat.active.name : undefined })),
         });
+        if (words) input.form.requestSubmit();
     };
 })();

@@ -11,6 +11,7 @@
     const LINES = 30;
     const EXCERPT = 120; // of what is quoted
 
+    const USUAL = '👍 👎 ❤️ 😂 😊 😮 😢 😡 🎉 🙏 👏 🔥 💯 ✅ ❌ 🤔'.split(' ');
     Chat.PALETTE = ['👍', '❤️', '😂', '🎉', '😮', '👀'];
 
     Chat.rowOf = function (item) {
@@ -134,7 +135,7 @@
         const { replyTo } = message;
         const item = { userId: Chat.hub.userId, username: Chat.hub.username, content: message.text, files: message.shown, ts: message.since, replyTo };
         const head = first && !(last && last.kind === 'message' && last.userId === item.userId && !last.gone && !replyTo);
-        const row = said(item, head, [text(item), el('p', { class: 'fate' }, fate(message))]);
+        const row = said(item, head, [...text(item), el('p', { class: 'fate' }, fate(message))]);
         row.classList.add('pending', message.state);
         row.message = message;
         return row;
@@ -173,10 +174,12 @@
 
     Chat.askReaction = function (room, item) {
         const input = el('input', { maxlength: '32', autocomplete: 'off', autofocus: true });
-        Chat.dialog({
-            title: t('react'), content: Chat.field(t('emoji'), input),
+        const choose = (emoji) => Chat.attempt(dialog, () => Chat.react(room, item, emoji));
+        const dialog = Chat.dialog({
+            title: t('react'),
+            content: [el('div', { class: 'usual' }, USUAL.map((emoji) => el('button', { type: 'button', class: 'plain', onclick: () => choose(emoji) }, emoji))), Chat.field(t('emoji'), input)],
             buttons: [Chat.cancelButton(), el('button', { class: 'primary' }, t('react'))],
-            onsubmit: (dialog) => Chat.attempt(dialog, () => Chat.react(room, item, input.value.trim())),
+            onsubmit: () => choose(input.value.trim()),
         });
     };
 
