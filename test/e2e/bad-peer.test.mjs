@@ -94,7 +94,7 @@ test('a flood of pings whose pongs nobody reads', async (t) => withstand(t, {
 }));
 
 test('a half-open connection is closed with 4008', async (t) => withstand(t, {
-    args: ['--ping-period', '100ms', '--pong-wait', '400ms', '--close-wait', '200ms'], rounds: 2,
+    args: ['--ping-period', '300ms', '--pong-wait', '2s', '--close-wait', '200ms'], rounds: 2,
 }, async (server) => {
     const peer = await rawSocket(t, server, '/ws?username=mallory&room=lobby');
     peer.answersPings = false;
@@ -104,7 +104,7 @@ test('a half-open connection is closed with 4008', async (t) => withstand(t, {
 }));
 
 test('a connection that pongs is not closed', async (t) => withstand(t, {
-    args: ['--ping-period', '100ms', '--pong-wait', '1s'], rounds: 1,
+    args: ['--ping-period', '200ms', '--pong-wait', '2s'], rounds: 1,
 }, async (server) => {
     const peer = await rawSocket(t, server, '/ws?username=mallory');
     peer.answersPings = false;
