@@ -140,7 +140,7 @@ test('erasing a user takes its markers, and its name out of what mentions it', a
     await server.stop();
     const erased = await runToEnd(['erase', '--user', bob.welcome.userId, '--data', directory(server)]);
     assert.equal(erased.code, 0, erased.stderr);
-    assert.match(erased.stderr, /2 mentions, 1 read markers/);
+    assert.match(erased.stderr, /2 mentions, 1 read marker\n/);
 
     const next = await startAgain(t, server);
     const { bob: nobody, carol: still } = await back(t, next, bob, carol);
