@@ -356,7 +356,7 @@ bool has_marks(struct hub *h, struct event *e, const struct viewer *v)
 
 /* ---- reading on ---------------------------------------------------------------------------------- */
 
-/* One more than are kept: the one that was noted longest ago goes. */
+/* As many as are kept: the one that was noted longest ago goes. */
 static void forget_oldest(struct hub *h, struct marks *k)
 {
     struct mark **link = &k->first;
@@ -376,6 +376,8 @@ struct mark *marks_put(struct hub *h, struct marks *k, const struct room *r, uin
     struct mark **link = find(k, r->name), *m = *link;
     bool had = m != NULL && is_good(m, r);
     if (m == NULL) {
+        if (k->n >= MARKS_MAX)
+            forget_oldest(h, k);
         m = add(k, r->name, &k->first);
     } else {
         *link = m->next;
@@ -387,8 +389,6 @@ struct mark *marks_put(struct hub *h, struct marks *k, const struct room *r, uin
     m->seq = seq;
     m->life = h->lives;
     m->changed = true;
-    if (k->n > MARKS_MAX)
-        forget_oldest(h, k);
     note_changed(h, k);
     return m;
 }
