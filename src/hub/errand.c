@@ -181,10 +181,14 @@ static void fetch_found(const struct hub *h, struct errand *x, const struct requ
     for (size_t i = 0; i < GONE_BUCKETS; i++)
         x->before->gone[i] = __atomic_load_n(&h->gone[i], __ATOMIC_ACQUIRE);
     found_page_fini(&x->found);
-    struct mention_place from;
+    struct found_place from;
     if (x->need & NEED_SEARCH)
-        x->err = store_search(h->config.store, q->room[0] == '\0' ? NULL : q->room, q->text,
-                              (unsigned)x->to, &x->found);
+        x->err = store_search(h->config.store,
+                              &(struct search){.room = q->room[0] == 0 ? NULL : q->room,
+                                               .query = q->text,
+                                               .limit = (unsigned)x->to,
+                                               .after.ts = INT64_MAX},
+                              &x->found);
     else if (place_of(q->cursor, &from))
         x->err = store_mentions(h->config.store, x->user_id, &from, (unsigned)x->to, &x->found);
     x->have |= x->need & (NEED_SEARCH | NEED_MENTIONS);

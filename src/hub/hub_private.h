@@ -220,7 +220,7 @@ void answer_search(struct hub *h, struct event *e, const struct viewer *v); /* s
 /* mentions.c: "" or who is mentioned, of those who are there. Good until the next call. */
 const char *find_mentions(struct hub *h, const struct request *q, const struct member *from);
 /* search.c: where a list of mentions goes on; false: the text is none that was given out. */
-bool place_of(const char *cursor, struct mention_place *out);
+bool place_of(const char *cursor, struct found_place *out);
 
 /* marks.c: how far people have read. */
 /* False: what the disk has of this user's has to be fetched first. */

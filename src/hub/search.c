@@ -196,17 +196,17 @@ void on_search(struct hub *h, struct event *e)
 
 /* ---- mentions ------------------------------------------------------------------------------------ */
 
-bool place_of(const char *cursor, struct mention_place *out)
+bool place_of(const char *cursor, struct found_place *out)
 {
     unsigned long long ts, log, seq;
     int end = 0;
-    *out = (struct mention_place){.ts = INT64_MAX};
+    *out = (struct found_place){.ts = INT64_MAX};
     if (cursor[0] == '\0')
         return true;
     if (strspn(cursor, "0123456789.") != strlen(cursor) ||
         sscanf(cursor, "%15llu.%15llu.%15llu%n", &ts, &log, &seq, &end) != 3 || cursor[end] != '\0')
         return false;
-    *out = (struct mention_place){.ts = (int64_t)ts, .log = log, .seq = seq};
+    *out = (struct found_place){.ts = (int64_t)ts, .log = log, .seq = seq};
     return true;
 }
 
@@ -255,7 +255,7 @@ static void mentions_in_memory(struct hub *h, struct event *e, const struct view
 void on_mentions(struct hub *h, struct event *e)
 {
     const struct viewer v = viewer_of(e);
-    struct mention_place from;
+    struct found_place from;
     size_t limit = e->request.args->limit == 0 ? USUAL : e->request.args->limit;
     if (!place_of(e->request.cursor, &from))
         refuse(h, e, PROBLEM_BAD_REQUEST, "cursor is the one of an earlier reply");

@@ -279,8 +279,7 @@ int postgres_index(struct db *db, bool *more);
 
 struct searcher *postgres_searcher_open(const char *url, char *why, size_t space);
 void postgres_searcher_close(struct searcher *s);
-int postgres_search(struct searcher *s, const char *room, const char *query, unsigned limit,
-                    struct found_page *out);
+int postgres_search(struct searcher *s, const struct search *x, struct found_page *out);
 
 struct readers *postgres_readers_open(const char *url, char *why, size_t space);
 void postgres_readers_close(struct readers *r);
@@ -290,7 +289,7 @@ int postgres_know_position(struct readers *r, const char *room, const char *epoc
 int postgres_read(struct readers *r, const char *room, uint64_t from, uint64_t to,
                   struct history_page *out);
 int postgres_marks(struct readers *r, const char *user_id, struct mark_page *out);
-int postgres_mentions(struct readers *r, const char *user_id, const struct mention_place *after,
+int postgres_mentions(struct readers *r, const char *user_id, const struct found_place *after,
                       unsigned limit, struct found_page *out);
 int postgres_file(struct readers *r, const char *id, struct file *out);
 int postgres_files_of(struct readers *r, const char *user_id, uint64_t *bytes);
