@@ -1,15 +1,21 @@
 /* Looking for words in what was said, or for whom it mentions, in all rooms that the user may read. Whoever asks searches
  * the disk (errand.h) and brings what was found; here is known who may see it, and what has become of it since. When too
- * little is left, more is searched for. Without a disk, it is what is in memory of one room, or of those that one is in. */
+ * little is left, it goes on behind that, and no more in the rooms that the user was seen not to be allowed to read. Without a disk, it is what is in memory of one room, or of those that one is in. */
 #include "hub/hub_private.h"
 
+#include <hubbub/clock.h>
 #include <hubbub/err.h>
+#include <hubbub/mem.h>
 #include <hubbub/query.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-enum { USUAL = 20, SPARE = 4 /* times what is asked for, each time that it wasn't enough */ };
+enum {
+    USUAL = 20,
+    SPARE = 4,      /* times what is asked for, each time that it wasn't enough */
+    WITHOUT = 4096, /* logs, at most */
+};
 
 /* What is about to be answered. */
 struct result {
@@ -36,11 +42,15 @@ static void answer(struct hub *h, struct event *e, const struct viewer *v, const
     bool in_room = e->request.type == REQUEST_SEARCH && e->request.room[0] != '\0';
     char cursor[NAME_MAX_BYTES + 1] = "";
     const struct found_page *found = e->errand == NULL ? NULL : &e->errand->found;
-    bool more = found != NULL && x->seen > 0 && (x->seen < found->n || found->more);
+    bool more = found != NULL && (x->seen < found->n || found->more);
     if (e->request.type == REQUEST_MENTIONS && more) {
-        const struct found_row *last = &found->rows[x->seen - 1];
-        snprintf(cursor, sizeof cursor, "%lld.%llu.%llu", (long long)last->row.message->ts,
-                 (unsigned long long)last->log, (unsigned long long)last->row.message->seq);
+        struct found_place last = e->errand->last;
+        if (x->seen < found->n) {
+            const struct found_row *row = &found->rows[x->seen - 1];
+            last = (struct found_place){row->row.message->ts, row->log, row->row.message->seq};
+        }
+        snprintf(cursor, sizeof cursor, "%lld.%llu.%llu", (long long)last.ts,
+                 (unsigned long long)last.log, (unsigned long long)last.seq);
     }
     encode_search(scratch(h), e->type != EVENT_READ, e->request.id,
                   in_room ? e->request.room : NULL, x->rows, x->n, cursor,
@@ -50,14 +60,23 @@ static void answer(struct hub *h, struct event *e, const struct viewer *v, const
 
 /* ---- what was found on the disk ------------------------------------------------------------------ */
 
+enum verdict {
+    SHOWN,  /* or may be, when the errand has been run again */
+    PASSED, /* not this one */
+    CLOSED, /* nothing of this room */
+};
+
 /* A room that is not in memory is open to all, if the name was nobody else's meanwhile. */
-static void sift_absent(struct hub *h, const struct event *e, const struct viewer *v,
-                        const struct found_row *f, struct result *to)
+static enum verdict sift_absent(struct hub *h, const struct event *e, const struct viewer *v,
+                                const struct found_row *f, struct result *to)
 {
     if (!errand_is_recent(h, e, f->room))
         to->doubtful = true;
     else if (v->grants == NULL || grants_find(v->grants, f->room) >= 0)
         add(to, f->room, &f->row);
+    else
+        return CLOSED;
+    return SHOWN;
 }
 
 /* An edit may take away the words, but not whom the message mentions. */
@@ -67,46 +86,88 @@ static bool says_the_same(const struct event *e, const struct message *now,
     return e->request.type == REQUEST_MENTIONS || now->edited_ts == found->edited_ts;
 }
 
-static void sift(struct hub *h, const struct event *e, const struct viewer *v,
-                 const struct found_row *f, struct result *to)
+static enum verdict sift(struct hub *h, const struct event *e, const struct viewer *v,
+                         const struct found_row *f, struct result *to)
 {
     const struct room *r = room_in_memory(h, f->room);
     const struct message *m = f->row.message;
-    if (r == NULL) {
-        sift_absent(h, e, v, f, to);
-        return;
-    }
-    /* The log may be another one by now. */
-    if (m->seq > r->seq || m->ts < r->begun || why_not_read(h, r, v) != PROBLEM_NONE)
-        return;
+    if (r == NULL)
+        return sift_absent(h, e, v, f, to);
+    if (why_not_read(h, r, v) != PROBLEM_NONE)
+        return CLOSED;
+    if (m->seq > r->seq || m->ts < r->begun)
+        return PASSED; /* the log is another one by now */
     const struct slot *s = history_find(&r->history, m->seq);
-    if (s == NULL && r->amended > e->errand->before->written) {
+    if (s == NULL && r->amended > e->errand->before->written)
         to->doubtful = true; /* this one, perhaps */
-    } else if (s == NULL) {
+    else if (s == NULL)
         add(to, f->room, &f->row);
-    } else if (!s->message->deleted && s->message->ts == m->ts && says_the_same(e, s->message, m)) {
+    else if (!s->message->deleted && s->message->ts == m->ts && says_the_same(e, s->message, m))
         add(to, f->room, &(struct history_row){s->message, s->reactions});
-    }
+    else
+        return PASSED;
+    return SHOWN;
 }
 
+static void close_log(struct errand *x, uint64_t log)
+{
+    for (size_t i = 0; i < x->nwithout; i++)
+        if (x->without[i] == log)
+            return;
+    if (x->nwithout == WITHOUT)
+        return;
+    if (x->without == NULL)
+        x->without = xmalloc(WITHOUT * sizeof x->without[0]);
+    x->without[x->nwithout++] = log;
+}
+
+/* What cannot be shown goes. */
 static void sift_all(struct hub *h, const struct event *e, const struct viewer *v,
                      struct result *to)
 {
-    const struct found_page *found = &e->errand->found;
-    while (to->seen < found->n && to->n < to->limit)
-        sift(h, e, v, &found->rows[to->seen++], to);
+    struct found_page *found = &e->errand->found;
+    size_t kept = 0;
+    for (size_t i = 0; i < found->n; i++) {
+        struct found_row *f = &found->rows[i];
+        enum verdict verdict = SHOWN;
+        if (to->n < to->limit) {
+            to->seen++;
+            verdict = sift(h, e, v, f, to);
+        }
+        if (verdict == SHOWN) {
+            found->rows[kept++] = *f;
+            continue;
+        }
+        to->seen--;
+        if (verdict == CLOSED)
+            close_log(e->errand, f->log);
+        message_unref(f->row.message);
+        reactions_fini(&f->row.reactions);
+    }
+    found->n = kept;
 }
 
 /* True: more is being looked for. */
 static bool look_again(struct hub *h, struct event *e, enum need need, const struct result *x)
 {
-    const struct errand *errand = e->errand;
+    struct errand *errand = e->errand;
     uint64_t had = errand->to, next = had * SPARE < SEARCH_MAX ? had * SPARE : SEARCH_MAX;
     if (x->n >= x->limit)
         return false;
-    if (errand->found.more && had < SEARCH_MAX)
-        return errand_need(h, e, need, 0, next, NULL);
-    return x->doubtful && errand_need(h, e, need, 0, had, NULL);
+    if (x->doubtful)
+        return errand_need(h, e, need, 0, had, NULL);
+    if (!errand->found.more || errand->found.late || clock_now() >= errand->give_up_at ||
+        !errand_need(h, e, need, 0, next, NULL))
+        return false;
+    errand->goes_on = true;
+    return true;
+}
+
+static void refuse_to_search(struct hub *h, struct event *e, int err)
+{
+    refuse(h, e, PROBLEM_UNAVAILABLE,
+           err == ERR_TIMEOUT ? "too much has these words: look for rarer ones, or in one room"
+                              : "the disk cannot be read, try again");
 }
 
 static void search_disk(struct hub *h, struct event *e, enum need need, const struct viewer *v,
@@ -117,16 +178,17 @@ static void search_disk(struct hub *h, struct event *e, enum need need, const st
     if (!had && errand_need(h, e, need, 0, limit * SPARE, NULL))
         return;
     if (!had || x->err != 0) {
-        bool late = had && x->err == ERR_TIMEOUT;
-        refuse(h, e, PROBLEM_UNAVAILABLE,
-               late ? "too much has these words: look for rarer ones, or in one room"
-                    : "the disk cannot be read, try again");
+        refuse_to_search(h, e, had ? x->err : ERR_SYSTEM);
         return;
     }
     struct result result = {.limit = limit};
     sift_all(h, e, v, &result);
     if (look_again(h, e, need, &result))
         return;
+    if (need == NEED_SEARCH && result.n == 0 && x->found.more) {
+        refuse_to_search(h, e, ERR_TIMEOUT);
+        return;
+    }
     /* Of a room where nobody is, no more is known than what was found. */
     if (need == NEED_SEARCH && result.n == 0 && e->request.room[0] != '\0' &&
         find_room(h, e->request.room) == NULL)
