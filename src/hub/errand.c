@@ -100,7 +100,8 @@ void count_gone(struct hub *h, const char *name)
 
 /* ---- whoever asks -------------------------------------------------------------------------------- */
 
-static const int64_t SEARCH_PATIENCE = 1 * NS_PER_S; /* after something was found at all */
+static const int64_t SEARCH_PATIENCE = 1 * NS_PER_S, /* after something was found at all */
+    TURN_PATIENCE = 5 * NS_PER_S;
 
 static struct errand *errand_new(void)
 {
@@ -208,23 +209,37 @@ static void add_found(struct errand *x, struct found_page *more)
     free(more->rows);
 }
 
-static void fetch_found(const struct hub *h, struct errand *x, const struct request *q)
+static int search(struct hub *h, const struct errand *x, const struct request *q,
+                  struct found_page *out)
+{
+    const struct asker *a = x->asker;
+    struct turn turn;
+    turn_enter(&h->searches, &turn, a == NULL ? x->user_id : a->user_id == NULL ? "" : a->user_id);
+    int err = turn_await(&h->searches, &turn, clock_now() + TURN_PATIENCE);
+    if (err != 0)
+        return err;
+    err = store_search(h->config.store,
+                       &(struct search){.room = q->room[0] == '\0' ? NULL : q->room,
+                                        .query = q->text,
+                                        .limit = (unsigned)x->to,
+                                        .after = x->last,
+                                        .without = x->without,
+                                        .nwithout = x->nwithout},
+                       out);
+    turn_end(&h->searches, &turn);
+    return err;
+}
+
+static void fetch_found(struct hub *h, struct errand *x, const struct request *q)
 {
     struct found_page more = {.n = 0};
     if (!x->goes_on)
         begin_search(h, x, q);
     if (x->need & NEED_SEARCH)
-        x->err = store_search(h->config.store,
-                              &(struct search){.room = q->room[0] == '\0' ? NULL : q->room,
-                                               .query = q->text,
-                                               .limit = (unsigned)x->to,
-                                               .after = x->last,
-                                               .without = x->without,
-                                               .nwithout = x->nwithout},
-                              &more);
+        x->err = search(h, x, q, &more);
     else
         x->err = store_mentions(h->config.store, x->user_id, &x->last, (unsigned)x->to, &more);
-    if (x->err == ERR_TIMEOUT && x->goes_on) {
+    if ((x->err == ERR_TIMEOUT || x->err == ERR_FULL) && x->goes_on) {
         more.more = more.late = true; /* it remains with what was found */
         x->err = 0;
     }
@@ -244,7 +259,7 @@ static void fetch_marks(const struct hub *h, struct errand *x)
     x->have |= NEED_MARKS;
 }
 
-static void fetch(const struct hub *h, struct errand *x)
+static void fetch(struct hub *h, struct errand *x)
 {
     x->tries += !x->goes_on;
     if (x->need & NEED_MARKS)

@@ -35,6 +35,7 @@ struct hub *hub_new(const struct hub_config *config)
     h->books = books_new();
     repeats_init(&h->repeats);
     channel_init(&h->inbox, config->inbox);
+    turns_init(&h->searches);
     h->run = hash_key();
     CDS_INIT_LIST_HEAD(&h->away);
     return h;
@@ -44,6 +45,7 @@ void hub_free(struct hub *h)
 {
     REQUIRE(h->sessions == NULL);
     channel_fini(&h->inbox);
+    turns_fini(&h->searches);
     directory_free(h->directory);
     settings_free(h->settings);
     books_free(h->books);

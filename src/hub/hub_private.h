@@ -3,6 +3,7 @@
 #define HUB_PRIVATE_H
 
 #include "hub/errand.h"
+#include "hub/turns.h"
 #include "hub/repeats.h"
 
 #include <hubbub/address.h>
@@ -37,6 +38,7 @@ struct hub {
     char server_key[LOOKALIKE_MAX + 1]; /* what SERVER_NAME looks like */
 
     struct channel inbox;        /* shared */
+    struct turns searches;       /* shared */
     uint32_t max_per_room;       /* atomic: settings.max_per_room for other threads */
     uint32_t gone[GONE_BUCKETS]; /* atomic: see rooms_gone() */
 
