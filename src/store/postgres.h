@@ -140,7 +140,8 @@ enum { PG_NOW, PG_LEDGER, PG_OWN };
                                               "put.bytes FROM put")                                \
     /* postgres_files.c */                                                                         \
     X(OVERDUE_FILES, "UPDATE files SET log = -1 WHERE log = 0 AND seq = 0 AND ts < $1")            \
-    X(GONE_FILES, "SELECT id FROM files WHERE log = -1 AND seq = 0 LIMIT $1")                      \
+    X(GONE_FILES,                                                                                  \
+      "SELECT id FROM files WHERE log = -1 AND seq = 0 AND id > $2 ORDER BY id LIMIT $1")          \
     X(FILES_GONE, "DELETE FROM files WHERE id = ANY ($1::text[])")                                 \
     X(HAS_FILE, "SELECT 1 FROM files WHERE id = $1 AND log >= 0")                                  \
     /* postgres_remove.c */                                                                        \
@@ -201,8 +202,9 @@ struct postgres {
     bool wordless; /* there may be messages behind the mark */
 
     /* postgres_files.c; written by postgres_write.c and postgres_remove.c, too */
-    char *files;          /* owned: the directory of their bytes; NULL: not known */
-    bool gone_files;      /* there may be some */
+    char *files;                      /* owned: the directory of their bytes; NULL: not known */
+    bool gone_files;                  /* there may be some, */
+    char gone_after[FILE_ID_LEN + 1]; /* and behind this one, "": they are not being gone through */
     int64_t next_overdue; /* ms since 1970: when those that nobody said are looked for */
 
     /* postgres_remove.c; written by postgres_write.c, too */
