@@ -15,7 +15,7 @@
 #include <time.h>
 
 enum {
-    LATEST = 1000, /* as in search.c */
+    LATEST = 20000, /* as in search.c */
     LATEST_BYTES = 8 << 20,
     PATIENCE_MS = 1000,
     FEW = 20000, /* as in search.c */

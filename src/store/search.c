@@ -22,7 +22,7 @@
 #include <string.h>
 
 enum {
-    LATEST = 1000, /* messages that the index may lack; of more, it is being made, the newest */
+    LATEST = 20000, /* messages that the index may lack; of more, it is being made, the newest */
     FEW = 20000,
     PATIENCE_S = 1,
     LOOK_STEPS = 10000, /* of SQLite's machine, between two looks at the clock */
