@@ -200,15 +200,18 @@ static void search_disk(struct hub *h, struct event *e, enum need need, const st
 
 /* ---- what is in memory --------------------------------------------------------------------------- */
 
-/* Does it have all the words? They are looked for as JSON text, as content is. */
+/* Does it have all the words? */
 static bool has_words(const struct message *m, const struct query_word *words, size_t n,
-                      struct buf *word)
+                      struct buf *text)
 {
+    char word[QUERY_MAX + 1];
+    buf_clear(text);
+    protocol_unquote(text, m->content);
+    buf_add_char(text, '\0');
     for (size_t i = 0; i < n; i++) {
-        buf_clear(word);
-        protocol_quote(word, words[i].text, words[i].len);
-        word->data[word->len - 1] = '\0';
-        if (strcasestr(m->content, word->data + 1) == NULL)
+        memcpy(word, words[i].text, words[i].len);
+        word[words[i].len] = '\0';
+        if (strcasestr(text->data, word) == NULL)
             return false;
     }
     return n > 0;
@@ -219,15 +222,15 @@ static void search_memory(struct hub *h, struct event *e, const struct viewer *v
 {
     struct query_word words[QUERY_WORDS];
     struct result result = {.limit = limit};
-    struct buf word = BUF_INIT;
+    struct buf text = BUF_INIT;
     size_t n = query_words(e->request.text, words);
     uint64_t first = history_first(&r->history, r->seq);
     for (uint64_t seq = r->seq; seq >= first && result.n < result.limit; seq--) {
         const struct slot *s = history_find(&r->history, seq);
-        if (s != NULL && !s->message->deleted && has_words(s->message, words, n, &word))
+        if (s != NULL && !s->message->deleted && has_words(s->message, words, n, &text))
             add(&result, r->name, &(struct history_row){s->message, s->reactions});
     }
-    buf_fini(&word);
+    buf_fini(&text);
     answer(h, e, v, &result);
 }
 

@@ -56,6 +56,8 @@ static void what_is_in_memory_is_looked_through(void **state)
     EXPECT_FOUND(bob, "den", "fox cow", FOUND_IN("den", ""));
     EXPECT_FOUND(bob, "den", "\"", FOUND_IN("den", ""));
     EXPECT_FOUND(bob, "den", "\"tab\there\"", FOUND_IN("den", "{*'seq':4,*}"));
+    EXPECT_FOUND(bob, "den", "there", FOUND_IN("den", "")); /* as it would be written in JSON */
+    EXPECT_FOUND(bob, "den", "bthere", FOUND_IN("den", ""));
     take_back(alice, "den", 3);
     FIND_OK(alice);
     EXPECT_FOUND(bob, "den", "fox", FOUND_IN("den", "{*'seq':2,*},{*'seq':1,*}"));
