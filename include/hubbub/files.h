@@ -13,7 +13,7 @@
 struct files;
 struct upload;
 
-enum { UPLOADS_AT_ONCE = 32, UPLOADS_OF_USER = 3 };
+enum { UPLOADS_AT_ONCE = 32, UPLOADS_OF_ADDRESS = 8, UPLOADS_OF_USER = 3 };
 /* Room on the disk that uploads leave for the database. */
 #define FILES_RESERVE (UINT64_C(64) << 20)
 
@@ -33,17 +33,18 @@ const struct files_config *files_config(const struct files *f);
 
 enum upload_fault {
     UPLOAD_FINE,
-    UPLOAD_TOO_MANY, /* at once, of this user or of all */
+    UPLOAD_TOO_MANY, /* at once, of this user, of this address, or of all */
     UPLOAD_QUOTA,
     UPLOAD_TOO_LARGE, /* more than was announced */
     UPLOAD_DISK_FULL,
     UPLOAD_FAILED, /* anything else about the disk; logged */
 };
 
-/* One of `size` bytes; its room is set aside until upload_end(). */
-enum upload_fault upload_begin(struct files *f, const char *user_id, uint64_t size,
-                               struct upload **out);
-/* After that, so that nothing is missed: `used` are the bytes of all the user's files that are known. */
+/* One of `size` bytes; its room is set aside until upload_end(). address: NULL: this machine, which may have all. */
+enum upload_fault upload_begin(struct files *f, const char *user_id, const char *address,
+                               uint64_t size, struct upload **out);
+/* `used` are the bytes of all the user's files that are known, read after that: then nothing is missed, because the
+ * uploads under way were added up before. */
 enum upload_fault upload_allowed(const struct upload *u, uint64_t used);
 enum upload_fault upload_write(struct upload *u, const void *bytes, size_t n);
 /* All has come: brings it to the disk, looks at it, and makes a thumbnail of an image. Fills in id, name, type, size,

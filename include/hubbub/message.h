@@ -82,17 +82,25 @@ void history_page_fini(struct history_page *p); /* leaves it empty */
 
 struct found_row {
     char room[NAME_MAX_BYTES + 1];
-    uint64_t log; /* of mentions: the store's number of it */
+    uint64_t log; /* the store's number of the room's, 0: it is from memory */
     struct history_row row;
 };
 
-/* Of a search best first, of mentions newest first. */
+/* Newest first. */
 struct found_page {
     struct found_row *rows;
     size_t n;
     bool more; /* there may be others behind them */
+    bool late; /* and there was no time to look for those */
 };
 
-void found_page_fini(struct found_page *p); /* leaves it empty */
+/* Where what is found goes on: behind this one. */
+struct found_place {
+    int64_t ts; /* INT64_MAX: from the newest */
+    uint64_t log, seq;
+};
+
+void found_page_cut(struct found_page *p, size_t n); /* keeps the first n */
+void found_page_fini(struct found_page *p);          /* leaves it empty */
 
 #endif

@@ -117,6 +117,8 @@ int protocol_decode_jwks(const char *json, size_t len, protocol_jwk_fn *fn, void
 
 /* Appends s, UTF-8 without NUL, as a JSON string, quotes included. */
 void protocol_quote(struct buf *to, const char *s, size_t n);
+/* Appends the text that a JSON string stands for, a space for NUL; other JSON as it is. It is valid. */
+void protocol_unquote(struct buf *to, const char *json);
 
 /* ---- what encoders are told -----------------------------------------------------------------
  * Strings are borrowed. Times are ms since 1970. An `id` that is NULL or "" is absent, and so is a

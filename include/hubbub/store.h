@@ -204,13 +204,8 @@ struct mark_page {
 };
 int store_marks(struct store *s, const char *user_id, struct mark_page *out);
 
-/* Where a list of mentions goes on: behind this one. */
-struct mention_place {
-    int64_t ts; /* INT64_MAX: from the newest */
-    uint64_t log, seq;
-};
 /* The messages that mention a user, at most `limit` (SEARCH_MAX), newest first. */
-int store_mentions(struct store *s, const char *user_id, const struct mention_place *after,
+int store_mentions(struct store *s, const char *user_id, const struct found_place *after,
                    unsigned limit, struct found_page *out);
 
 /* What is known of a file; ERR_NOTFOUND: there is none of this id, or none any more. */
@@ -225,11 +220,16 @@ int store_files_of(struct store *s, const char *user_id, uint64_t *bytes);
 #define FILE_THUMBNAIL ".webp"
 
 enum { SEARCH_MAX = 1000 };
-/* The messages that have all words of the query (<hubbub/query.h>), of one room or of all (NULL), at most `limit`
- * (SEARCH_MAX): the very latest, which may not be in the index yet, newest first, and then by how well they fit, newest
- * first. Also ERR_TIMEOUT, after a second. */
-int store_search(struct store *s, const char *room, const char *query, unsigned limit,
-                 struct found_page *out);
+struct search {
+    const char *room;  /* NULL: all */
+    const char *query; /* <hubbub/query.h> */
+    unsigned limit;    /* SEARCH_MAX */
+    struct found_place after;
+    const uint64_t *without; /* logs that are passed over */
+    size_t nwithout;
+};
+/* The messages that have all words, newest first. Also ERR_TIMEOUT, when none was found in a second. */
+int store_search(struct store *s, const struct search *x, struct found_page *out);
 
 /* ---- keeping less --------------------------------------------------------------------------------- */
 

@@ -17,6 +17,7 @@
 #include <sys/random.h>
 #include <sys/stat.h>
 #include <sys/statvfs.h>
+#include <time.h>
 #include <unistd.h>
 
 enum { NAME_SPACE = FILE_ID_LEN + 16, SNIFFED = 65536 };
@@ -53,7 +54,11 @@ struct files *files_open(const struct files_config *config, char *why, size_t sp
     f->magic = magic;
     pthread_mutex_init(&f->mu, NULL);
     pthread_mutex_init(&f->magic_mu, NULL);
-    pthread_cond_init(&f->child_ended, NULL);
+    pthread_condattr_t attr;
+    pthread_condattr_init(&attr);
+    pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
+    pthread_cond_init(&f->child_ended, &attr);
+    pthread_condattr_destroy(&attr);
     return f;
 }
 
@@ -118,11 +123,17 @@ static bool has_room(struct files *f, uint64_t size)
 static bool take_place(struct upload *u)
 {
     struct files *f = u->files;
-    unsigned own = 0;
+    unsigned own = 0, neighbours = 0;
+    u->coming = u->size;
     pthread_mutex_lock(&f->mu);
-    for (const struct upload *other = f->uploads; other != NULL; other = other->next)
-        own += strcmp(other->user_id, u->user_id) == 0;
-    bool taken = f->nuploads < UPLOADS_AT_ONCE && own < UPLOADS_OF_USER;
+    for (const struct upload *other = f->uploads; other != NULL; other = other->next) {
+        bool same = strcmp(other->user_id, u->user_id) == 0;
+        own += same;
+        u->coming += same ? other->size : 0;
+        neighbours += u->subject[0] != '\0' && strcmp(other->subject, u->subject) == 0;
+    }
+    bool taken =
+        f->nuploads < UPLOADS_AT_ONCE && own < UPLOADS_OF_USER && neighbours < UPLOADS_OF_ADDRESS;
     if (taken) {
         u->next = f->uploads;
         f->uploads = u;
@@ -146,8 +157,8 @@ static void leave_place(struct upload *u)
     metric_add(METRIC_UPLOADS_NOW, -1);
 }
 
-enum upload_fault upload_begin(struct files *f, const char *user_id, uint64_t size,
-                               struct upload **out)
+enum upload_fault upload_begin(struct files *f, const char *user_id, const char *address,
+                               uint64_t size, struct upload **out)
 {
     char name[NAME_SPACE];
     if (size > f->config.max_file)
@@ -158,6 +169,8 @@ enum upload_fault upload_begin(struct files *f, const char *user_id, uint64_t si
     u->files = f;
     u->size = size;
     text_copy(u->user_id, sizeof u->user_id, user_id, strlen(user_id));
+    if (address != NULL)
+        address_subject(address, u->subject);
     if (!take_place(u)) {
         free(u);
         return UPLOAD_TOO_MANY;
@@ -176,13 +189,8 @@ enum upload_fault upload_begin(struct files *f, const char *user_id, uint64_t si
 
 enum upload_fault upload_allowed(const struct upload *u, uint64_t used)
 {
-    struct files *f = u->files;
-    uint64_t all = used;
-    pthread_mutex_lock(&f->mu);
-    for (const struct upload *other = f->uploads; other != NULL; other = other->next)
-        all += strcmp(other->user_id, u->user_id) == 0 ? other->size : 0;
-    pthread_mutex_unlock(&f->mu);
-    return f->config.quota > 0 && all > f->config.quota ? UPLOAD_QUOTA : UPLOAD_FINE;
+    uint64_t quota = u->files->config.quota;
+    return quota > 0 && used + u->coming > quota ? UPLOAD_QUOTA : UPLOAD_FINE;
 }
 
 enum upload_fault upload_write(struct upload *u, const void *bytes, size_t n)

@@ -2,6 +2,7 @@
 #ifndef FILES_PRIVATE_H
 #define FILES_PRIVATE_H
 
+#include <hubbub/address.h>
 #include <hubbub/files.h>
 #include <pthread.h>
 
@@ -11,9 +12,11 @@ struct upload {
     struct files *files;
     struct upload *next; /* of those under way, under files->mu */
     char user_id[NAME_MAX_BYTES + 1];
+    char subject[ADDRESS_SUBJECT]; /* "": this machine */
     char id[FILE_ID_LEN + 1];
     uint64_t size, got;
-    int fd; /* of the file that is not whole; -1: it has its name */
+    uint64_t coming; /* of the user, in all uploads when this one began */
+    int fd;          /* of the file that is not whole; -1: it has its name */
     bool finished;
 };
 

@@ -137,6 +137,8 @@ int thumbnail_main(int argc, char **argv)
         if (strcmp(argv[1], loaders[i].type) != 0)
             continue;
         confine();
+        if (nice(10) == -1)
+            perror("nice"); /* then it is as urgent as the rest */
         open_library(&v, loaders[i].loader);
         _exit(shrink(&v));
     }

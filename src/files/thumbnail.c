@@ -15,18 +15,25 @@
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
 
 enum { CHILDREN = 2, OUTPUT_FD = 3 };
-static const int64_t PATIENCE = 10 * NS_PER_S;
+static const int64_t PATIENCE = 10 * NS_PER_S, TURN_PATIENCE = 5 * NS_PER_S;
 
-static void wait_for_turn(struct files *f)
+/* False: others took too long, and there will be no thumbnail. */
+static bool wait_for_turn(struct files *f)
 {
+    int64_t deadline = clock_now() + TURN_PATIENCE;
+    const struct timespec until = {deadline / NS_PER_S, deadline % NS_PER_S};
+    int failed = 0;
     pthread_mutex_lock(&f->mu);
-    while (f->nchildren == CHILDREN)
-        pthread_cond_wait(&f->child_ended, &f->mu);
-    f->nchildren++;
+    while (f->nchildren == CHILDREN && failed == 0)
+        failed = pthread_cond_timedwait(&f->child_ended, &f->mu, &until);
+    bool mine = f->nchildren < CHILDREN;
+    f->nchildren += mine;
     pthread_mutex_unlock(&f->mu);
+    return mine;
 }
 
 static void end_turn(struct files *f)
@@ -126,8 +133,7 @@ void make_thumbnail(struct files *f, struct file *file)
     snprintf(name, sizeof name, "%s.webp", file->id);
     int image = openat(f->at, file->id, O_RDONLY | O_CLOEXEC);
     int thumbnail = openat(f->at, name, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
-    if (image >= 0 && thumbnail >= 0) {
-        wait_for_turn(f);
+    if (image >= 0 && thumbnail >= 0 && wait_for_turn(f)) {
         file->thumbnail = run(image, thumbnail, file) && fstat(thumbnail, &st) == 0 &&
                           st.st_size > 0 && fsync(thumbnail) == 0;
         end_turn(f);

@@ -10,7 +10,11 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { WAITS_IN_ALL = 40 };
+enum {
+    WAITS_IN_ALL = 40,
+    WAITS_AT_ANY_SPEED = 3,
+    SLOWEST = 1024 /* bytes a second on average, after that */
+};
 
 /* What a file may do where it is opened: nothing, not even as a page of its own. */
 static const char SANDBOX[] = "default-src 'none'; sandbox; frame-ancestors 'none'";
@@ -63,13 +67,20 @@ static void respond_fault(struct http_response *r, enum upload_fault fault)
     }
 }
 
+static bool is_too_slow(uint64_t bytes, int64_t begun, int64_t wait)
+{
+    int64_t taken = clock_now() - begun;
+    return taken > WAITS_AT_ANY_SPEED * wait &&
+           bytes < (uint64_t)(taken / NS_PER_MS) * SLOWEST / 1000;
+}
+
 /* All of the body. False after the answer. */
 static bool receive(const struct http_request *q, struct http_response *r, struct upload *u,
                     int64_t wait)
 {
     struct buf piece = BUF_INIT;
     enum upload_fault fault = UPLOAD_FINE;
-    int64_t end = clock_now() + wait * WAITS_IN_ALL;
+    int64_t begun = clock_now(), end = begun + wait * WAITS_IN_ALL;
     uint64_t all = 0;
     int got = 1;
     while (fault == UPLOAD_FINE) {
@@ -79,7 +90,8 @@ static bool receive(const struct http_request *q, struct http_response *r, struc
             break;
         all += (uint64_t)got;
         fault = upload_write(u, piece.data, (size_t)got);
-        if (fault == UPLOAD_FINE && clock_now() >= end)
+        if (fault == UPLOAD_FINE && all < q->length &&
+            (clock_now() >= end || is_too_slow(all, begun, wait)))
             got = ERR_TIMEOUT;
         if (got < 0)
             break;
@@ -116,7 +128,7 @@ static void upload(struct http *h, const struct http_request *q, const struct vi
     struct upload *u;
     uint64_t used = 0;
     const char *name = http_request_arg(q, "name");
-    enum upload_fault fault = upload_begin(h->files, f->user_id, q->length, &u);
+    enum upload_fault fault = upload_begin(h->files, f->user_id, q->address, q->length, &u);
     if (fault != UPLOAD_FINE) {
         metric_add(METRIC_UPLOADS_REFUSED, 1);
         respond_fault(r, fault);

@@ -5,6 +5,7 @@
 #include "hub/hub_private.h"
 
 #include <hubbub/check.h>
+#include <hubbub/clock.h>
 #include <hubbub/err.h>
 #include <hubbub/hash.h>
 #include <hubbub/mem.h>
@@ -25,6 +26,7 @@ bool errand_need(struct hub *h, struct event *e, unsigned need, uint64_t from, u
     if (h->config.store == NULL || x == NULL || x->err != 0 || x->tries == ERRAND_TRIES)
         return false;
     x->need = need;
+    x->goes_on = false;
     x->from = from;
     x->to = to;
     x->amendments = r == NULL ? 0 : r->amendments;
@@ -98,6 +100,9 @@ void count_gone(struct hub *h, const char *name)
 
 /* ---- whoever asks -------------------------------------------------------------------------------- */
 
+static const int64_t SEARCH_PATIENCE = 1 * NS_PER_S, /* after something was found at all */
+    TURN_PATIENCE = 5 * NS_PER_S;
+
 static struct errand *errand_new(void)
 {
     struct errand *x = xcalloc(1, sizeof *x);
@@ -119,6 +124,7 @@ static void errand_end(struct errand *x)
     history_page_fini(&x->page);
     found_page_fini(&x->found);
     free(x->before);
+    free(x->without);
     free(x->marks.rows);
     request_fini(&x->request);
     buf_fini(&x->text);
@@ -176,7 +182,8 @@ static void fetch_head(const struct hub *h, struct errand *x, const struct reque
         fetch_page(h, x, q->room);
 }
 
-static void fetch_found(const struct hub *h, struct errand *x, const struct request *q)
+/* Before anything is found: from where on, and what is so. */
+static void begin_search(const struct hub *h, struct errand *x, const struct request *q)
 {
     if (x->before == NULL)
         x->before = xmalloc(sizeof *x->before);
@@ -184,12 +191,65 @@ static void fetch_found(const struct hub *h, struct errand *x, const struct requ
     for (size_t i = 0; i < GONE_BUCKETS; i++)
         x->before->gone[i] = __atomic_load_n(&h->gone[i], __ATOMIC_ACQUIRE);
     found_page_fini(&x->found);
-    struct mention_place from;
+    x->last = (struct found_place){.ts = INT64_MAX};
+    if (x->need & NEED_MENTIONS)
+        place_of(q->cursor, &x->last);
+}
+
+/* Behind what is there. */
+static void add_found(struct errand *x, struct found_page *more)
+{
+    struct found_page *all = &x->found;
+    if (more->n > 0) {
+        const struct found_row *last = &more->rows[more->n - 1];
+        x->last = (struct found_place){last->row.message->ts, last->log, last->row.message->seq};
+    }
+    all->rows = xrealloc(all->rows, (all->n + more->n + 1) * sizeof all->rows[0]);
+    for (size_t i = 0; i < more->n; i++)
+        all->rows[all->n++] = more->rows[i];
+    all->more = more->more;
+    all->late = more->late;
+    free(more->rows);
+}
+
+static int search(struct hub *h, const struct errand *x, const struct request *q,
+                  struct found_page *out)
+{
+    const struct asker *a = x->asker;
+    struct turn turn;
+    turn_enter(&h->searches, &turn, a == NULL ? x->user_id : a->user_id == NULL ? "" : a->user_id);
+    int err = turn_await(&h->searches, &turn, clock_now() + TURN_PATIENCE);
+    if (err != 0)
+        return err;
+    err = store_search(h->config.store,
+                       &(struct search){.room = q->room[0] == '\0' ? NULL : q->room,
+                                        .query = q->text,
+                                        .limit = (unsigned)x->to,
+                                        .after = x->last,
+                                        .without = x->without,
+                                        .nwithout = x->nwithout},
+                       out);
+    turn_end(&h->searches, &turn);
+    return err;
+}
+
+static void fetch_found(struct hub *h, struct errand *x, const struct request *q)
+{
+    struct found_page more = {.n = 0};
+    if (!x->goes_on)
+        begin_search(h, x, q);
     if (x->need & NEED_SEARCH)
-        x->err = store_search(h->config.store, q->room[0] == '\0' ? NULL : q->room, q->text,
-                              (unsigned)x->to, &x->found);
-    else if (place_of(q->cursor, &from))
-        x->err = store_mentions(h->config.store, x->user_id, &from, (unsigned)x->to, &x->found);
+        x->err = search(h, x, q, &more);
+    else
+        x->err = store_mentions(h->config.store, x->user_id, &x->last, (unsigned)x->to, &more);
+    if ((x->err == ERR_TIMEOUT || x->err == ERR_FULL) && x->goes_on) {
+        more.more = more.late = true; /* it remains with what was found */
+        x->err = 0;
+    }
+    if (x->err == 0)
+        add_found(x, &more);
+    if (x->give_up_at == 0)
+        x->give_up_at = clock_now() + SEARCH_PATIENCE;
     x->have |= x->need & (NEED_SEARCH | NEED_MENTIONS);
 }
 
@@ -202,9 +262,9 @@ static void fetch_marks(const struct hub *h, struct errand *x)
     x->have |= NEED_MARKS;
 }
 
-static void fetch(const struct hub *h, struct errand *x)
+static void fetch(struct hub *h, struct errand *x)
 {
-    x->tries++;
+    x->tries += !x->goes_on;
     if (x->need & NEED_MARKS)
         fetch_marks(h, x);
     if (x->need & (NEED_SEARCH | NEED_MENTIONS))

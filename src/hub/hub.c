@@ -36,6 +36,7 @@ struct hub *hub_new(const struct hub_config *config)
     h->pairs = pairs_new();
     repeats_init(&h->repeats);
     channel_init(&h->inbox, config->inbox);
+    turns_init(&h->searches);
     h->run = hash_key();
     CDS_INIT_LIST_HEAD(&h->away);
     return h;
@@ -45,6 +46,7 @@ void hub_free(struct hub *h)
 {
     REQUIRE(h->sessions == NULL);
     channel_fini(&h->inbox);
+    turns_fini(&h->searches);
     directory_free(h->directory);
     settings_free(h->settings);
     books_free(h->books);

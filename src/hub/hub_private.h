@@ -3,6 +3,7 @@
 #define HUB_PRIVATE_H
 
 #include "hub/errand.h"
+#include "hub/turns.h"
 #include "hub/repeats.h"
 
 #include <hubbub/address.h>
@@ -38,6 +39,7 @@ struct hub {
     char server_key[LOOKALIKE_MAX + 1]; /* what SERVER_NAME looks like */
 
     struct channel inbox;        /* shared */
+    struct turns searches;       /* shared */
     uint32_t max_per_room;       /* atomic: settings.max_per_room for other threads */
     uint32_t gone[GONE_BUCKETS]; /* atomic: see rooms_gone() */
 
@@ -250,7 +252,7 @@ void answer_search(struct hub *h, struct event *e, const struct viewer *v); /* s
 /* mentions.c: "" or who is mentioned, of those who are there. Good until the next call. */
 const char *find_mentions(struct hub *h, const struct request *q, const struct member *from);
 /* search.c: where a list of mentions goes on; false: the text is none that was given out. */
-bool place_of(const char *cursor, struct mention_place *out);
+bool place_of(const char *cursor, struct found_place *out);
 
 /* marks.c: how far people have read. */
 /* False: what the disk has of this user's has to be fetched first. */

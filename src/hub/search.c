@@ -1,16 +1,22 @@
 /* Looking for words in what was said, or for whom it mentions, in all rooms that the user may read. Whoever asks searches
  * the disk (errand.h) and brings what was found; here is known who may see it, and what has become of it since. When too
- * little is left, more is searched for. Without a disk, it is what is in memory of one room, or of those that one is in. */
+ * little is left, it goes on behind that, and no more in the rooms that the user was seen not to be allowed to read. Without a disk, it is what is in memory of one room, or of those that one is in. */
 #include "hub/hub_private.h"
 
 #include <hubbub/check.h>
+#include <hubbub/clock.h>
 #include <hubbub/err.h>
+#include <hubbub/mem.h>
 #include <hubbub/query.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-enum { USUAL = 20, SPARE = 4 /* times what is asked for, each time that it wasn't enough */ };
+enum {
+    USUAL = 20,
+    SPARE = 4,      /* times what is asked for, each time that it wasn't enough */
+    WITHOUT = 4096, /* logs, at most */
+};
 
 /* What is about to be answered. */
 struct result {
@@ -38,11 +44,15 @@ static void answer(struct hub *h, struct event *e, const struct viewer *v, const
     bool in_room = e->request.type == REQUEST_SEARCH && e->request.room[0] != '\0';
     char cursor[NAME_MAX_BYTES + 1] = "";
     const struct found_page *found = e->errand == NULL ? NULL : &e->errand->found;
-    bool more = found != NULL && x->seen > 0 && (x->seen < found->n || found->more);
+    bool more = found != NULL && (x->seen < found->n || found->more);
     if (e->request.type == REQUEST_MENTIONS && more) {
-        const struct found_row *last = &found->rows[x->seen - 1];
-        snprintf(cursor, sizeof cursor, "%lld.%llu.%llu", (long long)last->row.message->ts,
-                 (unsigned long long)last->log, (unsigned long long)last->row.message->seq);
+        struct found_place last = e->errand->last;
+        if (x->seen < found->n) {
+            const struct found_row *row = &found->rows[x->seen - 1];
+            last = (struct found_place){row->row.message->ts, row->log, row->row.message->seq};
+        }
+        snprintf(cursor, sizeof cursor, "%lld.%llu.%llu", (long long)last.ts,
+                 (unsigned long long)last.log, (unsigned long long)last.seq);
     }
     encode_search(scratch(h), e->type != EVENT_READ, e->request.id,
                   in_room ? e->request.room : NULL, x->rows, x->n, cursor,
@@ -52,15 +62,24 @@ static void answer(struct hub *h, struct event *e, const struct viewer *v, const
 
 /* ---- what was found on the disk ------------------------------------------------------------------ */
 
+enum verdict {
+    SHOWN,  /* or may be, when the errand has been run again */
+    PASSED, /* not this one */
+    CLOSED, /* nothing of this room */
+};
+
 /* A room that is not in memory is open to all, if the name was nobody else's meanwhile. */
-static void sift_absent(struct hub *h, const struct event *e, const struct viewer *v,
-                        const struct found_row *f, struct result *to)
+static enum verdict sift_absent(struct hub *h, const struct event *e, const struct viewer *v,
+                                const struct found_row *f, struct result *to)
 {
     if (!errand_is_recent(h, e, f->room))
         to->doubtful = true;
     else if (text_is_pair_room(f->room) ? why_not_pair(h, f->room, v->user_id) == PROBLEM_NONE
                                         : v->grants == NULL || grants_find(v->grants, f->room) >= 0)
         add(to, f->room, &f->row);
+    else
+        return CLOSED;
+    return SHOWN;
 }
 
 /* An edit may take away the words, but not whom the message mentions. */
@@ -70,49 +89,94 @@ static bool says_the_same(const struct event *e, const struct message *now,
     return e->request.type == REQUEST_MENTIONS || now->edited_ts == found->edited_ts;
 }
 
-static void sift(struct hub *h, struct event *e, const struct viewer *v, const struct found_row *f,
-                 struct result *to)
+static enum verdict sift(struct hub *h, struct event *e, const struct viewer *v,
+                         const struct found_row *f, struct result *to)
 {
     const struct room *r = room_in_memory(h, f->room);
     const struct message *m = f->row.message;
     uint64_t shown;
-    if (r == NULL) {
-        sift_absent(h, e, v, f, to);
-        return;
-    }
-    /* The log may be another one by now. */
-    if (m->seq > r->seq || m->ts < r->begun || why_not_read(h, r, v) != PROBLEM_NONE)
-        return;
+    if (r == NULL)
+        return sift_absent(h, e, v, f, to);
+    if (why_not_read(h, r, v) != PROBLEM_NONE)
+        return CLOSED;
+    if (m->seq > r->seq || m->ts < r->begun)
+        return PASSED; /* the log is another one by now */
     to->waits = !know_shown(h, e, r, v, &shown);
-    if (to->waits || m->seq < shown)
-        return;
+    if (to->waits)
+        return SHOWN; /* it is looked at again */
+    if (m->seq < shown)
+        return PASSED;
     const struct slot *s = history_find(&r->history, m->seq);
-    if (s == NULL && r->amended > e->errand->before->written) {
+    if (s == NULL && r->amended > e->errand->before->written)
         to->doubtful = true; /* this one, perhaps */
-    } else if (s == NULL) {
+    else if (s == NULL)
         add(to, f->room, &f->row);
-    } else if (!s->message->deleted && s->message->ts == m->ts && says_the_same(e, s->message, m)) {
+    else if (!s->message->deleted && s->message->ts == m->ts && says_the_same(e, s->message, m))
         add(to, f->room, &(struct history_row){s->message, s->reactions});
-    }
+    else
+        return PASSED;
+    return SHOWN;
 }
 
+static void close_log(struct errand *x, uint64_t log)
+{
+    for (size_t i = 0; i < x->nwithout; i++)
+        if (x->without[i] == log)
+            return;
+    if (x->nwithout == WITHOUT)
+        return;
+    if (x->without == NULL)
+        x->without = xmalloc(WITHOUT * sizeof x->without[0]);
+    x->without[x->nwithout++] = log;
+}
+
+/* What cannot be shown goes. */
 static void sift_all(struct hub *h, struct event *e, const struct viewer *v, struct result *to)
 {
-    const struct found_page *found = &e->errand->found;
-    while (to->seen < found->n && to->n < to->limit && !to->waits)
-        sift(h, e, v, &found->rows[to->seen++], to);
+    struct found_page *found = &e->errand->found;
+    size_t kept = 0;
+    for (size_t i = 0; i < found->n; i++) {
+        struct found_row *f = &found->rows[i];
+        enum verdict verdict = SHOWN;
+        if (to->n < to->limit && !to->waits) {
+            to->seen++;
+            verdict = sift(h, e, v, f, to);
+        }
+        if (verdict == SHOWN) {
+            found->rows[kept++] = *f;
+            continue;
+        }
+        to->seen--;
+        if (verdict == CLOSED)
+            close_log(e->errand, f->log);
+        message_unref(f->row.message);
+        reactions_fini(&f->row.reactions);
+    }
+    found->n = kept;
 }
 
 /* True: more is being looked for. */
 static bool look_again(struct hub *h, struct event *e, enum need need, const struct result *x)
 {
-    const struct errand *errand = e->errand;
+    struct errand *errand = e->errand;
     uint64_t had = errand->to, next = had * SPARE < SEARCH_MAX ? had * SPARE : SEARCH_MAX;
     if (x->n >= x->limit)
         return false;
-    if (errand->found.more && had < SEARCH_MAX)
-        return errand_need(h, e, need, 0, next, NULL);
-    return x->doubtful && errand_need(h, e, need, 0, had, NULL);
+    if (x->doubtful)
+        return errand_need(h, e, need, 0, had, NULL);
+    if (!errand->found.more || errand->found.late || clock_now() >= errand->give_up_at ||
+        !errand_need(h, e, need, 0, next, NULL))
+        return false;
+    errand->goes_on = true;
+    return true;
+}
+
+static void refuse_to_search(struct hub *h, struct event *e, int err)
+{
+    refuse(h, e, PROBLEM_UNAVAILABLE,
+           err == ERR_TIMEOUT ? "too much has these words: look for rarer ones, or in one room"
+           : err == ERR_FULL  ? "too many are searching, try again"
+                              : "the disk cannot be read, try again");
 }
 
 static void search_disk(struct hub *h, struct event *e, enum need need, const struct viewer *v,
@@ -123,16 +187,17 @@ static void search_disk(struct hub *h, struct event *e, enum need need, const st
     if (!had && errand_need(h, e, need, 0, limit * SPARE, NULL))
         return;
     if (!had || x->err != 0) {
-        bool late = had && x->err == ERR_TIMEOUT;
-        refuse(h, e, PROBLEM_UNAVAILABLE,
-               late ? "too much has these words: look for rarer ones, or in one room"
-                    : "the disk cannot be read, try again");
+        refuse_to_search(h, e, had ? x->err : ERR_SYSTEM);
         return;
     }
     struct result result = {.limit = limit};
     sift_all(h, e, v, &result);
     if (result.waits || look_again(h, e, need, &result))
         return;
+    if (need == NEED_SEARCH && result.n == 0 && x->found.more) {
+        refuse_to_search(h, e, ERR_TIMEOUT);
+        return;
+    }
     /* Of a room where nobody is, no more is known than what was found. */
     const char *room = e->request.room;
     if (need == NEED_SEARCH && result.n == 0 && room[0] != '\0' && !text_is_pair_room(room) &&
@@ -153,15 +218,18 @@ static uint64_t first_in_memory(struct hub *h, struct event *e, const struct roo
     return shown > first ? shown : first;
 }
 
-/* Does it have all the words? They are looked for as JSON text, as content is. */
+/* Does it have all the words? */
 static bool has_words(const struct message *m, const struct query_word *words, size_t n,
-                      struct buf *word)
+                      struct buf *text)
 {
+    char word[QUERY_MAX + 1];
+    buf_clear(text);
+    protocol_unquote(text, m->content);
+    buf_add_char(text, '\0');
     for (size_t i = 0; i < n; i++) {
-        buf_clear(word);
-        protocol_quote(word, words[i].text, words[i].len);
-        word->data[word->len - 1] = '\0';
-        if (strcasestr(m->content, word->data + 1) == NULL)
+        memcpy(word, words[i].text, words[i].len);
+        word[words[i].len] = '\0';
+        if (strcasestr(text->data, word) == NULL)
             return false;
     }
     return n > 0;
@@ -172,15 +240,15 @@ static void search_memory(struct hub *h, struct event *e, const struct viewer *v
 {
     struct query_word words[QUERY_WORDS];
     struct result result = {.limit = limit};
-    struct buf word = BUF_INIT;
+    struct buf text = BUF_INIT;
     size_t n = query_words(e->request.text, words);
     uint64_t first = first_in_memory(h, e, r, v);
     for (uint64_t seq = r->seq; seq >= first && result.n < result.limit; seq--) {
         const struct slot *s = history_find(&r->history, seq);
-        if (s != NULL && !s->message->deleted && has_words(s->message, words, n, &word))
+        if (s != NULL && !s->message->deleted && has_words(s->message, words, n, &text))
             add(&result, r->name, &(struct history_row){s->message, s->reactions});
     }
-    buf_fini(&word);
+    buf_fini(&text);
     answer(h, e, v, &result);
 }
 
@@ -214,17 +282,17 @@ void on_search(struct hub *h, struct event *e)
 
 /* ---- mentions ------------------------------------------------------------------------------------ */
 
-bool place_of(const char *cursor, struct mention_place *out)
+bool place_of(const char *cursor, struct found_place *out)
 {
     unsigned long long ts, log, seq;
     int end = 0;
-    *out = (struct mention_place){.ts = INT64_MAX};
+    *out = (struct found_place){.ts = INT64_MAX};
     if (cursor[0] == '\0')
         return true;
     if (strspn(cursor, "0123456789.") != strlen(cursor) ||
         sscanf(cursor, "%15llu.%15llu.%15llu%n", &ts, &log, &seq, &end) != 3 || cursor[end] != '\0')
         return false;
-    *out = (struct mention_place){.ts = (int64_t)ts, .log = log, .seq = seq};
+    *out = (struct found_place){.ts = (int64_t)ts, .log = log, .seq = seq};
     return true;
 }
 
@@ -273,7 +341,7 @@ static void mentions_in_memory(struct hub *h, struct event *e, const struct view
 void on_mentions(struct hub *h, struct event *e)
 {
     const struct viewer v = viewer_of(e);
-    struct mention_place from;
+    struct found_place from;
     size_t limit = e->request.args->limit == 0 ? USUAL : e->request.args->limit;
     if (!place_of(e->request.cursor, &from))
         refuse(h, e, PROBLEM_BAD_REQUEST, "cursor is the one of an earlier reply");

@@ -67,12 +67,18 @@ void history_page_fini(struct history_page *p)
     *p = (struct history_page){.n = 0};
 }
 
+void found_page_cut(struct found_page *p, size_t n)
+{
+    while (p->n > n) {
+        struct history_row *row = &p->rows[--p->n].row;
+        message_unref(row->message);
+        reactions_fini(&row->reactions);
+    }
+}
+
 void found_page_fini(struct found_page *p)
 {
-    for (size_t i = 0; i < p->n; i++) {
-        message_unref(p->rows[i].row.message);
-        reactions_fini(&p->rows[i].row.reactions);
-    }
+    found_page_cut(p, 0);
     free(p->rows);
     *p = (struct found_page){.n = 0};
 }

@@ -89,7 +89,7 @@ struct statement {
     X(FORGET_WAITING, "UPDATE files SET message = -1 WHERE message = 0 AND room = ?1")             \
     X(REMOVE_FILES, "UPDATE files SET message = -1 WHERE message BETWEEN ?1 AND ?2")               \
     X(OVERDUE_FILES, "UPDATE files SET message = -1 WHERE message = 0 AND ts < ?1")                \
-    X(GONE_FILES, "SELECT id FROM files WHERE message = -1 LIMIT ?1")                              \
+    X(GONE_FILES, "SELECT id FROM files WHERE message = -1 AND id > ?2 ORDER BY id LIMIT ?1")      \
     X(FILE_GONE, "DELETE FROM files WHERE id = ?1")                                                \
     X(HAS_FILE, "SELECT 1 FROM files WHERE id = ?1 AND message >= 0")                              \
     X(COUNT_FILES, "SELECT count(*) FROM files WHERE message >= 0")                                \
@@ -147,8 +147,9 @@ struct db {
     uint64_t hash_key;
     int64_t reacted_at; /* of the latest reaction, us */
 
-    char *files;          /* the directory of their bytes; NULL: not known */
-    bool gone_files;      /* there may be some */
+    char *files;                      /* the directory of their bytes; NULL: not known */
+    bool gone_files;                  /* there may be some, */
+    char gone_after[FILE_ID_LEN + 1]; /* and behind this one, "": they are not being gone through */
     int64_t next_overdue; /* ms since 1970: when those that nobody said are looked for */
     /* words.c */
     int64_t words_ts, words_id; /* the mark, in the present transaction */
@@ -215,6 +216,10 @@ int files_forget(struct db *db, const char *room);
 int files_overdue(struct db *db, int64_t now);
 /* Removes the bytes, then the rows, of some that are gone. *n grows by their number. */
 int files_remove(struct db *db, size_t *n);
+static inline bool files_are_gone(const struct db *db)
+{
+    return db->gone_files || db->gone_after[0] != '\0';
+}
 
 /* ---- archive.c ----------------------------------------------------------------------------------- */
 

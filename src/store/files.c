@@ -84,16 +84,20 @@ int files_overdue(struct db *db, int64_t now)
 
 /* ---- the bytes (bytes.c) ----------------------------------------------------------------------------------- */
 
+/* In the order of their ids, so that those that cannot be removed hold up no others. */
 int files_remove(struct db *db, size_t *n)
 {
     char ids[STEP][FILE_ID_LEN + 1];
     size_t found = 0;
     int code, err;
     sqlite3_stmt *st = db->logs[LOGS_GONE_FILES];
+    if (db->gone_after[0] == '\0')
+        db->gone_files = false; /* of those that go from now on, the next time */
     bind_int(st, 1, STEP);
-    while ((code = sqlite3_step(st)) == SQLITE_ROW && found < STEP)
+    bind_text(st, 2, db->gone_after);
+    while (found < STEP && (code = sqlite3_step(st)) == SQLITE_ROW)
         snprintf(ids[found++], sizeof ids[0], "%s", (const char *)sqlite3_column_text(st, 0));
-    err = code == SQLITE_DONE ? 0 : db_failed(db);
+    err = code == SQLITE_DONE || code == SQLITE_ROW ? 0 : db_failed(db);
     sqlite3_reset(st);
     size_t removed = 0;
     for (size_t i = 0; i < found && err == 0; i++) {
@@ -103,10 +107,11 @@ int files_remove(struct db *db, size_t *n)
         err = db_step(db, db->logs[LOGS_FILE_GONE]);
         removed++;
     }
+    db->gone_files = db->gone_files || err != 0;
+    strcpy(db->gone_after, err == 0 && found == STEP ? ids[STEP - 1] : "");
     if (err == 0) {
-        db->gone_files = removed == STEP;
         metric_add(METRIC_FILES_REMOVED, (int64_t)removed);
-        *n += removed;
+        *n += found;
     }
     return err;
 }

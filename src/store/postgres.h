@@ -140,7 +140,8 @@ enum { PG_NOW, PG_LEDGER, PG_OWN };
                                               "put.bytes FROM put")                                \
     /* postgres_files.c */                                                                         \
     X(OVERDUE_FILES, "UPDATE files SET log = -1 WHERE log = 0 AND seq = 0 AND ts < $1")            \
-    X(GONE_FILES, "SELECT id FROM files WHERE log = -1 AND seq = 0 LIMIT $1")                      \
+    X(GONE_FILES,                                                                                  \
+      "SELECT id FROM files WHERE log = -1 AND seq = 0 AND id > $2 ORDER BY id LIMIT $1")          \
     X(FILES_GONE, "DELETE FROM files WHERE id = ANY ($1::text[])")                                 \
     X(HAS_FILE, "SELECT 1 FROM files WHERE id = $1 AND log >= 0")                                  \
     X(COUNT_FILES, "SELECT count(*) FROM files WHERE log >= 0")                                    \
@@ -202,8 +203,9 @@ struct postgres {
     bool wordless; /* there may be messages behind the mark */
 
     /* postgres_files.c; written by postgres_write.c and postgres_remove.c, too */
-    char *files;          /* owned: the directory of their bytes; NULL: not known */
-    bool gone_files;      /* there may be some */
+    char *files;                      /* owned: the directory of their bytes; NULL: not known */
+    bool gone_files;                  /* there may be some, */
+    char gone_after[FILE_ID_LEN + 1]; /* and behind this one, "": they are not being gone through */
     int64_t next_overdue; /* ms since 1970: when those that nobody said are looked for */
 
     /* postgres_remove.c; written by postgres_write.c, too */
@@ -280,8 +282,7 @@ int postgres_index(struct db *db, bool *more);
 
 struct searcher *postgres_searcher_open(const char *url, char *why, size_t space);
 void postgres_searcher_close(struct searcher *s);
-int postgres_search(struct searcher *s, const char *room, const char *query, unsigned limit,
-                    struct found_page *out);
+int postgres_search(struct searcher *s, const struct search *x, struct found_page *out);
 
 struct readers *postgres_readers_open(const char *url, char *why, size_t space);
 void postgres_readers_close(struct readers *r);
@@ -291,7 +292,7 @@ int postgres_know_position(struct readers *r, const char *room, const char *epoc
 int postgres_read(struct readers *r, const char *room, uint64_t from, uint64_t to,
                   struct history_page *out);
 int postgres_marks(struct readers *r, const char *user_id, struct mark_page *out);
-int postgres_mentions(struct readers *r, const char *user_id, const struct mention_place *after,
+int postgres_mentions(struct readers *r, const char *user_id, const struct found_place *after,
                       unsigned limit, struct found_page *out);
 int postgres_file(struct readers *r, const char *id, struct file *out);
 int postgres_files_of(struct readers *r, const char *user_id, uint64_t *bytes);

@@ -38,7 +38,8 @@ void postgres_file_values(const struct file *f, struct pg_values *v)
 
 bool postgres_may_remove_files(const struct postgres *p, int64_t now)
 {
-    return p->files != NULL && (p->gone_files || now >= p->next_overdue);
+    return p->files != NULL &&
+           (p->gone_files || p->gone_after[0] != '\0' || now >= p->next_overdue);
 }
 
 /* Those that waited too long, when it is time to look. The grace is for a message that is on its way. */
@@ -67,30 +68,39 @@ static int forget(struct postgres *p, const char *ids)
     return res != NULL ? 0 : ERR_SYSTEM;
 }
 
+/* In the order of their ids, so that those that cannot be removed hold up no others. */
 int postgres_remove_files(struct postgres *p, int64_t now, size_t *n)
 {
     struct pg_values v = {.n = 0};
     struct buf ids = BUF_INIT;
     size_t removed = 0;
     int err = mark_overdue(p, now);
-    if (err != 0 || !p->gone_files)
+    if (err != 0 || (!p->gone_files && p->gone_after[0] == '\0'))
         return err;
+    if (p->gone_after[0] == '\0')
+        p->gone_files = false; /* of those that go from now on, the next time */
     values_number(&v, STEP);
+    values_text(&v, p->gone_after);
     PGresult *res = ask(p, DO_GONE_FILES, &v);
-    if (res == NULL)
+    if (res == NULL) {
+        p->gone_files = true;
         return ERR_SYSTEM;
+    }
+    size_t found = (size_t)PQntuples(res);
     for (int i = 0; i < PQntuples(res); i++)
         if (bytes_remove(p->files, PQgetvalue(res, i, 0))) /* else it stays, for the next start */
             buf_printf(&ids, "%s%s", removed++ == 0 ? "{" : ",", PQgetvalue(res, i, 0));
+    snprintf(p->gone_after, sizeof p->gone_after, "%s",
+             found == STEP ? PQgetvalue(res, STEP - 1, 0) : "");
     PQclear(res);
     buf_add_char(&ids, '}');
     if (removed > 0)
         err = forget(p, ids.data);
     buf_fini(&ids);
+    p->gone_files = p->gone_files || err != 0;
     if (err == 0) {
-        p->gone_files = removed == STEP;
         metric_add(METRIC_FILES_REMOVED, (int64_t)removed);
-        *n += removed;
+        *n += found;
     }
     return err;
 }

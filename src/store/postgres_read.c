@@ -344,7 +344,7 @@ static int read_their_reactions(struct reader *r, const struct pg_values *v,
     return 0;
 }
 
-int postgres_mentions(struct readers *p, const char *user_id, const struct mention_place *after,
+int postgres_mentions(struct readers *p, const char *user_id, const struct found_place *after,
                       unsigned limit, struct found_page *out)
 {
     struct found_page page = {.n = 0};

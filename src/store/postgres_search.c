@@ -15,42 +15,16 @@
 #include <time.h>
 
 enum {
-    LATEST = 1000, /* as in search.c */
+    LATEST = 20000, /* as in search.c */
     LATEST_BYTES = 8 << 20,
     PATIENCE_MS = 1000,
+    FEW = 20000, /* as in search.c */
     SILENCE = 3000,
 };
 
-#define NEWEST_FIRST "ts DESC, log DESC, seq DESC"
-/* Of a stretch, in this order, as many as have that many bytes, and one more. */
-#define SUM_BEFORE(order)                                                           \
-    "sum(octet_length(content)) OVER (ORDER BY " order " ROWS UNBOUNDED PRECEDING)" \
-    " - octet_length(content) AS before"
-
 static const char LOG[] = "SELECT log FROM logs WHERE room = $1",
-                  /* $1: the log, 0: any; $2: bytes */
-    NEW[] = "SELECT " PG_MESSAGE ", room, log FROM (SELECT m.*, l.room, " SUM_BEFORE(
-        NEWEST_FIRST) " FROM (SELECT * FROM messages WHERE ts >= (SELECT ts FROM words_mark)"
-                      " AND ($1::bigint = 0 OR log = $1::bigint) ORDER BY ts DESC LIMIT $3) m"
-                      " JOIN logs l USING (log) WHERE l.room IS NOT NULL) x"
-                      " WHERE before < $2::bigint ORDER BY " NEWEST_FIRST,
-                  /* $1: the words, $2: the same of a room, $3: how many, $4: bytes. Best first. */
-    OLD[] =
-        "SELECT " PG_MESSAGE ", room, log FROM (SELECT m.*, l.room, score, said_at, " SUM_BEFORE(
-            "score DESC, said_at DESC, log DESC, seq DESC") " FROM"
-                                                            " (SELECT w.log, w.seq, w.ts AS "
-                                                            "said_at, ts_rank(w.words, "
-                                                            "$1::tsquery, 1) AS score"
-                                                            "  FROM words w JOIN logs n USING "
-                                                            "(log) WHERE w.words @@ $2::tsquery"
-                                                            "  AND n.room IS NOT NULL"
-                                                            "  ORDER BY score DESC, said_at DESC, "
-                                                            "w.log DESC, w.seq DESC LIMIT $3) f"
-                                                            " JOIN messages m USING (log, seq) "
-                                                            "JOIN logs l USING (log)) x"
-                                                            " WHERE before < $4::bigint ORDER BY "
-                                                            "score DESC, said_at DESC, log DESC, "
-                                                            "seq DESC",
+                  COUNT[] = "SELECT count(*) FROM (SELECT 1 FROM words WHERE words @@ $1::tsquery"
+                            " LIMIT $2) x",
                   REACTIONS[] =
                       "SELECT n, user_id, emoji FROM unnest($1::bigint[], $2::bigint[])"
                       " WITH ORDINALITY AS u (log, seq, n) JOIN reactions r USING (log, seq)"
@@ -69,11 +43,12 @@ struct searcher {
 /* One search. */
 struct looking {
     struct searcher *s;
+    const struct search *x;
     struct phrases phrases;
-    unsigned limit;
+    char log[24];       /* of the room, "0": all, "": there is none */
+    struct buf without; /* an array */
     size_t bytes;
-    struct found_page page;
-    char (*logs)[24]; /* of each row, as text */
+    struct found_page page; /* of twice as many as are looked for */
 };
 
 /* ---- the connection ------------------------------------------------------------------------------ */
@@ -163,33 +138,94 @@ static int ask(struct searcher *s, const char *sql, const struct pg_values *v, P
     return err;
 }
 
+/* ---- the question -------------------------------------------------------------------------------- */
+
+/* Few messages have the words: they are looked up and sorted. Many: the messages are gone through, from the newest on,
+ * which the planner must be made to do. */
+enum which { NEW, SOME, MANY };
+
+/* $1: the words, of NEW how many are looked at; $2, $3, $4: only behind this place; $5: but for these logs; $6: how many,
+ * $7: as have that many bytes, and one more. */
+static void add_question(const struct looking *k, enum which which, struct buf *sql)
+{
+    bool in_room = k->x->room != NULL;
+    const char *order = in_room ? "seq DESC" : "ts DESC, log DESC, seq DESC",
+               *where = in_room ? "log = $3::bigint AND seq < $4::bigint AND $2::bigint > 0"
+                                : "(m.ts, log, seq) < ($2::bigint, $3::bigint, $4::bigint)";
+    if (which == SOME)
+        buf_add_str(sql, "WITH w AS MATERIALIZED"
+                         " (SELECT log, seq FROM words WHERE words @@ $1::tsquery) ");
+    buf_printf(sql,
+               "SELECT " PG_MESSAGE ", room, log FROM (SELECT f.*, sum(octet_length(content)) OVER"
+               " (ORDER BY %s ROWS UNBOUNDED PRECEDING) - octet_length(content) AS before FROM"
+               " (SELECT m.*, l.room FROM ",
+               order);
+    if (which == NEW)
+        buf_printf(sql,
+                   "(SELECT * FROM messages m WHERE ts >= (SELECT ts FROM words_mark) AND %s"
+                   " ORDER BY %s LIMIT $1) m",
+                   where, order);
+    else
+        buf_printf(sql, "%s JOIN messages m USING (log, seq)", which == SOME ? "w" : "words w");
+    buf_printf(sql,
+               " JOIN logs l USING (log) WHERE %s AND l.room IS NOT NULL"
+               " AND log NOT IN (SELECT unnest($5::bigint[]))%s ORDER BY %s LIMIT $6) f) x"
+               " WHERE before < $7::bigint ORDER BY %s",
+               where, which == MANY ? " AND w.words @@ $1::tsquery" : "", order, order);
+}
+
+static void add_place(const struct looking *k, struct pg_values *v)
+{
+    const struct found_place *after = &k->x->after;
+    bool all = after->ts == INT64_MAX;
+    values_number(v, after->ts);
+    if (k->x->room == NULL)
+        values_number(v, (int64_t)after->log);
+    else
+        values_text(v, k->log);
+    values_number(v, all ? INT64_MAX : (int64_t)after->seq);
+    values_text(v, k->without.data);
+}
+
+static int ask_for(struct looking *k, enum which which, const char *first, int64_t bytes,
+                   int64_t limit, PGresult **res)
+{
+    struct pg_values v = {.n = 0};
+    struct buf sql = BUF_INIT;
+    add_question(k, which, &sql);
+    values_text(&v, first);
+    add_place(k, &v);
+    values_number(&v, limit);
+    values_number(&v, bytes);
+    int err = ask(k->s, sql.data, &v, res);
+    buf_fini(&sql);
+    return err;
+}
+
 /* ---- what is found ------------------------------------------------------------------------------- */
 
 static void take_row(struct looking *k, const PGresult *res, int row)
 {
-    struct found_row *f = &k->page.rows[k->page.n];
-    *f = (struct found_row){.row.message = postgres_message(res, row)};
+    struct found_row *f = &k->page.rows[k->page.n++];
+    *f = (struct found_row){.log = strtoull(PQgetvalue(res, row, OF_LOG), NULL, 10),
+                            .row.message = postgres_message(res, row)};
     snprintf(f->room, sizeof f->room, "%s", PQgetvalue(res, row, ROOM));
-    snprintf(k->logs[k->page.n], sizeof k->logs[0], "%s", PQgetvalue(res, row, OF_LOG));
     k->bytes += f->row.message->content_len;
-    k->page.n++;
 }
 
 static bool is_full(const struct looking *k)
 {
-    return k->page.n == k->limit || k->bytes >= FOUND_BYTES;
+    return k->page.n >= k->x->limit || k->bytes >= FOUND_BYTES;
 }
 
 /* What is behind the mark. */
-static int find_new(struct looking *k, const char *log)
+static int find_new(struct looking *k)
 {
     PGresult *res;
-    struct pg_values v = {.n = 0};
     struct term_list text = {.n = 0};
-    values_text(&v, log);
-    values_number(&v, LATEST_BYTES);
-    values_number(&v, LATEST);
-    int err = ask(k->s, NEW, &v, &res);
+    char most[16];
+    snprintf(most, sizeof most, "%d", LATEST);
+    int err = ask_for(k, NEW, most, LATEST_BYTES, LATEST, &res);
     for (int i = 0; err == 0 && i < PQntuples(res) && !is_full(k); i++) {
         const char *content = PQgetvalue(res, i, PG_MESSAGE_CONTENT);
         err = terms_of_content(k->s->terms, content, strlen(content), &text);
@@ -201,24 +237,37 @@ static int find_new(struct looking *k, const char *log)
     return err;
 }
 
-static int find_old(struct looking *k, const char *log)
+static int choose(struct looking *k, const char *words, enum which *which)
 {
     PGresult *res;
     struct pg_values v = {.n = 0};
-    struct buf all = BUF_INIT, one = BUF_INIT;
-    phrases_add_query(&k->phrases, &all);
-    if (strcmp(log, "0") != 0)
-        buf_printf(&one, "'#%s' & ", log);
-    buf_add_str(&one, all.data);
-    values_text(&v, all.data);
-    values_text(&v, one.data);
-    values_number(&v, (int64_t)(k->limit - k->page.n));
-    values_number(&v, (int64_t)(FOUND_BYTES - k->bytes));
-    int err = ask(k->s, OLD, &v, &res);
+    values_text(&v, words);
+    values_number(&v, FEW + 1);
+    int err = ask(k->s, COUNT, &v, &res);
+    *which = err == 0 && strtoll(PQgetvalue(res, 0, 0), NULL, 10) > FEW ? MANY : SOME;
+    PQclear(res);
+    if (err == 0 && *which == MANY &&
+        link_run(&k->s->link,
+                 "SET LOCAL enable_bitmapscan = off; SET LOCAL enable_hashjoin = off;"
+                 " SET LOCAL enable_mergejoin = off; SET LOCAL enable_sort = off") != 0)
+        err = failed(k->s);
+    return err;
+}
+
+static int find_old(struct looking *k)
+{
+    PGresult *res = NULL;
+    struct buf words = BUF_INIT;
+    enum which which;
+    if (k->x->room != NULL)
+        buf_printf(&words, "'#%s' & ", k->log);
+    phrases_add_query(&k->phrases, &words);
+    int err = choose(k, words.data, &which);
+    if (err == 0)
+        err = ask_for(k, which, words.data, (int64_t)(FOUND_BYTES - k->bytes), k->x->limit, &res);
     for (int i = 0; err == 0 && i < PQntuples(res); i++)
         take_row(k, res, i);
-    buf_fini(&all);
-    buf_fini(&one);
+    buf_fini(&words);
     PQclear(res);
     return err;
 }
@@ -229,7 +278,7 @@ static int find_reactions(struct looking *k)
     struct buf logs = BUF_INIT, seqs = BUF_INIT;
     struct pg_values v = {.n = 0};
     for (size_t i = 0; i < k->page.n; i++) {
-        buf_printf(&logs, "%s%s", i == 0 ? "{" : ",", k->logs[i]);
+        buf_printf(&logs, "%s%llu", i == 0 ? "{" : ",", (unsigned long long)k->page.rows[i].log);
         buf_printf(&seqs, "%s%llu", i == 0 ? "{" : ",",
                    (unsigned long long)k->page.rows[i].row.message->seq);
     }
@@ -249,75 +298,84 @@ static int find_reactions(struct looking *k)
     return err;
 }
 
-/* Its number into `log`, "" when there is none; "0" for all. */
-static int find_log(struct searcher *s, const char *room, char log[24])
+static int find_log(struct looking *k)
 {
     PGresult *res;
     struct pg_values v = {.n = 0};
-    strcpy(log, "0");
-    if (room == NULL)
+    strcpy(k->log, "0");
+    if (k->x->room == NULL)
         return 0;
-    values_text(&v, room);
-    int err = ask(s, LOG, &v, &res);
+    values_text(&v, k->x->room);
+    int err = ask(k->s, LOG, &v, &res);
     if (err == 0)
-        snprintf(log, 24, "%s", PQntuples(res) > 0 ? PQgetvalue(res, 0, 0) : "");
+        snprintf(k->log, sizeof k->log, "%s", PQntuples(res) > 0 ? PQgetvalue(res, 0, 0) : "");
     PQclear(res);
     return err;
 }
 
-/* All of it as it was at one moment. */
-static int look(struct looking *k, const char *room)
+static int latest_number_first(const void *a, const void *b)
 {
-    char log[24];
+    uint64_t x = ((const struct found_row *)a)->row.message->seq,
+             y = ((const struct found_row *)b)->row.message->seq;
+    return (x < y) - (x > y);
+}
+
+/* All of it as it was at one moment. */
+static int look(struct looking *k)
+{
     int err = begin(k->s);
     if (err == 0)
-        err = find_log(k->s, room, log);
-    if (err != 0 || log[0] == '\0')
+        err = find_log(k);
+    if (err != 0 || k->log[0] == '\0')
         return err;
-    err = find_new(k, log);
+    err = find_new(k);
     if (err == 0 && !is_full(k))
-        err = find_old(k, log);
-    if (err == 0 && k->page.n > 0)
-        err = find_reactions(k);
+        err = find_old(k);
     k->page.more = is_full(k);
-    return err;
+    /* In a room the clock may have gone back. */
+    if (k->x->room != NULL && k->page.n > 0)
+        qsort(k->page.rows, k->page.n, sizeof k->page.rows[0], latest_number_first);
+    found_page_cut(&k->page, k->page.n < k->x->limit ? k->page.n : k->x->limit);
+    return err == 0 && k->page.n > 0 ? find_reactions(k) : err;
 }
 
-static int look_in_time(struct looking *k, const char *room)
+static void end(struct searcher *s)
 {
-    struct searcher *s = k->s;
-    int err = look(k, room);
     if (link_alive(&s->link) && PQtransactionStatus(s->link.conn) != PQTRANS_IDLE)
         link_run(&s->link, "ROLLBACK");
+}
+
+static int look_in_time(struct looking *k)
+{
+    struct searcher *s = k->s;
+    s->until = clock_now() + PATIENCE_MS * NS_PER_MS;
+    int err = look(k);
+    end(s);
+    if (err != ERR_TIMEOUT || k->page.n == 0)
+        return err;
+    k->page.more = k->page.late = true;
+    s->until = clock_now() + PATIENCE_MS * NS_PER_MS;
+    err = begin(s);
+    if (err == 0)
+        err = find_reactions(k);
+    end(s);
     return err;
 }
 
-/* 0 or ERR_TIMEOUT. */
-static int lock(struct searcher *s)
+int postgres_search(struct searcher *s, const struct search *x, struct found_page *out)
 {
-    struct timespec until;
-    clock_gettime(CLOCK_REALTIME, &until);
-    until.tv_sec += PATIENCE_MS / 1000;
-    return pthread_mutex_timedlock(&s->mu, &until) == 0 ? 0 : ERR_TIMEOUT;
-}
-
-int postgres_search(struct searcher *s, const char *room, const char *query, unsigned limit,
-                    struct found_page *out)
-{
-    int64_t until = clock_now() + PATIENCE_MS * NS_PER_MS;
-    struct looking k = {.s = s, .limit = limit};
-    int err = lock(s);
-    if (err != 0)
-        return err;
-    k.page.rows = xmalloc((limit + 1) * sizeof k.page.rows[0]);
-    k.logs = xmalloc((limit + 1) * sizeof k.logs[0]);
-    s->until = until;
-    err = phrases_of(s->terms, query, &k.phrases);
+    struct looking k = {.s = s, .x = x};
+    k.page.rows = xmalloc((2 * x->limit + 1) * sizeof k.page.rows[0]);
+    for (size_t i = 0; i < x->nwithout; i++)
+        buf_printf(&k.without, "%c%llu", i == 0 ? '{' : ',', (unsigned long long)x->without[i]);
+    buf_add_str(&k.without, x->nwithout == 0 ? "{}" : "}");
+    pthread_mutex_lock(&s->mu);
+    int err = phrases_of(s->terms, x->query, &k.phrases);
     if (err == 0 && k.phrases.n > 0)
-        err = look_in_time(&k, room);
+        err = look_in_time(&k);
     phrases_fini(&k.phrases);
     pthread_mutex_unlock(&s->mu);
-    free(k.logs);
+    buf_fini(&k.without);
     if (err == 0)
         *out = k.page;
     else

@@ -299,7 +299,7 @@ static int take_mention(struct reader *r, sqlite3_stmt *st, struct found_page *p
     return read_reactions(r, f->room, key, key, &one);
 }
 
-static int read_mentions(struct reader *r, const char *user_id, const struct mention_place *after,
+static int read_mentions(struct reader *r, const char *user_id, const struct found_place *after,
                          unsigned limit, struct found_page *page)
 {
     sqlite3_stmt *st = r->st[READ_MENTIONS];
@@ -319,7 +319,7 @@ static int read_mentions(struct reader *r, const char *user_id, const struct men
     return err;
 }
 
-int readers_mentions(struct readers *p, const char *user_id, const struct mention_place *after,
+int readers_mentions(struct readers *p, const char *user_id, const struct found_place *after,
                      unsigned limit, struct found_page *out)
 {
     struct found_page page = {.n = 0};

@@ -145,7 +145,7 @@ static int remove_some(struct db *db, const struct retention *r, int64_t now, si
     int err = db->nameless ? remove_nameless(db, n) : 0;
     if (err == 0)
         err = files_overdue(db, now);
-    if (err == 0 && db->gone_files)
+    if (err == 0 && files_are_gone(db))
         err = files_remove(db, n);
     if (err == 0 && *n == 0 && r->age_ms > 0)
         err = remove_oldest(db, now - r->age_ms, n);
@@ -158,7 +158,7 @@ static int remove_some(struct db *db, const struct retention *r, int64_t now, si
 
 bool db_may_remove(const struct db *db, const struct retention *r, int64_t now)
 {
-    return db->nameless || db->gone_files || now >= db->next_overdue || r->age_ms > 0 ||
+    return db->nameless || files_are_gone(db) || now >= db->next_overdue || r->age_ms > 0 ||
            r->bytes > 0 || db->nfull > 0 || db->all;
 }
 

@@ -190,11 +190,10 @@ int store_read(struct store *s, const char *room, uint64_t from, uint64_t to,
     return vault_read(s->vault, room, from, to, out);
 }
 
-int store_search(struct store *s, const char *room, const char *query, unsigned limit,
-                 struct found_page *out)
+int store_search(struct store *s, const struct search *x, struct found_page *out)
 {
-    REQUIRE(limit <= SEARCH_MAX);
-    return vault_search(s->vault, room, query, limit, out);
+    REQUIRE(x->limit >= 1 && x->limit <= SEARCH_MAX);
+    return vault_search(s->vault, x, out);
 }
 
 int store_marks(struct store *s, const char *user_id, struct mark_page *out)
@@ -202,7 +201,7 @@ int store_marks(struct store *s, const char *user_id, struct mark_page *out)
     return vault_marks(s->vault, user_id, out);
 }
 
-int store_mentions(struct store *s, const char *user_id, const struct mention_place *after,
+int store_mentions(struct store *s, const char *user_id, const struct found_place *after,
                    unsigned limit, struct found_page *out)
 {
     REQUIRE(limit >= 1 && limit <= SEARCH_MAX);

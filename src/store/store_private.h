@@ -99,15 +99,14 @@ struct backend {
                 struct history_page *out);
 
     int (*marks)(struct readers *r, const char *user_id, struct mark_page *out);
-    int (*mentions)(struct readers *r, const char *user_id, const struct mention_place *after,
+    int (*mentions)(struct readers *r, const char *user_id, const struct found_place *after,
                     unsigned limit, struct found_page *out);
 
     bool (*may_index)(const struct db *db);
     int (*index)(struct db *db, bool *more);
     struct searcher *(*searcher_open)(const char *where, char *why, size_t space);
     void (*searcher_close)(struct searcher *s);
-    int (*search)(struct searcher *s, const char *room, const char *query, unsigned limit,
-                  struct found_page *out);
+    int (*search)(struct searcher *s, const struct search *x, struct found_page *out);
 
     void (*set_files)(struct db *db, const char *directory);
     int (*file)(struct readers *r, const char *id, struct file *out);
@@ -173,7 +172,7 @@ int readers_files_of(struct readers *r, const char *user_id, uint64_t *bytes);
 int readers_read(struct readers *r, const char *room, uint64_t from, uint64_t to,
                  struct history_page *out);
 int readers_marks(struct readers *r, const char *user_id, struct mark_page *out);
-int readers_mentions(struct readers *r, const char *user_id, const struct mention_place *after,
+int readers_mentions(struct readers *r, const char *user_id, const struct found_place *after,
                      unsigned limit, struct found_page *out);
 
 /* ---- search.c ------------------------------------------------------------------------------------ */
@@ -182,8 +181,7 @@ int readers_mentions(struct readers *r, const char *user_id, const struct mentio
 struct searcher *searcher_open(const char *path, char *why, size_t space);
 void searcher_close(struct searcher *s); /* NULL: nothing. As readers_close() */
 /* See store_search(). */
-int searcher_find(struct searcher *s, const char *room, const char *query, unsigned limit,
-                  struct found_page *out);
+int searcher_find(struct searcher *s, const struct search *x, struct found_page *out);
 
 /* ---- bytes.c ------------------------------------------------------------------------------------- */
 

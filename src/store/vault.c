@@ -332,14 +332,13 @@ int vault_know_position(struct vault *v, const char *room, const char *epoch, ui
     return err;
 }
 
-int vault_search(struct vault *v, const char *room, const char *query, unsigned limit,
-                 struct found_page *out)
+int vault_search(struct vault *v, const struct search *x, struct found_page *out)
 {
     uint64_t parked;
     struct found_page page = {.n = 0};
     int err = begin(v, &parked);
     if (err == 0)
-        err = v->on->search(v->searcher, room, query, limit, &page);
+        err = v->on->search(v->searcher, x, &page);
     if (err == 0 && !is_whole(v, parked)) {
         found_page_fini(&page);
         err = ERR_SYSTEM;
@@ -373,7 +372,7 @@ int vault_marks(struct vault *v, const char *user_id, struct mark_page *out)
     return err != 0 ? err : v->on->marks(v->readers, user_id, out);
 }
 
-int vault_mentions(struct vault *v, const char *user_id, const struct mention_place *after,
+int vault_mentions(struct vault *v, const char *user_id, const struct found_place *after,
                    unsigned limit, struct found_page *out)
 {
     uint64_t parked;

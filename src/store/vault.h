@@ -34,13 +34,12 @@ const char *vault_error(const struct vault *v);
 int vault_head(struct vault *v, const char *room, struct log_head *out);
 int vault_know_position(struct vault *v, const char *room, const char *epoch, uint64_t seq,
                         bool *out);
-int vault_search(struct vault *v, const char *room, const char *query, unsigned limit,
-                 struct found_page *out);
+int vault_search(struct vault *v, const struct search *x, struct found_page *out);
 int vault_read(struct vault *v, const char *room, uint64_t from, uint64_t to,
                struct history_page *out);
 
 int vault_marks(struct vault *v, const char *user_id, struct mark_page *out);
-int vault_mentions(struct vault *v, const char *user_id, const struct mention_place *after,
+int vault_mentions(struct vault *v, const char *user_id, const struct found_place *after,
                    unsigned limit, struct found_page *out);
 
 /* See store_file() and what follows it. */

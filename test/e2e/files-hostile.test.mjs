@@ -102,7 +102,7 @@ test('a sender that asks first is told to go on, or why not', async (t) => {
 });
 
 test('slow senders: one that stops, and one that trickles; others go on meanwhile', async (t) => {
-    const server = await startServer(t, data('--upload-wait', '100ms')); // 4 s in all
+    const server = await startServer(t, data('--upload-wait', '1s')); // 3 s at any speed, 40 s in all
     const alice = await member(t, server, 'alice', 'hall');
     const bob = await member(t, server, 'bob', 'hall');
     const still = begin(t, server, alice, 100000);

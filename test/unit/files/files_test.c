@@ -53,7 +53,7 @@ static int close_files(void **state)
 static struct upload *begin(const char *user, uint64_t size)
 {
     struct upload *u = NULL;
-    assert_int_equal(upload_begin(files, user, size, &u), UPLOAD_FINE);
+    assert_int_equal(upload_begin(files, user, NULL, size, &u), UPLOAD_FINE);
     return u;
 }
 
@@ -104,7 +104,7 @@ static void sizes_are_kept(void **state)
 {
     (void)state;
     struct upload *u = NULL;
-    assert_int_equal(upload_begin(files, "alice", 1001, &u), UPLOAD_TOO_LARGE);
+    assert_int_equal(upload_begin(files, "alice", NULL, 1001, &u), UPLOAD_TOO_LARGE);
     u = begin("alice", 1000);
     char bytes[1001] = "";
     assert_int_equal(upload_write(u, bytes, 1000), UPLOAD_FINE);
@@ -123,7 +123,7 @@ static void uploads_under_way_count(void **state)
     assert_int_equal(upload_allowed(u[1], 500), UPLOAD_FINE);
     assert_int_equal(upload_allowed(u[1], 501), UPLOAD_QUOTA);
     u[2] = begin("alice", 1);
-    assert_int_equal(upload_begin(files, "alice", 1, &more), UPLOAD_TOO_MANY);
+    assert_int_equal(upload_begin(files, "alice", NULL, 1, &more), UPLOAD_TOO_MANY);
     other = begin("bob", 1000);
     assert_int_equal(upload_allowed(other, 1500), UPLOAD_FINE);
     upload_end(other, false);
@@ -142,10 +142,43 @@ static void all_users_together_are_bounded(void **state)
         snprintf(user, sizeof(user), "u%d", i);
         u[i] = begin(user, 1);
     }
-    assert_int_equal(upload_begin(files, "alice", 1, &more), UPLOAD_TOO_MANY);
+    assert_int_equal(upload_begin(files, "alice", NULL, 1, &more), UPLOAD_TOO_MANY);
     for (int i = 0; i < UPLOADS_AT_ONCE; i++)
         upload_end(u[i], false);
     assert_int_equal(count(false), 0);
+}
+
+/* Of a network as one: see address_subject(). */
+static void an_address_cannot_have_all_places(void **state)
+{
+    (void)state;
+    struct upload *u[UPLOADS_OF_ADDRESS], *more, *own;
+    char user[8], address[32];
+    for (int i = 0; i < UPLOADS_OF_ADDRESS; i++) {
+        snprintf(user, sizeof(user), "u%d", i);
+        snprintf(address, sizeof(address), "2001:db8::%d", i + 1);
+        assert_int_equal(upload_begin(files, user, address, 1, &u[i]), UPLOAD_FINE);
+    }
+    assert_int_equal(upload_begin(files, "alice", "2001:db8::99", 1, &more), UPLOAD_TOO_MANY);
+    assert_int_equal(upload_begin(files, "alice", "192.0.2.1", 1, &more), UPLOAD_FINE);
+    own = begin("bob", 1);
+    upload_end(u[0], false);
+    assert_int_equal(upload_begin(files, "carol", "2001:db8::99", 1, &u[0]), UPLOAD_FINE);
+    upload_end(own, false);
+    upload_end(more, false);
+    for (int i = 0; i < UPLOADS_OF_ADDRESS; i++)
+        upload_end(u[i], false);
+}
+
+/* Whichever ends in between: what was under way is counted, and what is known is read after that. */
+static void what_ends_meanwhile_still_counts(void **state)
+{
+    (void)state;
+    struct upload *first = begin("alice", 1000), *second = begin("alice", 1000);
+    upload_end(first, false);
+    assert_int_equal(upload_allowed(second, 500), UPLOAD_FINE);
+    assert_int_equal(upload_allowed(second, 501), UPLOAD_QUOTA);
+    upload_end(second, false);
 }
 
 static void assert_type(const char *bytes, size_t n, const char *expected)
@@ -190,6 +223,8 @@ int main(int argc, char **argv)
         WITH_FILES(sizes_are_kept),
         WITH_FILES(uploads_under_way_count),
         WITH_FILES(all_users_together_are_bounded),
+        WITH_FILES(an_address_cannot_have_all_places),
+        WITH_FILES(what_ends_meanwhile_still_counts),
         WITH_FILES(types_are_what_the_bytes_are),
         cmocka_unit_test(a_place_that_is_none_is_told),
     };

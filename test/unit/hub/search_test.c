@@ -56,6 +56,8 @@ static void what_is_in_memory_is_looked_through(void **state)
     EXPECT_FOUND(bob, "den", "fox cow", FOUND_IN("den", ""));
     EXPECT_FOUND(bob, "den", "\"", FOUND_IN("den", ""));
     EXPECT_FOUND(bob, "den", "\"tab\there\"", FOUND_IN("den", "{*'seq':4,*}"));
+    EXPECT_FOUND(bob, "den", "there", FOUND_IN("den", "")); /* as it would be written in JSON */
+    EXPECT_FOUND(bob, "den", "bthere", FOUND_IN("den", ""));
     take_back(alice, "den", 3);
     FIND_OK(alice);
     EXPECT_FOUND(bob, "den", "fox", FOUND_IN("den", "{*'seq':2,*},{*'seq':1,*}"));
@@ -223,6 +225,34 @@ static void what_was_destroyed_is_not_found(void **state)
     stage_fini(&s);
 }
 
+/* However much it is. */
+static void what_one_may_not_read_hides_nothing(void **state)
+{
+    (void)state;
+    enum { HIDDEN = 1200 };
+    struct settings settings = usual;
+    settings.history_memory = 10;
+    struct stage s;
+    stage_init_kept(&s, &settings, NULL);
+    struct probe *alice = person(&s, "alice"), *bob = person(&s, "bob");
+    come_in(bob, "pub");
+    for (int i = 0; i < 3; i++)
+        say_kept(bob, "pub", "a fox");
+    await_clock();
+    static const char *const rooms[] = {"den", "vault"};
+    for (int i = 0; i < 2; i++) {
+        create(alice, rooms[i], VISIBILITY_PRIVATE, NULL);
+        AWAIT_OK(alice);
+        come_in(alice, rooms[i]);
+    }
+    for (int i = 0; i < HIDDEN; i++)
+        say_kept(alice, rooms[i % 2], "fox");
+    EXPECT_FOUND(bob, "", "fox", FOUND("{*'seq':3,*},{*'seq':2,*},{*'seq':1,*}"));
+    say_kept(bob, "pub", "fox");
+    EXPECT_FOUND(bob, "", "fox", FOUND("{*'seq':4,*},{*'seq':3,*},{*'seq':2,*},{*'seq':1,*}"));
+    stage_fini(&s);
+}
+
 /* Enough is looked through to find what is one's own behind what is not. */
 static void more_is_looked_for_when_little_is_left(void **state)
 {
@@ -255,6 +285,7 @@ int main(int argc, char **argv)
         cmocka_unit_test(what_has_become_of_it_since_counts),
         cmocka_unit_test(while_the_disk_is_behind_memory_knows_better),
         cmocka_unit_test(what_was_destroyed_is_not_found),
+        cmocka_unit_test(what_one_may_not_read_hides_nothing),
         cmocka_unit_test(more_is_looked_for_when_little_is_left),
     };
     return RUN_STAGED(argc, argv, "hub and searches", tests);

@@ -78,6 +78,31 @@ static void a_long_text_of_control_characters(void **state)
     free(s);
 }
 
+static void texts_come_back(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *json, *text;
+    } cases[] = {
+        {"\"\"", ""},
+        {"\"a \\\"b\\\" \\\\n \\/\"", "a \"b\" \\n /"},
+        {"\"\\b\\f\\n\\r\\t\"", "\b\f\n\r\t"},
+        {"\"\\u0041\\u00e9\\u00E9\\u6771\\uFFFF\"", "Aéé東\xef\xbf\xbf"},
+        {"\"\\ud83d\\ude00 \\uDBFF\\uDFFF\"", "😀 \xf4\x8f\xbf\xbf"},
+        {"\"\\ud83d \\ude00\\ud83d\\u0041 \\ud83d\"", "\uFFFD \uFFFD\uFFFDA \uFFFD"},
+        {"\"a\\u0000b\"", "a b"},
+        {"[\"a\\n\"]", "[\"a\\n\"]"},
+        {"12", "12"},
+    };
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases)[0]; i++) {
+        struct buf b = BUF_INIT;
+        protocol_unquote(&b, cases[i].json);
+        buf_add_char(&b, '\0');
+        assert_string_equal(b.data, cases[i].text);
+        buf_fini(&b);
+    }
+}
+
 int main(int argc, char **argv)
 {
     const struct CMUnitTest tests[] = {
@@ -85,6 +110,7 @@ int main(int argc, char **argv)
         cmocka_unit_test(every_pair_of_ascii),
         cmocka_unit_test(texts),
         cmocka_unit_test(a_long_text_of_control_characters),
+        cmocka_unit_test(texts_come_back),
     };
     return RUN_TESTS(argc, argv, "quote", tests);
 }

@@ -159,6 +159,37 @@ static void a_log_that_is_gone_takes_all(void **state)
     shop_free(s);
 }
 
+/* More of them than are removed in one step, and before the others. */
+static void what_cannot_be_removed_holds_up_nothing(void **state)
+{
+    (void)state;
+    enum { STUCK = 150 };
+    struct shop *s = shop_with_files();
+    char id[FILE_ID_LEN + 1];
+    struct change *c = change_new();
+    for (unsigned i = 0; i < STUCK; i++) {
+        snprintf(id, sizeof id, "%032x", i);
+        add_file(c, "den", id, "u1", 1);
+        assert_int_equal(mkdir(path_of(s, id), 0700), 0);
+    }
+    name(change_add(c, RECORD_LOG_GONE)->room, "den");
+    shop_put(s, c, 0);
+    SHOP_UNTIL(shop_count(s, "SELECT count(*) FROM files") == STUCK);
+    assert_false(is_there(s, ID_A));
+    assert_false(is_there(s, ID_B));
+    c = change_new(); /* and so it remains */
+    add_epoch(c, "den", "e2", 0);
+    add_file(c, "den", ID_A, "u1", 5);
+    name(change_add(c, RECORD_LOG_GONE)->room, "den");
+    shop_put(s, c, 0);
+    SHOP_UNTIL(shop_count(s, "SELECT count(*) FROM files") == STUCK);
+    for (unsigned i = 0; i < STUCK; i++) {
+        snprintf(id, sizeof id, "%032x", i);
+        rmdir(path_of(s, id));
+    }
+    shop_free(s);
+}
+
 static void what_waits_too_long_goes(void **state)
 {
     (void)state;
@@ -220,6 +251,7 @@ int main(int argc, char **argv)
         cmocka_unit_test(a_tombstone_takes_its_files_along),
         cmocka_unit_test(a_file_is_said_once),
         cmocka_unit_test(a_log_that_is_gone_takes_all),
+        cmocka_unit_test(what_cannot_be_removed_holds_up_nothing),
         cmocka_unit_test(what_waits_too_long_goes),
         cmocka_unit_test(what_nobody_knows_is_swept),
         cmocka_unit_test(an_erased_user_leaves_no_files),

@@ -472,12 +472,23 @@ static inline void shop_said(struct shop *s, const char *room, uint64_t from, ui
 }
 
 /* "den 1, pub 3": the best first. */
+static inline int shop_search(struct shop *s, const char *room, const char *query,
+                              struct found_page *out)
+{
+    return store_search(s->store,
+                        &(struct search){.room = room,
+                                         .query = query,
+                                         .limit = SEARCH_MAX,
+                                         .after.ts = INT64_MAX},
+                        out);
+}
+
 static inline void shop_found(struct shop *s, const char *room, const char *query,
                               const char *expected)
 {
     struct buf b = BUF_INIT;
     struct found_page page;
-    assert_int_equal(store_search(s->store, room, query, SEARCH_MAX, &page), 0);
+    assert_int_equal(shop_search(s, room, query, &page), 0);
     buf_add_str(&b, "");
     for (size_t i = 0; i < page.n; i++)
         buf_printf(&b, "%s%s %llu", i == 0 ? "" : ", ", page.rows[i].room,
@@ -488,14 +499,14 @@ static inline void shop_found(struct shop *s, const char *room, const char *quer
 }
 
 /* "den 3, pub 1": the newest first. after: what went before it, or NULL. The place of the last. */
-static inline struct mention_place shop_mentioned_after(struct shop *s, const char *user_id,
-                                                        const struct mention_place *after,
+static inline struct found_place shop_mentioned_after(struct shop *s, const char *user_id,
+                                                        const struct found_place *after,
                                                         unsigned limit, const char *expected)
 {
-    static const struct mention_place newest = {.ts = INT64_MAX};
+    static const struct found_place newest = {.ts = INT64_MAX};
     struct buf b = BUF_INIT;
     struct found_page page;
-    struct mention_place last = newest;
+    struct found_place last = newest;
     after = after == NULL ? &newest : after;
     assert_int_equal(store_mentions(s->store, user_id, after, limit, &page), 0);
     buf_add_str(&b, "");
@@ -505,7 +516,7 @@ static inline struct mention_place shop_mentioned_after(struct shop *s, const ch
                    (unsigned long long)row->message->seq);
         for (uint32_t k = 0; k < row->reactions.n; k++)
             buf_printf(&b, " %s %u", row->reactions.kinds[k].emoji, row->reactions.kinds[k].n);
-        last = (struct mention_place){row->message->ts, page.rows[i].log, row->message->seq};
+        last = (struct found_place){row->message->ts, page.rows[i].log, row->message->seq};
     }
     assert_true(page.more || page.n < limit);
     found_page_fini(&page);

@@ -149,7 +149,7 @@ static void mentions_are_found_newest_first(void **state)
         shop_mentioned(s, "u2", 9, "pub 1, den 3, den 1 + 2, pub 2 - 1");
         shop_mentioned(s, "o'\"n\\", 9, "den 1 + 2");
         shop_mentioned(s, "u1", 9, "");
-        struct mention_place at = shop_mentioned_after(s, "u2", NULL, 1, "pub 1");
+        struct found_place at = shop_mentioned_after(s, "u2", NULL, 1, "pub 1");
         at = shop_mentioned_after(s, "u2", &at, 2, "den 3, den 1 + 2");
         shop_mentioned_after(s, "u2", &at, 2, "pub 2 - 1");
         shop_kept(s, "");

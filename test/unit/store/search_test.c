@@ -51,7 +51,7 @@ static void assert_sound(struct shop *s)
     sqlite3_close(db);
 }
 
-static void the_latest_come_first_then_what_fits(void **state)
+static void the_newest_come_first(void **state)
 {
     (void)state;
     struct shop *s = shop_started();
@@ -60,13 +60,103 @@ static void the_latest_come_first_then_what_fits(void **state)
     shop_put(s, said("pub", 1, 30, "fox"), 0);
     shop_found(s, NULL, "fox", "pub 1, den 2, den 1");
     ALL_INDEXED(s);
-    shop_found(s, NULL, "fox", "pub 1, den 1, den 2");
-    shop_found(s, "den", "fox", "den 1, den 2");
+    shop_found(s, NULL, "fox", "pub 1, den 2, den 1");
+    shop_found(s, "den", "fox", "den 2, den 1");
     shop_found(s, "nowhere", "fox", "");
     shop_put(s, said("den", 3, 40, "fox of late"), 0);
-    shop_found(s, NULL, "fo", "den 3, pub 1, den 1, den 2");
+    shop_found(s, NULL, "fo", "den 3, pub 1, den 2, den 1");
     ALL_INDEXED(s);
     assert_sound(s);
+    shop_free(s);
+}
+
+/* "den 3, pub 1", then what comes behind the last of them, and so on, which is all of it. */
+static void found_in_pieces(struct shop *s, struct search *x, const char *expected)
+{
+    struct buf b = BUF_INIT;
+    struct found_page page = {.more = true};
+    x->after = (struct found_place){.ts = INT64_MAX};
+    for (buf_add_str(&b, ""); page.more;) {
+        assert_int_equal(store_search(s->store, x, &page), 0);
+        assert_true(page.n <= x->limit);
+        for (size_t i = 0; i < page.n; i++) {
+            const struct found_row *f = &page.rows[i];
+            buf_printf(&b, "%s%s %llu", b.len == 0 ? "" : ", ", f->room,
+                       (unsigned long long)f->row.message->seq);
+            x->after = (struct found_place){f->row.message->ts, f->log, f->row.message->seq};
+        }
+        bool more = page.more;
+        found_page_fini(&page);
+        page.more = more;
+    }
+    assert_string_equal(b.data == NULL ? "" : b.data, expected);
+    buf_fini(&b);
+}
+
+static void it_goes_on_behind_what_was_found(void **state)
+{
+    (void)state;
+    struct shop *s = shop_started();
+    for (int indexed = 0; indexed < 2; indexed++) {
+        if (indexed) {
+            ALL_INDEXED(s);
+        } else {
+            for (uint64_t n = 1; n <= 4; n++) {
+                shop_put(s, said("den", n, (int64_t)(10 * n), "fox"), 0);
+                shop_put(s, said("pub", n, (int64_t)(10 * n), "fox"), 0);
+                shop_put(s, said("inn", n, 25, "fox"), 0);
+            }
+        }
+        uint64_t den = (uint64_t)shop_count(s, "SELECT log FROM logs WHERE room = 'den'"),
+                 inn = (uint64_t)shop_count(s, "SELECT log FROM logs WHERE room = 'inn'");
+        for (unsigned limit = 1; limit < 6; limit++) {
+            found_in_pieces(s, &(struct search){.room = "den", .query = "fox", .limit = limit},
+                            "den 4, den 3, den 2, den 1");
+            found_in_pieces(s, &(struct search){.query = "fox", .limit = limit},
+                            "pub 4, den 4, pub 3, den 3, inn 4, inn 3, inn 2, inn 1, pub 2, den 2,"
+                            " pub 1, den 1");
+            found_in_pieces(s,
+                            &(struct search){.query = "fox",
+                                             .limit = limit,
+                                             .without = (uint64_t[]){inn, den},
+                                             .nwithout = 2},
+                            "pub 4, pub 3, pub 2, pub 1");
+        }
+    }
+    shop_free(s);
+}
+
+/* The messages are gone through, then. */
+static void what_very_many_have_is_found(void **state)
+{
+    (void)state;
+    enum { VERY_MANY = 20100 }; /* more than are sorted */
+    struct shop *s = shop_started();
+    struct change *c = change_new();
+    add_epoch(c, "den", "e", 0);
+    for (uint64_t seq = 1; seq <= VERY_MANY; seq++)
+        add_said(c, "den", a_message(seq, (int64_t)seq + 100, "", "fox"));
+    shop_put(s, c, 0);
+    shop_put(s, said("pub", 1, 40000, "a fox"), 0);
+    shop_put(s, said("pub", 2, 50, "fox, late"), 0);
+    ALL_INDEXED(s);
+    struct found_page page;
+    uint64_t den = (uint64_t)shop_count(s, "SELECT log FROM logs WHERE room = 'den'");
+    struct search x = {.query = "fox", .limit = 3, .after.ts = INT64_MAX};
+    assert_int_equal(store_search(s->store, &x, &page), 0);
+    assert_int_equal(page.n, 3);
+    assert_string_equal(page.rows[0].room, "pub");
+    for (uint64_t i = 1; i < 3; i++)
+        assert_int_equal(page.rows[i].row.message->seq, VERY_MANY + 1 - i);
+    found_page_fini(&page);
+    x.room = "den";
+    x.after = (struct found_place){100 + 500, den, 500};
+    assert_int_equal(store_search(s->store, &x, &page), 0);
+    for (uint64_t i = 0; i < 3; i++)
+        assert_int_equal(page.rows[i].row.message->seq, 499 - i);
+    found_page_fini(&page);
+    found_in_pieces(s, &(struct search){.query = "fox", .limit = 1, .without = &den, .nwithout = 1},
+                    "pub 1, pub 2");
     shop_free(s);
 }
 
@@ -164,7 +254,7 @@ static void while_the_database_is_away_nothing_is_found(void **state)
     add_said(c, "den", m);
     shop_put(s, c, 0);
     shop_put(s, said("den", 2, 5, "late hen"), 0);
-    assert_int_equal(store_search(s->store, NULL, "fox", 10, &page), ERR_SYSTEM);
+    assert_int_equal(shop_search(s, NULL, "fox", &page), ERR_SYSTEM);
     pg_stage_again(shop_postgres);
     SHOP_UNTIL(shop_is_well(s));
     shop_found(s, NULL, "fox", "");
@@ -186,7 +276,7 @@ static void a_search_that_takes_too_long_is_given_up(void **state)
     ALL_INDEXED(s);
     assert_int_equal(link_open(&other, s->url), 0);
     assert_int_equal(link_run(&other, "BEGIN; LOCK TABLE words"), 0);
-    assert_int_equal(store_search(s->store, NULL, "fox", 10, &page), ERR_TIMEOUT);
+    assert_int_equal(shop_search(s, NULL, "fox", &page), ERR_TIMEOUT);
     assert_int_equal(link_run(&other, "ROLLBACK"), 0);
     shop_found(s, NULL, "fox", "den 1");
     link_close(&other);
@@ -342,10 +432,12 @@ static int by_place(const void *a, const void *b)
 static size_t assert_same(struct shop *one, struct shop *other, const char *room, const char *query)
 {
     struct found_page a, b;
-    assert_int_equal(store_search(one->store, room, query, SEARCH_MAX, &a), 0);
-    assert_int_equal(store_search(other->store, room, query, SEARCH_MAX, &b), 0);
-    qsort(a.rows, a.n, sizeof a.rows[0], by_place);
-    qsort(b.rows, b.n, sizeof b.rows[0], by_place);
+    assert_int_equal(shop_search(one, room, query, &a), 0);
+    assert_int_equal(shop_search(other, room, query, &b), 0);
+    if (room == NULL) { /* they have numbers of their own for rooms */
+        qsort(a.rows, a.n, sizeof a.rows[0], by_place);
+        qsort(b.rows, b.n, sizeof b.rows[0], by_place);
+    }
     size_t n = a.n, same = 0;
     while (same < a.n && same < b.n && by_place(&a.rows[same], &b.rows[same]) == 0)
         same++;
@@ -395,7 +487,9 @@ static void both_databases_find_the_same(void **state)
 int main(int argc, char **argv)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(the_latest_come_first_then_what_fits),
+        cmocka_unit_test(the_newest_come_first),
+        cmocka_unit_test(it_goes_on_behind_what_was_found),
+        cmocka_unit_test(what_very_many_have_is_found),
         cmocka_unit_test(changes_reach_the_index_at_once),
         cmocka_unit_test(what_is_not_kept_leaves_the_index),
         cmocka_unit_test(a_damaged_index_holds_up_nobody),

@@ -1,0 +1,70 @@
+/* See turns.h. Threads that ask; the mutex is held for a few instructions. */
+#include "hub/turns.h"
+
+#include <hubbub/clock.h>
+#include <hubbub/err.h>
+#include <hubbub/text.h>
+#include <string.h>
+#include <time.h>
+
+void turns_init(struct turns *t)
+{
+    pthread_condattr_t attr;
+    pthread_condattr_init(&attr);
+    pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
+    pthread_cond_init(&t->moved, &attr);
+    pthread_condattr_destroy(&attr);
+    pthread_mutex_init(&t->mu, NULL);
+    t->first = NULL;
+}
+
+void turns_fini(struct turns *t)
+{
+    pthread_cond_destroy(&t->moved);
+    pthread_mutex_destroy(&t->mu);
+}
+
+void turn_enter(struct turns *t, struct turn *own, const char *user_id)
+{
+    *own = (struct turn){.next = NULL};
+    text_copy(own->user_id, sizeof own->user_id, user_id, strlen(user_id));
+    pthread_mutex_lock(&t->mu);
+    for (const struct turn *other = t->first; other != NULL; other = other->next)
+        own->round += strcmp(other->user_id, own->user_id) == 0;
+    struct turn **link = t->first == NULL ? &t->first : &t->first->next;
+    while (*link != NULL && (*link)->round <= own->round)
+        link = &(*link)->next;
+    own->next = *link;
+    *link = own;
+    pthread_mutex_unlock(&t->mu);
+}
+
+static void leave(struct turns *t, struct turn *own)
+{
+    struct turn **link = &t->first;
+    while (*link != own)
+        link = &(*link)->next;
+    *link = own->next;
+    pthread_cond_broadcast(&t->moved);
+}
+
+int turn_await(struct turns *t, struct turn *own, int64_t deadline)
+{
+    const struct timespec until = {deadline / NS_PER_S, deadline % NS_PER_S};
+    int failed = 0;
+    pthread_mutex_lock(&t->mu);
+    while (t->first != own && failed == 0)
+        failed = pthread_cond_timedwait(&t->moved, &t->mu, &until);
+    int err = t->first == own ? 0 : ERR_FULL;
+    if (err != 0)
+        leave(t, own);
+    pthread_mutex_unlock(&t->mu);
+    return err;
+}
+
+void turn_end(struct turns *t, struct turn *own)
+{
+    pthread_mutex_lock(&t->mu);
+    leave(t, own);
+    pthread_mutex_unlock(&t->mu);
+}
