@@ -37,7 +37,9 @@ static void begin_life(struct hub *h, struct room *r)
     r->begun = clock_wall_ms();
 }
 
-enum { EPOCH_OF_RUN = 12 }; /* digits that are the same for all logs of a room in one run, or nearly */
+enum {
+    EPOCH_OF_RUN = 12
+}; /* digits that are the same for all logs of a room in one run, or nearly */
 
 /* In one run of the server a room's numbering keeps its name as long as its log is not begun anew, however often the
  * room goes out of memory and comes back. A log that was begun anew never gets back the name of the one before. */
