@@ -11,12 +11,13 @@
 #include <stdint.h>
 
 /* The fourth column of REQUEST_TABLE. */
-#define RATE_TABLE(X)           \
-    X(MESSAGES, "messages")     \
-    X(JOINS, "joins")           \
-    X(CREATES, "creates")       \
-    X(MODERATION, "moderation") \
-    X(HISTORY, "history")       \
+#define RATE_TABLE(X)                                                  \
+    X(MESSAGES, "messages")                                            \
+    X(JOINS, "joins")                                                  \
+    X(CREATES, "creates")                                              \
+    X(MODERATION, "moderation")                                        \
+    X(HISTORY, "history")                                              \
+    X(FILES, "files")       /* to look at; 300 at once, 30 a second */ \
     X(REQUESTS, "requests") /* all others; 60 at once, 10 a second */
 
 enum rate {

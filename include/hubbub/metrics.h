@@ -51,6 +51,7 @@
       "Requests refused by the rate of moderation")                                                \
     X(LIMITED_HISTORY, "limited_history_total", "counter",                                         \
       "Requests refused by the rate of history calls")                                             \
+    X(LIMITED_FILES, "limited_files_total", "counter", "Downloads refused by the rate limit")      \
     X(LIMITED_REQUESTS, "limited_requests_total", "counter",                                       \
       "Requests refused by the rate of all others")                                                \
     X(LIMITED_ADDRESS, "limited_address_total", "counter",                                         \

@@ -11,6 +11,8 @@
 enum {
     REQUESTS_BURST = 60, /* requests without a rate of their own */
     REQUESTS_PER_S = 10,
+    FILES_BURST = 300, /* a room full of pictures */
+    FILES_PER_S = 30,
     STRIKES_BURST = 20, /* refusals */
     STRIKES_PER_S = 1,
     GUESTS_BURST = 100, /* or as many as an address may have connections */
@@ -91,6 +93,7 @@ void limits_configure(struct limits *l, const struct limits_config *c)
     set_rule(l, RATE_CREATES, c->creates_per_hour, c->creates_per_hour, 60 * minute);
     set_rule(l, RATE_MODERATION, c->moderation_per_minute, c->moderation_per_minute, minute);
     set_rule(l, RATE_HISTORY, c->history_per_minute, c->history_per_minute, minute);
+    set_rule(l, RATE_FILES, FILES_BURST, FILES_PER_S, NS_PER_S);
     set_rule(l, RATE_REQUESTS, REQUESTS_BURST, REQUESTS_PER_S, NS_PER_S);
     set_rule(l, BUCKET_STRIKES, STRIKES_BURST, STRIKES_PER_S, NS_PER_S);
     set_rule(l, BUCKET_PASSWORDS, PASSWORDS_BURST, PASSWORDS_PER_MINUTE, minute);

@@ -274,7 +274,8 @@ static void describe(const struct http_request *q, struct http_response *r, cons
     buf_add_char(&r->owned, '\0');
 
     const char *texts = r->owned.data;
-    bool known = q->if_none_match != NULL && strstr(q->if_none_match, texts + etag) != NULL;
+    bool known = q->if_none_match != NULL && (strcmp(q->if_none_match, "*") == 0 ||
+                                              strstr(q->if_none_match, texts + etag) != NULL);
     r->status = known ? 304 : part < 0 ? 416 : part > 0 ? 206 : 200;
     r->type = texts + type;
     r->offset = first;
@@ -282,7 +283,7 @@ static void describe(const struct http_request *q, struct http_response *r, cons
     r->no_body = r->status == 304 || r->status == 416;
     http_response_header(r, "ETag", texts + etag);
     http_response_header(r, "Content-Disposition", texts + disposition);
-    if (part != 0)
+    if (r->status == 206 || r->status == 416)
         http_response_header(r, "Content-Range", texts + range);
     http_response_header(r, "Accept-Ranges", "bytes");
     /* Asked for again each time, because the message may be gone; a tag is all it takes. */
@@ -330,6 +331,20 @@ static enum problem give(struct http *h, const struct http_request *q, const str
     return PROBLEM_NONE;
 }
 
+/* Each user has an allowance, and those that are none by address. 0, or ns until it is in order. */
+static int64_t charge_visit(struct http *h, const struct http_request *q, const struct visitor *v)
+{
+    char user_id[NAME_MAX_BYTES + 1] = "";
+    if (v->session[0] == '\0')
+        return charge(h, q, asker_of(&v->who).user_id, RATE_FILES);
+    rcu_read_lock();
+    const struct session *s = directory_find_session(hub_directory(h->hub), v->session);
+    if (s != NULL)
+        strcpy(user_id, s->user_id);
+    rcu_read_unlock();
+    return charge(h, q, user_id[0] != '\0' ? user_id : NULL, RATE_FILES);
+}
+
 void get_file(struct http *h, const struct http_request *q, struct http_response *r)
 {
     struct visitor v;
@@ -339,8 +354,11 @@ void get_file(struct http *h, const struct http_request *q, struct http_response
     }
     if (!meet(h, q, r, &v))
         return;
-    enum problem problem = give(h, q, &v, r);
-    if (problem != PROBLEM_NONE)
+    int64_t wait = charge_visit(h, q, &v);
+    enum problem problem = wait > 0 ? PROBLEM_NONE : give(h, q, &v, r);
+    if (wait > 0)
+        respond_too_fast(r, wait);
+    else if (problem != PROBLEM_NONE)
         respond_problem(r, problem, NULL);
     free(v.who.grants);
 }

@@ -70,8 +70,12 @@ int64_t charge(struct http *h, const struct http_request *q, const char *user, e
     limits_let_in(h->limits, user, q->address, clock_now(), &v);
     int64_t wait = limits_charge(h->limits, &v, rate, clock_now());
     if (wait > 0) {
-        metric_add(rate == RATE_HISTORY ? METRIC_LIMITED_HISTORY : METRIC_LIMITED_REQUESTS, 1);
-        limits_strike(h->limits, &v, clock_now());
+        metric_add(rate == RATE_HISTORY ? METRIC_LIMITED_HISTORY
+                   : rate == RATE_FILES ? METRIC_LIMITED_FILES
+                                        : METRIC_LIMITED_REQUESTS,
+                   1);
+        if (rate != RATE_FILES) /* which a page asks for, not whoever looks at it */
+            limits_strike(h->limits, &v, clock_now());
     }
     limits_leave(h->limits, &v);
     return wait;

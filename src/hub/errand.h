@@ -53,9 +53,9 @@ struct errand {
     struct found_place last;      /* of what was found */
     uint64_t *without;            /* the hub's, owned: logs that need not be searched */
     size_t nwithout;
-    int64_t give_up_at; /* then no more is looked for */
-    int marks_err;                /* then the marks could not be read, which hinders nothing */
-    uint64_t marks_written;       /* the latest change that was on the disk before they were */
+    int64_t give_up_at;     /* then no more is looked for */
+    int marks_err;          /* then the marks could not be read, which hinders nothing */
+    uint64_t marks_written; /* the latest change that was on the disk before they were */
     struct mark_page marks;
 };
 

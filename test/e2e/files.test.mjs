@@ -194,6 +194,21 @@ test('a part of a file, the head of it, and what is known already', async (t) =>
     assert.deepEqual([head.status, head.headers['content-length'], head.bytes.length], [200, '200000', 0]);
     const same = await download(server, alice, file, { headers: { 'If-None-Match': head.headers.etag } });
     assert.deepEqual([same.status, same.bytes.length], [304, 0]);
+    const any = await download(server, alice, file, { headers: { 'If-None-Match': '*', Range: 'bytes=0-9' } });
+    assert.deepEqual([any.status, any.bytes.length, any.headers['content-range']], [304, 0, undefined]);
+});
+
+test('a room full of pictures can be looked at, but not on and on', async (t) => {
+    const server = await startServer(t, data('--rate-limits'));
+    const alice = await member(t, server, 'alice', 'hall');
+    const file = await share(server, alice, 'hall', 'a.txt', 'hello');
+    const statuses = [];
+    const fetchAll = async () => statuses.push((await download(server, alice, file)).status);
+    await Promise.all(Array.from({ length: 200 }, fetchAll));
+    assert.ok(statuses.every((status) => status === 200), String(statuses));
+    for (let n = 0; n < 5000 && !statuses.includes(429); n += 100) await Promise.all(Array.from({ length: 100 }, fetchAll));
+    assert.ok(statuses.includes(429));
+    await alice.ok('message', { room: 'hall', content: 'still here' });
 });
 
 test('who hears of a file can have it, though the disk does not know yet that it was said', async (t) => {

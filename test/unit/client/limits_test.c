@@ -104,7 +104,7 @@ static void each_rate_has_its_bucket(void **state)
     } cases[] = {
         {RATE_JOINS, 30, SECONDS(2)},      {RATE_CREATES, 20, SECONDS(180)},
         {RATE_MODERATION, 60, SECONDS(1)}, {RATE_HISTORY, 120, MS(500)},
-        {RATE_REQUESTS, 60, MS(100)},
+        {RATE_REQUESTS, 60, MS(100)},      {RATE_FILES, 300, NS_PER_S / 30},
     };
     for (size_t i = 0; i < sizeof(cases) / sizeof(cases)[0]; i++) {
         assert_int_equal(take(&alice, cases[i].rate, 1000), cases[i].burst);

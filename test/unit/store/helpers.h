@@ -475,12 +475,10 @@ static inline void shop_said(struct shop *s, const char *room, uint64_t from, ui
 static inline int shop_search(struct shop *s, const char *room, const char *query,
                               struct found_page *out)
 {
-    return store_search(s->store,
-                        &(struct search){.room = room,
-                                         .query = query,
-                                         .limit = SEARCH_MAX,
-                                         .after.ts = INT64_MAX},
-                        out);
+    return store_search(
+        s->store,
+        &(struct search){.room = room, .query = query, .limit = SEARCH_MAX, .after.ts = INT64_MAX},
+        out);
 }
 
 static inline void shop_found(struct shop *s, const char *room, const char *query,
@@ -500,8 +498,8 @@ static inline void shop_found(struct shop *s, const char *room, const char *quer
 
 /* "den 3, pub 1": the newest first. after: what went before it, or NULL. The place of the last. */
 static inline struct found_place shop_mentioned_after(struct shop *s, const char *user_id,
-                                                        const struct found_place *after,
-                                                        unsigned limit, const char *expected)
+                                                      const struct found_place *after,
+                                                      unsigned limit, const char *expected)
 {
     static const struct found_place newest = {.ts = INT64_MAX};
     struct buf b = BUF_INIT;
