@@ -360,6 +360,7 @@ bool has_marks(struct hub *h, struct event *e, const struct viewer *v)
 static void forget_oldest(struct hub *h, struct marks *k)
 {
     struct mark **link = &k->first;
+    INSIST(*link != NULL);
     while ((*link)->next != NULL)
         link = &(*link)->next;
     struct change *c = change_begin(h);

@@ -129,6 +129,7 @@ static void mentions(void **state)
     assert_says(&b, "{'type':'ok','id':'1','messages':[],'cursor':'1.2.3'}");
     encode_search(&b, true, "1", NULL, NULL, 0, "", 0);
     assert_says(&b, "{'type':'ok','id':'1','messages':[]}");
+    buf_fini(&b);
 }
 
 static void edited_deleted_and_reacted_to(void **state)
