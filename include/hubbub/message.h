@@ -30,6 +30,8 @@ struct message {
 
 /* A copy of `like`, whose strings may be anywhere; content needs no NUL, files and mentions may be NULL. One reference. */
 struct message *message_new(const struct message *like);
+/* What is known of one that others hold as well, to be changed and read; the strings are borrowed. */
+struct message message_draft(const struct message *m);
 struct message *message_ref(struct message *m); /* returns m */
 void message_unref(struct message *m);          /* may be NULL */
 size_t message_size(const struct message *m);   /* bytes of memory */

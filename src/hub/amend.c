@@ -71,7 +71,7 @@ static void edit(struct hub *h, struct event *e, struct member *m)
     if (is_too_late(h, e, s, h->settings->edit_window_ms))
         return;
     struct room *r = m->room;
-    struct message like = *s->message;
+    struct message like = message_draft(s->message);
     like.edited_ts = clock_wall_ms();
     like.content = e->request.text;
     like.content_len = e->request.text_len;
@@ -125,7 +125,7 @@ static bool may_delete(struct hub *h, const struct event *e, const struct room *
 /* Leaves a tombstone: a message without content or reactions. */
 static void bury(struct hub *h, struct room *r, struct slot *s)
 {
-    struct message like = *s->message;
+    struct message like = message_draft(s->message);
     like.deleted = true;
     like.content = "\"\"";
     like.content_len = 2;

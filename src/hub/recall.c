@@ -164,7 +164,7 @@ void send_recall(struct hub *h, const struct event *e, struct room *r, const str
         const struct history_row *row = row_of(h, e, r, seq, &space);
         if (row == NULL || (row->message->deleted && e->session->dialect != DIALECT_FULL))
             continue;
-        struct message m = *row->message;
+        struct message m = message_draft(row->message);
         if (e->session->dialect != DIALECT_FULL)
             m.mentions = "";
         encode_message(scratch(h), r->name, &m, &row->reactions, viewer);

@@ -36,6 +36,23 @@ struct message *message_new(const struct message *like)
     return m;
 }
 
+/* All but the count of references, which others change meanwhile. */
+struct message message_draft(const struct message *m)
+{
+    return (struct message){.deleted = m->deleted,
+                            .seq = m->seq,
+                            .ts = m->ts,
+                            .edited_ts = m->edited_ts,
+                            .reply_to = m->reply_to,
+                            .content_len = m->content_len,
+                            .user_id = m->user_id,
+                            .username = m->username,
+                            .id = m->id,
+                            .content = m->content,
+                            .files = m->files,
+                            .mentions = m->mentions};
+}
+
 struct message *message_ref(struct message *m)
 {
     __atomic_fetch_add(&m->refs, 1, __ATOMIC_RELAXED);

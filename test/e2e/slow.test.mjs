@@ -133,6 +133,7 @@ test('who falls behind stays, is told what it missed, and can ask for it', async
     const total = 3000;
     await pour(sender, total, 'x'.repeat(4000));
     await server.metricUntil('hubbub_pauses_total', (n) => n === 1, 'it to fall behind');
+    await server.metricUntil('hubbub_messages_total', (n) => n === total, 'all to be said');
     slow.socket.resume();
     const gap = await slow.next({ type: 'gap', room: 'lobby' });
     await slow.next({ type: 'presence', room: 'lobby', count: 2 });
