@@ -287,6 +287,7 @@ static void foresee(const struct hub *h, struct errand *x, const struct session 
     rcu_read_lock();
     bool there = directory_find_room(h->directory, q->room) != NULL;
     const struct user *u = s == NULL ? NULL : rcu_dereference(s->user);
+    RCU_FOUND();
     bool known = s == NULL || s->stranger ||
                  (u != NULL && __atomic_load_n(&u->marks_known, __ATOMIC_RELAXED));
     rcu_read_unlock();

@@ -41,6 +41,7 @@ void user_unref(struct user *u)
 
 void user_add(struct user *u, struct session *s)
 {
+    RCU_PUBLISHED();
     rcu_assign_pointer(s->user, u); /* its reader looks, perhaps */
     s->next_of_user = u->sessions;
     u->sessions = s;
