@@ -260,7 +260,7 @@ static void fit(const struct hub *h, const struct event *e, const struct room *r
 {
     uint64_t low = w->anchor;
     uint64_t high = low;
-    size_t bytes = weight_of(h, e, r, w->anchor), n;
+    size_t bytes = weight_of(h, e, r, w->anchor), n = 0;
     bool down = true, up = true;
     while (down || up) {
         down = down && low > w->from && (n = weight_of(h, e, r, low - 1)) > 0 &&
