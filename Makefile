@@ -214,15 +214,20 @@ test:  ## all tests: unit, concurrency, model (minutes), end to end
 	@$(MAKE) build tests
 	@test/run --variant $(VARIANT) unit concurrency model e2e
 
-asan tsan:  ## all tests but models and those of the page under ASan+UBSan, or under TSan
+# The page's tests are about the page. Under TSan, what is about one thread is left out; under valgrind, what takes
+# minutes there and ASan sees as well.
+WITHOUT_asan = e2e/browser-*
+WITHOUT_tsan = e2e/@(browser-*|library*|tokens|limits|check|backup|files-hostile|http*|doors|operators|ranks|ledger)
+
+asan tsan:  ## unit, concurrency and most end-to-end tests under ASan+UBSan, or under TSan
 	@third_party/install.sh build test
 	@$(MAKE) VARIANT=$@ build tests
-	@test/run --variant $@ --without 'browser-*' unit concurrency e2e
+	@test/run --variant $@ --without '$(WITHOUT_$@)' unit concurrency e2e
 
-valgrind:  ## unit tests under valgrind
+valgrind:  ## unit tests but those of the store and of keys under valgrind
 	@third_party/install.sh build test lint
 	@$(MAKE) VARIANT=debug tests
-	@test/run --variant debug --valgrind unit
+	@test/run --variant debug --valgrind --without 'unit/@(store|identity)/*' unit
 
 fuzz:  ## every fuzz target for FUZZ_SECONDS (60)
 	@third_party/install.sh build test lint
