@@ -74,6 +74,7 @@ class World {
     plan() {
         const work = new Map();
         for (const tab of this.tabs) {
+            tab.again.clear();
             if (tab.slow > 0 && --tab.slow === 0 && tab.online) tab.read();
         }
         for (const room of this.rooms) room.hot = 1 + this.roll(room.last); // changed and looked at by several in this round
@@ -183,6 +184,8 @@ class World {
             .filter((line) => line.userId === userId && line.id !== undefined && line.since > Date.now() - REPEAT_MS);
         if (mine.length === 0) return undefined;
         const line = this.pick(mine);
+        if (tab.again.has(line)) return undefined; // a refusal comes at once, an `ok` after the commit: which would be whose?
+        tab.again.add(line);
         if (line.seq !== undefined && this.chance(30)) {
             this.note(`${tab.name} says something else as ${line.id} in ${room.name}`);
             return async () => {

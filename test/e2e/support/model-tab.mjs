@@ -8,6 +8,7 @@ import { View } from './model.mjs';
 export class Tab {
     constructor(world, user, n) {
         Object.assign(this, { world, user, name: `${user} ${n}`, views: new Map(), inside: new Set(), slow: 0 });
+        this.again = new Set(); // lines that are said again in this round
         for (const room of world.rooms) this.views.set(room.name, new View(room, world.userIds[user]));
         this.asked = new Map(); // what to do with a reply, by id: at once, before what comes after it
     }
