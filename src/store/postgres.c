@@ -139,8 +139,8 @@ static int refuse(struct postgres *p, const char *what)
 
 static int check_server(struct postgres *p)
 {
-    if (PQserverVersion(p->link.conn) < 110000)
-        return refuse(p, "PostgreSQL 11 or later is wanted");
+    if (PQserverVersion(p->link.conn) < 120000)
+        return refuse(p, "PostgreSQL 12 or later is wanted");
     PGresult *res = link_ask(&p->link,
                              "SELECT current_setting('server_encoding'), current_schema()"
                              ", pg_is_in_recovery()",
