@@ -158,7 +158,7 @@ static void take_back(struct hub *h, struct event *e, struct room *r)
         write_down(h, e, r, m);
     encode_delete(scratch(h), r->name, m->seq, e->session->user_id, e->session->user->username,
                   e->request.args->reason);
-    say_to_all(h, r);
+    say_taken_back(h, r, m->seq);
     encode_ok_seq(scratch(h), e->request.id, r->name, m->seq);
     confirm_log(h, e);
     message_unref(m);

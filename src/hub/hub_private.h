@@ -124,9 +124,10 @@ enum {
 void pause_member(struct hub *h, struct member *m);
 void forget_pause(struct hub *h, struct member *m); /* it leaves */
 void resume_members(struct hub *h);                 /* those who have caught up */
-/* The object in scratch, to all of the full dialect, also who is paused: what changes a room, or must not be seen any
- * more. It is rare. */
+/* The object in scratch, to all of the full dialect, also who is paused: what changes a room. It is rare. */
 void say_to_all(struct hub *h, struct room *r);
+/* Likewise, to whom this message was shown: it must not be seen any more. */
+void say_taken_back(struct hub *h, struct room *r, uint64_t seq);
 
 /* notice.c */
 void notice_join(struct hub *h, struct member *m);

@@ -1,7 +1,7 @@
 /* Members that do not keep up. When so much waits for one that nine tenths of its outbox are full, and its socket takes
  * nothing, what is said in the room is no longer sent to it: it stays connected, and once half of the outbox is free
- * again it is told by a `gap` what it has missed, which it can ask for. What changes the room, or takes a message back, it
- * hears meanwhile, as long as there is any room in its outbox. */
+ * again it is told by a `gap` what it has missed, which it can ask for. What changes the room, or takes back a message that
+ * it has heard, it hears meanwhile, as long as there is any room in its outbox. */
 #include "hub/hub_private.h"
 
 #include <hubbub/metrics.h>
@@ -34,6 +34,16 @@ void say_to_all(struct hub *h, struct room *r)
     say_scratch(h, r, TO_FULL);
     for (const struct member *m = h->paused; m != NULL; m = m->paused_next)
         if (m->room == r)
+            outbox_offer(m->session->outbox, frame_new(FRAME_TEXT, h->scratch.data, h->scratch.len),
+                         OUTBOX_FOR_ALL);
+}
+
+void say_taken_back(struct hub *h, struct room *r, uint64_t seq)
+{
+    flush_room(h, r); /* which may pause somebody */
+    say_about(h, r, seq);
+    for (const struct member *m = h->paused; m != NULL; m = m->paused_next)
+        if (m->room == r && seq <= m->heard && seq >= shown_to(r, m))
             outbox_offer(m->session->outbox, frame_new(FRAME_TEXT, h->scratch.data, h->scratch.len),
                          OUTBOX_FOR_ALL);
 }

@@ -193,6 +193,7 @@ static void who_is_left_out_hears_what_must_not_be_missed(void **state)
     stage_init(&c.stage, &usual);
     crowd_init(&c, &c.stage);
     say_apart(&c, 60);
+    ask(c.alice, about_message(c.alice, REQUEST_DELETE, "den", 50)); /* which bob has not heard */
     ask(c.alice, about_message(c.alice, REQUEST_DELETE, "den", 1));
     act(c.alice, REQUEST_MUTE, "den", "bob");
     act(c.alice, REQUEST_DESTROY, "den", NULL);

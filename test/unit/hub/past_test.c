@@ -166,9 +166,11 @@ static void what_is_hidden_is_not_told_of(void **state)
     say(alice, "den", "m3", NULL);
     edit(alice, "den", 1, "secret");
     react(alice, "den", 2, "+", true);
+    ask(alice, about_message(alice, REQUEST_DELETE, "den", 1));
     EXPECT(carol, "{'type':'message',*'seq':3,*}"); /* in order */
     EXPECT(carol, "{'type':'edit',*'seq':1,*'content':'secret',*}");
     EXPECT(carol, "{'type':'reaction',*'seq':2,*}");
+    EXPECT(carol, "{'type':'delete',*'seq':1,*}");
     EXPECT(bob, "{'type':'message',*'seq':3,*}");
     EXPECT_NOTHING(bob);
     react(bob, "den", 2, "+", true);
