@@ -89,7 +89,7 @@ static int make_file(const char *path)
 
 static int connect_file(struct db *db, const char *path)
 {
-    if (sqlite3_open_v2(path, &db->sql, SQLITE_OPEN_READWRITE | SQLITE_OPEN_FULLMUTEX, NULL) !=
+    if (sqlite3_open_v2(path, &db->sql, SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX, NULL) !=
         SQLITE_OK)
         return db_failed(db);
     sqlite3_extended_result_codes(db->sql, 1);

@@ -25,7 +25,7 @@ enum {
     /* Between two looks at what should not be kept any more, and between two steps of removing it. */
     LOOK_MS = 1000,
     STEP_MS = 2,
-    OTHERS = 9, /* times what a step of the index took, for what waits meanwhile */
+    OTHERS = 9, /* times what a step of the index took, for what is said meanwhile */
 };
 
 struct store {
@@ -47,7 +47,8 @@ struct store {
     struct thread *thread;
     store_done_fn *done;
     void *arg;
-    struct vault *vault; /* the thread's, but for reading */
+    struct vault *vault;  /* the thread's, but for reading; */
+    pthread_mutex_t busy; /* while it uses it, for store_exec() */
     struct log_filter *filter;
 
     uint64_t posted; /* of the thread that posts: the number of the latest change */
@@ -56,6 +57,7 @@ struct store {
     int64_t retry_at, remove_at, index_at, tend_at;
     struct retention keep;
     bool cannot_remove, cannot_index; /* that was logged */
+    bool wrote;                       /* since the last step of the index */
     const char *said;                 /* what was logged last of what is wrong */
     uint64_t latest;                  /* number of the latest change that was received */
     size_t n;                         /* in waiting */
@@ -84,6 +86,7 @@ struct store *store_open(const char *directory, const char *url, char *why, size
     s->vault = vault;
     s->filter = filter;
     pthread_mutex_init(&s->mu, NULL);
+    pthread_mutex_init(&s->busy, NULL);
     channel_init(&s->inbox, STORE_BACKLOG);
     return s;
 }
@@ -93,6 +96,7 @@ void store_free(struct store *s)
     REQUIRE(s->n == 0);
     channel_fini(&s->inbox);
     pthread_mutex_destroy(&s->mu);
+    pthread_mutex_destroy(&s->busy);
     vault_close(s->vault);
     filter_free(s->filter);
     close(s->lock); /* last: now another server may have the directory */
@@ -117,7 +121,10 @@ void store_set_sync(struct store *s, bool full)
 
 int store_exec(struct store *s, const char *sql)
 {
-    return vault_exec(s->vault, sql);
+    pthread_mutex_lock(&s->busy);
+    int err = vault_exec(s->vault, sql);
+    pthread_mutex_unlock(&s->busy);
+    return err;
 }
 
 /* ---- other threads ------------------------------------------------------------------------------- */
@@ -290,6 +297,7 @@ static void on_written(struct store *s)
     __atomic_store_n(&s->written, s->latest, __ATOMIC_RELEASE);
     tell_health(s);
     s->n = s->told = 0;
+    s->wrote = true;
     for (size_t i = 0; i < told; i++)
         change_free(s->waiting[i]);
     for (size_t i = told; i < n; i++)
@@ -382,8 +390,7 @@ static void tend(struct store *s)
 
 /* ---- the index of words -------------------------------------------------------------------------- */
 
-/* Likewise. One step in a while, so that what comes slowly makes few of them; while others wait, they get most of the
- * time. */
+/* Likewise. One step in a while, so that what comes slowly makes few of them; a tenth of the time while more is written. */
 static void index_some(struct store *s)
 {
     bool more = false;
@@ -396,8 +403,8 @@ static void index_some(struct store *s)
                  LOG_STR("error", vault_error(s->vault)));
     s->cannot_index = err != 0;
     if (err == 0 && more)
-        pause = __atomic_load_n(&s->backlog, __ATOMIC_RELAXED) > 0 ? OTHERS * (clock_now() - now)
-                                                                   : STEP_MS * NS_PER_MS;
+        pause = s->wrote ? OTHERS * (clock_now() - now) : STEP_MS * NS_PER_MS;
+    s->wrote = false;
     s->index_at = clock_now() + pause;
 }
 
@@ -430,11 +437,13 @@ static void store_main(void *arg)
             s->n += (size_t)got;
             s->latest = s->waiting[s->n - 1]->number;
         }
+        pthread_mutex_lock(&s->busy);
         if (s->n > 0 && (got != ERR_TIMEOUT || clock_now() >= s->retry_at))
             write_waiting(s);
         tend(s);
         remove_some(s);
         index_some(s);
+        pthread_mutex_unlock(&s->busy);
     } while (got != ERR_CLOSED);
     give_up(s);
 }
