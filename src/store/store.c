@@ -335,12 +335,21 @@ static void on_refused(struct store *s, size_t at)
     }
 }
 
+/* One transaction. */
+static int try_to_write(struct store *s, size_t *at)
+{
+    pthread_mutex_lock(&s->busy);
+    int err = vault_write(s->vault, s->waiting, s->n, at);
+    pthread_mutex_unlock(&s->busy);
+    return err;
+}
+
 static void write_waiting(struct store *s)
 {
     size_t at = 0;
     int err;
     __atomic_store_n(&s->busy_since, clock_now(), __ATOMIC_RELAXED);
-    while ((err = vault_write(s->vault, s->waiting, s->n, &at)) == ERR_INVALID)
+    while ((err = try_to_write(s, &at)) == ERR_INVALID)
         on_refused(s, at);
     __atomic_store_n(&s->busy_since, 0, __ATOMIC_RELAXED);
     if (err == 0)
@@ -437,9 +446,9 @@ static void store_main(void *arg)
             s->n += (size_t)got;
             s->latest = s->waiting[s->n - 1]->number;
         }
-        pthread_mutex_lock(&s->busy);
         if (s->n > 0 && (got != ERR_TIMEOUT || clock_now() >= s->retry_at))
             write_waiting(s);
+        pthread_mutex_lock(&s->busy);
         tend(s);
         remove_some(s);
         index_some(s);
