@@ -2,8 +2,9 @@
  * blocks on the disk and on nothing else; nobody waits for it.
  *
  * What cannot be written stays in `waiting`, in order and in front of what comes, until it can. When nothing
- * waits, or it is time, it removes what should not be kept any more (retention.c). */
+ * waits, it looks after the database (upkeep.c). */
 #include "store/store_private.h"
+#include "store/upkeep.h"
 #include "store/vault.h"
 
 #include <hubbub/channel.h>
@@ -22,10 +23,6 @@
 enum {
     STORE_STACK = 256 * 1024,
     STUCK_S = 10, /* a disk that takes longer for one commit is not well */
-    /* Between two looks at what should not be kept any more, and between two steps of removing it. */
-    LOOK_MS = 1000,
-    STEP_MS = 2,
-    OTHERS = 9, /* times what a step of the index took, for what is said meanwhile */
 };
 
 struct store {
@@ -39,8 +36,8 @@ struct store {
     /* under mu */
     bool unwell;
     char why[256];
-    struct retention retention;
-    bool new_retention;
+
+    struct upkeep upkeep; /* the thread's, but for upkeep_set_retention() */
 
     /* set before the thread starts */
     int lock;
@@ -54,14 +51,11 @@ struct store {
     uint64_t posted; /* of the thread that posts: the number of the latest change */
 
     /* the thread's */
-    int64_t retry_at, remove_at, index_at, tend_at;
-    struct retention keep;
-    bool cannot_remove, cannot_index; /* that was logged */
-    bool wrote;                       /* since the last step of the index */
-    const char *said;                 /* what was logged last of what is wrong */
-    uint64_t latest;                  /* number of the latest change that was received */
-    size_t n;                         /* in waiting */
-    size_t told; /* the first of them: copies of what was handed back as failed */
+    int64_t retry_at, tend_at;
+    const char *said; /* what was logged last of what is wrong */
+    uint64_t latest;  /* number of the latest change that was received */
+    size_t n;         /* in waiting */
+    size_t told;      /* the first of them: copies of what was handed back as failed */
     struct change *waiting[STORE_BACKLOG + 1]; /* never full: there is always room to receive */
 };
 
@@ -87,6 +81,7 @@ struct store *store_open(const char *directory, const char *url, char *why, size
     s->filter = filter;
     pthread_mutex_init(&s->mu, NULL);
     pthread_mutex_init(&s->busy, NULL);
+    upkeep_init(&s->upkeep, vault);
     channel_init(&s->inbox, STORE_BACKLOG);
     return s;
 }
@@ -97,6 +92,7 @@ void store_free(struct store *s)
     channel_fini(&s->inbox);
     pthread_mutex_destroy(&s->mu);
     pthread_mutex_destroy(&s->busy);
+    upkeep_fini(&s->upkeep);
     vault_close(s->vault);
     filter_free(s->filter);
     close(s->lock); /* last: now another server may have the directory */
@@ -227,10 +223,7 @@ int store_files_of(struct store *s, const char *user_id, uint64_t *bytes)
 
 void store_set_retention(struct store *s, const struct retention *r)
 {
-    pthread_mutex_lock(&s->mu);
-    s->retention = *r;
-    s->new_retention = true;
-    pthread_mutex_unlock(&s->mu);
+    upkeep_set_retention(&s->upkeep, r);
 }
 
 bool store_healthy(struct store *s, char *why, size_t space)
@@ -297,7 +290,7 @@ static void on_written(struct store *s)
     __atomic_store_n(&s->written, s->latest, __ATOMIC_RELEASE);
     tell_health(s);
     s->n = s->told = 0;
-    s->wrote = true;
+    s->upkeep.wrote = true;
     for (size_t i = 0; i < told; i++)
         change_free(s->waiting[i]);
     for (size_t i = told; i < n; i++)
@@ -358,63 +351,12 @@ static void write_waiting(struct store *s)
         on_failed(s);
 }
 
-/* ---- what should not be kept any more ------------------------------------------------------------ */
-
-static void look_at_retention(struct store *s)
-{
-    pthread_mutex_lock(&s->mu);
-    bool is_new = s->new_retention;
-    s->new_retention = false;
-    s->keep = s->retention;
-    pthread_mutex_unlock(&s->mu);
-    if (is_new)
-        vault_set_retention(s->vault, &s->keep);
-}
-
-/* A step, when it is time for one. A disk that is not well has other worries. */
-static void remove_some(struct store *s)
-{
-    bool more = false;
-    int64_t now = clock_now();
-    if (s->n > 0 || now < s->remove_at)
-        return;
-    look_at_retention(s);
-    int err = 0;
-    if (vault_may_remove(s->vault, &s->keep, clock_wall_ms()))
-        err = vault_remove(s->vault, &s->keep, clock_wall_ms(), &more);
-    if (err != 0 && !s->cannot_remove)
-        log_warn("store: what is too old or too much is not removed",
-                 LOG_STR("error", vault_error(s->vault)));
-    s->cannot_remove = err != 0;
-    s->remove_at = now + (err == 0 && more ? STEP_MS : LOOK_MS) * NS_PER_MS;
-}
-
 /* A database that was away may be back. */
 static void tend(struct store *s)
 {
     s->tend_at = vault_tend(s->vault);
     if (s->n == 0)
         tell_health(s);
-}
-
-/* ---- the index of words -------------------------------------------------------------------------- */
-
-/* Likewise. One step in a while, so that what comes slowly makes few of them; a tenth of the time while more is written. */
-static void index_some(struct store *s)
-{
-    bool more = false;
-    int64_t now = clock_now(), pause = LOOK_MS * NS_PER_MS;
-    if (s->n > 0 || now < s->index_at)
-        return;
-    int err = vault_index(s->vault, &more);
-    if (err != 0 && !s->cannot_index)
-        log_warn("store: what was said lately is not added to the index",
-                 LOG_STR("error", vault_error(s->vault)));
-    s->cannot_index = err != 0;
-    if (err == 0 && more)
-        pause = s->wrote ? OTHERS * (clock_now() - now) : STEP_MS * NS_PER_MS;
-    s->wrote = false;
-    s->index_at = clock_now() + pause;
 }
 
 /* ---- the thread itself --------------------------------------------------------------------------- */
@@ -437,8 +379,7 @@ static void store_main(void *arg)
     struct store *s = arg;
     int got;
     do {
-        int64_t tidy_at = s->remove_at < s->index_at ? s->remove_at : s->index_at;
-        int64_t wake = s->n > 0 ? s->retry_at : tidy_at;
+        int64_t wake = s->n > 0 ? s->retry_at : upkeep_at(&s->upkeep);
         got = channel_recv(&s->inbox, (void **)&s->waiting[s->n],
                            (uint32_t)(STORE_BACKLOG + 1 - s->n),
                            wake < s->tend_at ? wake : s->tend_at);
@@ -450,8 +391,8 @@ static void store_main(void *arg)
             write_waiting(s);
         pthread_mutex_lock(&s->busy);
         tend(s);
-        remove_some(s);
-        index_some(s);
+        if (s->n == 0) /* a disk that is not well has other worries */
+            upkeep_run(&s->upkeep);
         pthread_mutex_unlock(&s->busy);
     } while (got != ERR_CLOSED);
     give_up(s);
