@@ -48,7 +48,6 @@ struct conn *conn_open(struct net *n, int fd, const char *peer, void *user);
 /* Reader: ends what is left of it and frees it. No other thread may use it any more. */
 void conn_free(struct conn *c);
 
-const char *conn_peer(const struct conn *c);
 bool conn_peer_is_local(const struct conn *c); /* loopback or Unix socket */
 
 enum conn_event {
