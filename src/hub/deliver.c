@@ -3,7 +3,6 @@
  * a thousand posts, not thirty thousand. */
 #include "hub/hub_private.h"
 
-#include <hubbub/check.h>
 #include <hubbub/clock.h>
 #include <hubbub/err.h>
 #include <hubbub/metrics.h>
