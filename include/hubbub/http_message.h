@@ -28,7 +28,8 @@ struct http_request {
      * What is not taken is lost, and the connection ends with the answer. */
     bool streams;
     uint64_t length; /* as it was announced */
-    bool hesitates; /* the sender waits to be told to go on (RFC 9110, 10.1.1), as taking it does */
+    /* The sender waits to be told to go on (RFC 9110, 10.1.1): taking the body does. */
+    bool hesitates;
     int (*take_body)(void *arg, struct buf *piece, int64_t deadline);
     void *take_arg;
     bool malformed; /* holds a NUL, or more arguments than HTTP_MAX_ARGS */

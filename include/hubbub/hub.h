@@ -21,11 +21,10 @@ struct hub_config {
     struct store *store;        /* opened, not started; NULL: nothing is kept */
     struct settings settings;   /* copied */
     const char *node, *version; /* for the welcome; static */
-    /* for the welcome */
-    size_t max_message;  /* bytes */
-    uint64_t max_file;   /* bytes; 0: there are no files */
-    uint32_t send_queue; /* messages */
-    int64_t ping_period; /* ns */
+    size_t max_message;         /* bytes; for the welcome, as max_file and ping_period */
+    uint64_t max_file;          /* bytes; 0: there are no files */
+    uint32_t send_queue;        /* messages that may wait for one member */
+    int64_t ping_period;        /* ns */
 };
 
 struct hub;

@@ -64,8 +64,8 @@ static void linger(struct hub *h, struct room *r)
     h->lingering = r;
 }
 
-/* As many messages stay in memory as the settings say, and no older ones, none of a room where nobody is, and all that the disk has not:
- * of those the room lets go as soon as it has. */
+/* As many messages stay in memory as the settings say, and no older ones, none of a room where nobody is, and all that
+ * the disk has not: of those the room lets go as soon as it has. */
 void trim_history(struct hub *h, struct room *r)
 {
     const struct settings *s = h->settings;

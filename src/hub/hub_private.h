@@ -224,15 +224,16 @@ const char *take_files(struct hub *h, const struct request *q, const struct memb
 /* recall.c: what was said before, for those who come. */
 struct recall {
     uint64_t from, to; /* to be sent; from > to: nothing */
-    uint64_t gap,
-        lost;      /* kept, but too many: gap to from - 1; before that not kept: lost to gap - 1 */
-    int recovered; /* see struct joined */
+    uint64_t gap;      /* kept, but too many: gap to from - 1 */
+    uint64_t lost;     /* and before that not kept: lost to gap - 1 */
+    int recovered;     /* see struct joined */
 };
 /* False: something has to be fetched first. */
 bool plan_recall(struct hub *h, struct event *e, struct room *r, struct recall *plan);
 void send_recall(struct hub *h, const struct event *e, struct room *r, const struct recall *plan);
 
-/* Any thread: the messages of the page that is asked for, of a log with those from `oldest` to `last`. from > to: none. */
+/* Any thread: the messages of the page that is asked for, of a log with those from `oldest` to `last`. from > to:
+ * none. */
 void history_window(const struct request_args *a, uint64_t oldest, uint64_t last, uint64_t *from,
                     uint64_t *to);
 
@@ -270,8 +271,8 @@ void end_marks(struct hub *h);                      /* to the store, all of them
 bool know_shown(struct hub *h, struct event *e, const struct room *r, const struct viewer *v,
                 uint64_t *first);
 uint64_t shown_to(const struct room *r, const struct member *m); /* the same of a member */
-/* Of a room that hides its past: somebody joins, for the first time perhaps; or it has just begun to hide it, from others
- * than those who are in. */
+/* Of a room that hides its past: somebody joins, for the first time perhaps; or it has just begun to hide it, from
+ * others than those who are in. */
 void note_arrival(struct hub *h, struct user *u, struct room *r);
 void note_witnesses(struct hub *h, struct room *r);
 

@@ -1,6 +1,6 @@
-/* What the rarer requests have besides the fields of all: create and update, what moderators ask for, passwords, tokens,
- * what is asked of and done to messages that were said. Which request takes and needs which is a table; how each is read
- * is in decode_fields.c. Runs where decode.c does. */
+/* What the rarer requests have besides the fields of all: create and update, what moderators ask for, passwords,
+ * tokens, what is asked of and done to messages that were said. Which request takes and needs which is a table; how
+ * each is read is in decode_fields.c. Runs where decode.c does. */
 #include "decode_fields.h"
 
 #include <hubbub/mem.h>

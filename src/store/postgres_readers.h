@@ -1,5 +1,5 @@
-/* Connections to PostgreSQL that only read, a few of them, lent to whoever asks. Any thread; who comes when all are lent
- * waits. What is asked over them: postgres_read.c. */
+/* Connections to PostgreSQL that only read, a few of them, lent to whoever asks. Any thread; who comes when all are
+ * lent waits. What is asked over them: postgres_read.c. */
 #ifndef HUBBUB_STORE_POSTGRES_READERS_H
 #define HUBBUB_STORE_POSTGRES_READERS_H
 
