@@ -148,7 +148,6 @@ void begin_log(struct hub *h, struct room *r); /* anew: what was said is gone */
 /* The named room, if whoever asks may know of it, or the only one; NULL after the refusal was sent. */
 struct room *meant_room(struct hub *h, const struct event *e);
 struct member *meant_member(struct hub *h, const struct event *e); /* the same, being in it */
-bool may_know(const struct hub *h, const struct session *s, const struct room *r); /* of it */
 struct room_look look_of(const struct room *r);
 void leave_room(struct hub *h, struct member *m, const char *did); /* did NULL: it just left */
 /* All of a user's sessions leave, and are told by what; true when there were any. */
