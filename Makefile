@@ -113,7 +113,6 @@ STRAY := $(filter-out $(UNIT_SRC) $(CONC_SRC) $(FUZZ_SRC) $(HELP_SRC) $(LOAD_SRC
 no-strays:
 	$(if $(STRAY),$(error no pattern picks up $(STRAY): want test/unit/ROOM/X_test.c, test/concurrency/X_test.c, test/fuzz/X_fuzz.c, test/support/X.c or test/preload/X.c))
 
-
 obj = $(patsubst %.c,$(B)/obj/%.o,$(1))
 LIB        := $(B)/libhubbub.a
 ASSET_OBJ  := $(B)/web_assets.o $(B)/web_files.o

@@ -2,7 +2,6 @@
 #include "bench-queue.h"
 
 #include <hubbub/clock.h>
-#include <hubbub/thread.h>
 #include <string.h>
 
 /* ---- how the queues without a lock wait and are bounded: an atomic count, and a mutex and two

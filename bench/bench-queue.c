@@ -11,8 +11,6 @@
 #include "bench-queue.h"
 
 #include <hubbub/clock.h>
-#include <hubbub/err.h>
-#include <hubbub/mem.h>
 #include <hubbub/rcu.h>
 #include <hubbub/thread.h>
 #include <sched.h>

@@ -40,9 +40,9 @@ struct erased {
     uint64_t sanctions;       /* in force: they stay, without the name */
     uint64_t ownerless;       /* rooms that have no owner any more */
 };
-/* Erases what is kept of a user: messages become tombstones of nobody, reactions, mentions, ranks and invitations go, the ledgers
- * forget who it was; and writes the file anew, so that nothing is left in it. What keeps the user out (bans, mutes and
- * banned addresses) stays, under the user's id. No server may be running.
+/* Erases what is kept of a user: messages become tombstones of nobody, reactions, mentions, ranks and invitations go,
+ * the ledgers forget who it was; and writes the file anew, so that nothing is left in it. What keeps the user out
+ * (bans, mutes and banned addresses) stays, under the user's id. No server may be running.
  * ERR_NOTFOUND: nothing was kept. */
 int archive_erase(const char *directory, const char *url, const char *user_id, struct erased *out,
                   char *why, size_t space);

@@ -36,7 +36,7 @@ struct invite {
     int64_t until;
 };
 
-/* When a user may say something again, in a room with slow mode. */
+/* When a user last said something, in a room with slow mode. */
 struct spoke {
     char user_id[NAME_MAX_BYTES + 1];
     int64_t at; /* clock_now() */
@@ -77,16 +77,18 @@ const struct entry *books_named(const struct books *b, const char *user_id, cons
 
 /* NULL when there are too many. */
 struct invite *books_invite(struct books *b, const char *user_id, const char *by_id, int64_t until);
-/* Adds one as it is (from the store). */
+/* Adds one as it is (from the store), if there are not too many. */
 void books_add_invite(struct books *b, const struct invite *invite);
 /* May this user use it now? */
 bool books_invited(const struct books *b, const char *code, const char *user_id, int64_t now_ms);
 /* True, and it is gone, when it may. */
 bool books_redeem(struct books *b, const char *code, const char *user_id, int64_t now_ms);
+/* Those that are for this user. b may be NULL. */
 void books_drop_invites(struct books *b, const char *user_id);
 
-/* Slow mode: ns until this user may speak again, 0: now, and then it has spoken. */
+/* Slow mode: ns until this user may speak again, 0: now, and then it has spoken. now: clock_now(). */
 int64_t books_speak(struct books *b, const char *user_id, int64_t slow_ns, int64_t now);
+/* The same answer, and it has not. b may be NULL. */
 int64_t books_silent_for(const struct books *b, const char *user_id, int64_t slow_ns, int64_t now);
 
 #endif

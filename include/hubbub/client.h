@@ -64,7 +64,7 @@ void clients_refuse(struct clients *cs);
 
 /* How many there are now. */
 uint32_t clients_sessions(struct clients *cs);
-/* Waits until the last WebSocket is gone: true, or false at the deadline. */
+/* Waits until the last WebSocket is gone: true, or false at the deadline. For tests. */
 bool clients_wait_sessions(struct clients *cs, int64_t deadline);
 
 /* Ends every connection at once and waits for their threads. */

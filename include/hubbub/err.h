@@ -7,7 +7,6 @@
     X(ERR_TIMEOUT, "the deadline passed")                       \
     X(ERR_CLOSED, "closed")                                     \
     X(ERR_AGAIN, "would block")                                 \
-    X(ERR_NOMEM, "out of memory")                               \
     X(ERR_LIMIT, "a configured limit is reached")               \
     X(ERR_SYSTEM, "a system call failed, see errno")            \
     X(ERR_INVALID, "invalid argument")                          \

@@ -12,17 +12,17 @@ struct session;
 struct change;
 
 /* X(name): one handler each in src/hub. */
-#define EVENT_TABLE(X)                                                           \
-    X(REGISTER)   /* a connection is there: session */                           \
-    X(UNREGISTER) /* it is gone: session; the hub lets go of its outbox */       \
-    X(REQUEST)    /* what a client asks for: session, request */                 \
-    X(CALL)       /* the same from a web request: session_id, request, errand */ \
-    X(READ)       /* a history, by who is not connected: request, errand */      \
-    X(ADMIT)      /* may somebody read a room, or say something there? errand */ \
-    X(UPLOADED)   /* a file has come: errand */                                  \
-    X(FENCE)      /* all before it has been done: errand */                      \
-    X(STORED)     /* a change is back from the store: change, err */             \
-    X(SETTINGS)   /* new limits: settings */                                     \
+#define EVENT_TABLE(X)                                                               \
+    X(REGISTER)   /* a connection is there: session */                               \
+    X(UNREGISTER) /* it is gone: session; the hub lets go of its outbox */           \
+    X(REQUEST)    /* what a client asks for: session, request */                     \
+    X(CALL)       /* the same from a web request: session_id, request, errand */     \
+    X(READ)       /* a page or a search, by who need not be here: request, errand */ \
+    X(ADMIT)      /* may somebody read a room, or say something there? errand */     \
+    X(UPLOADED)   /* a file has come: errand */                                      \
+    X(FENCE)      /* all before it has been done: errand */                          \
+    X(STORED)     /* a change is back from the store: change, err */                 \
+    X(SETTINGS)   /* new limits: settings */                                         \
     X(DRAIN)      /* the server stops: drain_ns */
 
 enum event_type {

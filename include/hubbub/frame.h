@@ -5,7 +5,6 @@
 #ifndef HUBBUB_FRAME_H
 #define HUBBUB_FRAME_H
 
-#include <hubbub/buf.h>
 #include <stddef.h>
 #include <stdint.h>
 

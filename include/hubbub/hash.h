@@ -1,4 +1,4 @@
-/* One hash for all tables that clients can fill: keyed, so that nobody can choose what collides. Pure. */
+/* One hash for all tables that clients can fill: keyed, so that nobody can choose what collides. Any thread. */
 #ifndef HUBBUB_HASH_H
 #define HUBBUB_HASH_H
 

@@ -25,8 +25,8 @@ struct history {
     size_t bytes;       /* of all messages and reactions, the older ones not counted */
     struct slot *aside; /* older messages that were changed */
     size_t naside;
-    uint32_t
-        amended; /* counts those of them that were let go of, now that their change is on the disk */
+    /* counts those of them that were let go of, now that their change is on the disk */
+    uint32_t amended;
 };
 
 /* What may stay when it is on the disk. */

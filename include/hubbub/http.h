@@ -28,7 +28,7 @@ struct http_settings {
 struct http *http_new(struct hub *hub, struct relay *relay, struct identities *identities,
                       struct store *store, const struct http_settings *settings, char *why,
                       size_t space);
-/* Before the first request: what /join-room and /leave-room are charged against. Without: nothing. */
+/* Before the first request: what joins, pages, searches and files are charged against. Without: nothing. */
 void http_use_limits(struct http *h, struct limits *limits);
 /* Likewise: what /files gives and takes. Without: there are no files. */
 void http_use_files(struct http *h, struct files *files);
@@ -36,7 +36,7 @@ void http_use_files(struct http *h, struct files *files);
 bool http_streams(const struct http_request *request);
 void http_free(struct http *h);
 
-/* Any time; on failure the old settings stay and an error is returned. */
+/* Any time. 0; or ERR_SYSTEM with `why`, and the old settings stay. */
 int http_reload(struct http *h, const struct http_settings *settings, char *why, size_t space);
 
 /* From now on /readyz says 503. */

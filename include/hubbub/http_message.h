@@ -18,18 +18,18 @@ struct http_request {
     char *accept_encoding, *if_none_match, *connection;
     char *authorization, *cookie, *forwarded_for; /* the last: X-Forwarded-For */
     char *content_type, *range;
-    const char *
-        address; /* who asks, as limits count it; NULL: this machine. Set by whoever has it answered, borrowed */
-    bool peer_is_local; /* likewise */
+    /* Set by whoever has it answered. */
+    const char *address; /* who asks, as limits count it; NULL: this machine. Borrowed */
+    bool peer_is_local;
     struct buf body;
     bool body_too_large;
-    /* The body is too large to be waited for, and comes in pieces. Whoever answers may take it: each call brings the next
-     * piece, in place of what is in `piece`. Its length; 0: that was all; ERR_TIMEOUT at the deadline; ERR_CLOSED.
+    /* The body is too large to be waited for, and comes in pieces. Whoever answers may take it: each call brings the
+     * next piece, in place of what is in `piece`. Its length; 0: that was all; ERR_TIMEOUT at the deadline; ERR_CLOSED.
      * What is not taken is lost, and the connection ends with the answer. */
     bool streams;
     uint64_t length; /* as it was announced */
-    bool
-        hesitates; /* the sender waits to be told to go on (RFC 9110, 10.1.1): taking the body does */
+    /* The sender waits to be told to go on (RFC 9110, 10.1.1): taking the body does. */
+    bool hesitates;
     int (*take_body)(void *arg, struct buf *piece, int64_t deadline);
     void *take_arg;
     bool malformed; /* holds a NUL, or more arguments than HTTP_MAX_ARGS */
@@ -56,8 +56,8 @@ struct http_response {
     const void *body; /* borrowed until it is written; or points into `owned` */
     size_t body_len;
     struct buf owned;
-    bool
-        from_file; /* the body is body_len bytes of the file `fd`, which is closed with the response, from offset on */
+    /* The body is body_len bytes of a file, from offset on; fd is closed with the response. */
+    bool from_file;
     int fd;
     uint64_t offset;
     struct http_header headers[HTTP_MAX_HEADERS]; /* static or borrowed; name NULL after the last */

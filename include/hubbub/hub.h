@@ -21,10 +21,10 @@ struct hub_config {
     struct store *store;        /* opened, not started; NULL: nothing is kept */
     struct settings settings;   /* copied */
     const char *node, *version; /* for the welcome; static */
-    size_t max_message;
-    uint64_t max_file; /* of files, for the welcome; 0: there are none */
-    uint32_t send_queue;
-    int64_t ping_period; /* ns */
+    size_t max_message;         /* bytes; for the welcome, as max_file and ping_period */
+    uint64_t max_file;          /* bytes; 0: there are no files */
+    uint32_t send_queue;        /* messages that may wait for one member */
+    int64_t ping_period;        /* ns */
 };
 
 struct hub;
@@ -33,22 +33,22 @@ struct asker;
 struct hub *hub_new(const struct hub_config *config);
 /* Makes the kept rooms from the store. Before hub_start(); ERR_SYSTEM when the store can't be read. */
 int hub_load(struct hub *h);
-/* Starts the store's thread, too. */
+/* Starts the store's thread, too. 0, or ERR_LIMIT: no room for a thread. */
 int hub_start(struct hub *h);
 
 /* Gives an event to the hub, waiting for room in the inbox until the deadline; *e is NULL afterwards,
  * whatever the result. 0, ERR_CLOSED, ERR_FULL or ERR_TIMEOUT. */
 int hub_post(struct hub *h, struct event **e, int64_t deadline);
 
-/* Waits until everything this thread posted before has been done and put into outboxes. */
+/* Waits until everything this thread posted before has been done and put into outboxes. 0 or ERR_CLOSED. */
 int hub_fence(struct hub *h);
 
 /* Asks for something on behalf of a live session, waits until it is done, and reads from the disk meanwhile what the
  * hub lacks for it. Replies and errors go to the session's outbox. Any thread but the hub's that may block.
  * *request is consumed. 0 or ERR_CLOSED. */
 int hub_ask(struct hub *h, struct session *s, struct request *request);
-/* The same for REQUEST_HISTORY and REQUEST_SEARCH of somebody who need not be connected: appends the reply as the body of a web
- * response, or an error body. */
+/* The same for REQUEST_HISTORY and REQUEST_SEARCH of somebody who need not be connected: appends the reply as the body
+ * of a web response, or an error body. */
 int hub_read(struct hub *h, const struct asker *asker, struct request *request, struct buf *answer);
 
 /* Of files, which are uploaded and read over HTTP by whoever shows a token (`asker`), or the id of a live session, else

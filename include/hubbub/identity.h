@@ -18,9 +18,10 @@ struct identity_config {
     const char *directory; /* where the server's own key is kept, 0600; NULL: a new one in memory */
     enum auth_mode mode;
     const char *alg; /* the one algorithm of outside tokens: "HS256" … ; NULL: no outside tokens */
-    char *const
-        *keys; /* files: PEM public keys, or the secret for HS*; all are tried, so the previous */
-    size_t nkeys;         /* one goes on being accepted while it is listed */
+    /* Files: PEM public keys, or the secret for HS*. All are tried, so that the previous one goes on being accepted
+     * while it is listed. */
+    char *const *keys;
+    size_t nkeys;
     const char *jwks;     /* file, a JWK set; chosen by `kid` */
     const char *issuer;   /* wanted `iss`, NULL: any */
     const char *audience; /* wanted in `aud`, NULL: any */
@@ -75,7 +76,7 @@ char *identities_guest_token(struct identities *i, const char *user_id, const ch
 char *identities_make_token(struct identities *i, const char *user_id, const char *username,
                             const struct grants *grants, int64_t expires_s);
 
-enum { PASSWORD_HASH_MAX = 128 };
+enum { PASSWORD_HASH_MAX = 128 }; /* bytes, with its NUL */
 
 /* Argon2id (RFC 9106) by libsodium, its "interactive" cost. False when there is no memory for it. */
 bool password_hash(const char *password, char out[PASSWORD_HASH_MAX]);

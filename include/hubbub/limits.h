@@ -80,8 +80,8 @@ bool limits_refuses(struct limits *l, const char *address, int64_t now);
 
 /* Counts a connection, to be ended with limits_leave() when ADMITTED. address: text, IPv6 counts by its /64;
  * NULL: not counted. is_new: a guest that was made up just now, of which an address may have 100 (or as
- * many as connections, if those are more) at once, and one a second: who comes back as somebody else gains nothing either.
- * Refusals are strikes. */
+ * many as connections, if those are more) at once, and one a second: who comes back as somebody else gains nothing
+ * either. Refusals are strikes. */
 enum admission limits_enter(struct limits *l, const char *user_id, const char *address, bool is_new,
                             int64_t now, struct visit *out);
 /* The same whatever the limits are: for operators, and for a web request on behalf of a user. */

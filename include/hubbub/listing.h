@@ -15,8 +15,9 @@ struct asker {
     const struct grants *grants; /* may be NULL */
 };
 
-/* As encode_members() with these arguments; ERR_NOTFOUND without such a room, or when the asker must not know of
- * it; ERR_DENIED when it must not know who is in it; nothing is written then. Members who are away are listed to those who are in the room. */
+/* As encode_members() with these arguments. Members who are away are listed to those who are in the room. 0;
+ * ERR_NOTFOUND without such a room, or when the asker must not know of it; ERR_DENIED when it must not know who is in
+ * it; nothing is written then. */
 int listing_members(const struct directory *d, struct buf *to, bool reply, const char *id,
                     const struct asker *asker, const char *room);
 

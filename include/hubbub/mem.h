@@ -1,4 +1,4 @@
-/* Allocation that cannot fail: out of memory is reported and the process aborts. */
+/* Allocation that cannot fail: out of memory is reported and the process aborts. Freed by free(). Any thread. */
 #ifndef HUBBUB_MEM_H
 #define HUBBUB_MEM_H
 

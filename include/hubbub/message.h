@@ -23,12 +23,13 @@ struct message {
     const char *id;                 /* the client's own, "" when it gave none */
     const char *content; /* as JSON text, quoted and escaped; content[content_len] is NUL */
     const char *files; /* "", or what encode_files() made: a JSON list of those that came with it */
-    const char *
-        mentions; /* "", or what encode_mentions() made: who is meant by name, members of a JSON object */
+    /* "", or what encode_mentions() made: who is meant by name, members of a JSON object */
+    const char *mentions;
     char text[];
 };
 
-/* A copy of `like`, whose strings may be anywhere; content needs no NUL, files and mentions may be NULL. One reference. */
+/* A copy of `like`, whose strings may be anywhere; content needs no NUL, files and mentions may be NULL. One
+ * reference. */
 struct message *message_new(const struct message *like);
 /* What is known of one that others hold as well, to be changed and read; the strings are borrowed. */
 struct message message_draft(const struct message *m);

@@ -32,7 +32,8 @@ struct net_config {
     size_t max_message; /* bytes of one WebSocket message; more is closed with 1009 */
     int64_t close_wait; /* ns a peer has to answer a close frame */
     net_upgrade_fn *upgrade;
-    /* Does the body of this request come in pieces? Else it is waited for, up to HTTP_MAX_BODY. NULL: no. As upgrade. */
+    /* Does the body of this request come in pieces? Else it is waited for, up to HTTP_MAX_BODY. NULL: no. Called as
+     * upgrade is. */
     bool (*streams)(const struct http_request *request);
     int64_t write_wait; /* ns a socket may take nothing of a file */
 };
@@ -48,15 +49,13 @@ struct conn *conn_open(struct net *n, int fd, const char *peer, void *user);
 /* Reader: ends what is left of it and frees it. No other thread may use it any more. */
 void conn_free(struct conn *c);
 
-const char *conn_peer(const struct conn *c);
 bool conn_peer_is_local(const struct conn *c); /* loopback or Unix socket */
 
 enum conn_event {
     CONN_REQUEST = 1,  /* conn_request() is there, answer with conn_respond() */
     CONN_UPGRADED = 2, /* it speaks WebSocket now; conn_subprotocol() is known */
     CONN_MESSAGES = 4, /* conn_next_message() has some */
-    CONN_CLOSING =
-        8, /* the peer said goodbye; it is answered by the next conn_wait() or conn_free() */
+    CONN_CLOSING = 8,  /* the peer said goodbye; the next conn_wait() or conn_free() answers */
 };
 
 /* Reader: waits for input and lets it be processed. Returns enum conn_event bits (0: nothing to see),
@@ -107,17 +106,18 @@ void conn_kill(struct conn *c);
 
 struct listener;
 
-/* Owns fd from now on. Called on the listener's thread. */
+/* Owns fd from now on; peer is borrowed for the call. Called on the listener's thread. */
 typedef void listener_accept_fn(void *arg, int fd, const char *peer);
 
-/* addresses: "host:port", "[v6]:port", "unix:/path". On failure returns an error and says in `why` which
- * address and why. Descriptors are bound when it returns; accepting begins with listener_start(). */
+/* addresses: "host:port", "[v6]:port", "unix:/path". 0; or ERR_SYSTEM, and `why` says which address and why.
+ * Descriptors are bound when it returns; accepting begins with listener_start(). */
 int listener_new(struct listener **out, char *const *addresses, size_t n, char *why, size_t space);
 /* The TCP port of the first address, as the system chose it for port 0; 0 for a Unix socket. */
 int listener_port(const struct listener *l);
+/* 0, or ERR_LIMIT: no room for a thread. */
 int listener_start(struct listener *l, listener_accept_fn *accept, void *arg);
 /* Stops accepting; the thread is gone when it returns. */
 void listener_stop(struct listener *l);
-void listener_free(struct listener *l);
+void listener_free(struct listener *l); /* its Unix sockets are gone from the disk, too */
 
 #endif

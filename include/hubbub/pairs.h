@@ -54,8 +54,8 @@ size_t pairs_count(const struct pairs *p);
 
 struct pair *pairs_find(const struct pairs *p, const char *room); /* NULL: no such */
 struct pair *pairs_between(const struct pairs *p, const char *user_id, const char *other_id);
-/* The user's conversation with somebody of this id or, else, of this name, or else of one that looks like it: as those who
- * are here are found. The latest; NULL: none. */
+/* The user's conversation with somebody of this id or, else, of this name, or else of one that looks like it: as those
+ * who are here are found. The latest; NULL: none. */
 struct pair *pairs_with(const struct pairs *p, const char *user_id, const char *other);
 /* What belongs to a user, or NULL when there is nothing. */
 const struct pair_user *pairs_user(const struct pairs *p, const char *user_id);

@@ -253,9 +253,8 @@ void encode_ok_auth(struct buf *to, const char *id, const char *user_id,
                     int64_t expires_ms); /* 0: absent */
 void encode_ok_ledger(struct buf *to, const char *id, const char *room,
                       const struct ledger_row *rows, size_t n);
-/* look->room "": the server, of which there is no look to show. */
-/* The first rows of each list, and how many there are. */
-enum { SETTINGS_ROWS = 500 };
+enum { SETTINGS_ROWS = 500 }; /* the first of each list */
+/* look->room "": the server, of which there is no look to show. The n are how many there are. */
 void encode_ok_settings(struct buf *to, const char *id, const struct room_look *look, enum rank own,
                         const struct roster_row *roster, size_t nroster,
                         const struct ledger_row *sanctions, size_t nsanctions, size_t invites);
@@ -308,7 +307,7 @@ void encode_edit(struct buf *to, const char *room, uint64_t seq, const char *use
 /* What one user did (on: chose it, else took it back), and how many have chosen it now. user_id NULL: only that. */
 void encode_reaction(struct buf *to, const char *room, uint64_t seq, const char *user_id,
                      const char *username, const char *emoji, bool on, uint32_t count);
-/* Messages `from` to `to` are not sent; kept: `history` has them. changed: nor is what was changed about others. */
+/* Messages `from` to `to_seq` are not sent; kept: `history` has them. changed: nor is what was changed about others. */
 void encode_gap(struct buf *to, const char *room, uint64_t from, uint64_t to_seq, bool kept,
                 bool changed);
 

@@ -98,10 +98,10 @@ struct mention_guess {
     char user_id[NAME_MAX_BYTES + 1];
 };
 
-/* What only the rarer requests have: create, update, and what moderators ask for; join with a password
- * or an invitation; auth. Strings are owned, plain text, NULL when absent. */
+/* What only some requests have: create, update and what moderators ask for, what is asked of and done to messages,
+ * auth; joins and messages that bring more than usual. Strings are owned, plain text, NULL when absent. */
 struct request_args {
-    char user[NAME_MAX_BYTES + 1]; /* a userId or a username; "" when absent */
+    char user[NAME_MAX_BYTES + 1]; /* dm: `to`. A userId or a username; "" when absent */
     char *reason;
     int64_t seconds; /* 0: without end */
     bool address;    /* ban: the user's addresses, too */
@@ -120,8 +120,8 @@ struct request_args {
     uint64_t entry; /* undo; ledger: only older ones, 0: from the newest */
     uint32_t limit; /* ledger, history, search, mentions; 0: the usual */
     char *token;    /* auth */
-    char *
-        password; /* join, create, update; "" takes it away. Wiped by whoever hashes or checks it: then "" */
+    /* join, create, update; "" takes it away. Wiped by whoever hashes or checks it: then "" */
+    char *password;
     char invite[INVITE_MAX + 1]; /* join; "" when absent */
 
     unsigned given; /* enum room_field: create, update */
@@ -131,11 +131,10 @@ struct request_args {
     bool hides_past;
 
     /* Filled in by the reader, not from the wire. */
-    char *
-        password_hash; /* create, update: of password; NULL: none. join: the one it has proved to know */
+    char *password_hash;  /* create, update: of password. join: what it has proved. NULL: none */
     unsigned retry_after; /* why: seconds until the rate allows a message, 0: now */
-    struct mention_guess
-        *guesses; /* message: owned, by the places where they stand, the longest name first */
+    /* message: owned, by the places where they stand, the longest name first */
+    struct mention_guess *guesses;
     uint32_t nguesses;
     bool names_room; /* message: it says @room */
 };
@@ -153,7 +152,8 @@ struct request {
     size_t text_len;
     char cursor[NAME_MAX_BYTES + 1]; /* rooms, mentions: where to go on; "" from the start */
     uint64_t reply_to;               /* message: the seq that it answers, 0: none */
-    struct request_args *args; /* owned; never NULL for the requests that have some but join */
+    /* Owned; NULL: none. A join or a message may have some; the others that take any have them always. */
+    struct request_args *args;
 };
 
 void request_fini(struct request *r); /* frees what it owns; wipes secrets */

@@ -60,9 +60,8 @@ struct session {
     char id[SESSION_ID_MAX + 1]; /* (rcu) secret of the client, 128 random bits */
     enum dialect dialect;
     struct outbox *outbox;
-    void (*released)(
-        void *owner); /* called when the session is freed: until then the hub, or a reader
-                       * of the directory, may use the outbox */
+    /* Called when the session is freed: until then the hub, or a reader of the directory, may use the outbox. */
+    void (*released)(void *owner);
     void *owner;
     char user_id[USER_ID_MAX + 1];
     char username[NAME_MAX_BYTES + 1];  /* wished for */
@@ -100,8 +99,7 @@ struct user *user_new(const char *id, const char *username, const char *key);
 void user_add(struct user *u, struct session *s);    /* takes a reference */
 void user_remove(struct user *u, struct session *s); /* drops it; the user may be gone */
 void user_ref(struct user *u);
-void user_unref(
-    struct user *u); /* the last one frees it later: it is out of the directory by then */
+void user_unref(struct user *u); /* the last one frees it later: out of the directory by then */
 /* Any of its sessions' places in this room, other than `but`; NULL when there is none. */
 struct member *user_find(const struct user *u, const struct room *r, const struct member *but);
 
@@ -222,8 +220,8 @@ void room_reset(struct room *r);      /* is empty, and becomes as a new one, but
 void room_clear_log(struct room *r);  /* as if nothing had been said */
 /* Of a user who is in it already, it is the shadow of the earlier one. */
 struct member *room_add(struct room *r, struct session *s);
-void room_remove(
-    struct member *m); /* frees it later; if it stood for others, one of them does now */
+/* Frees it later; if it stood for others, one of them does now. */
+void room_remove(struct member *m);
 
 /* Never NULL; inside a read section, or the hub. */
 const struct room_info *room_info(const struct room *r);

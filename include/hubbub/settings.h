@@ -7,15 +7,15 @@
 #include <stdint.h>
 
 struct settings {
-    uint32_t max_per_room; /* users; 0: no limit */
-    uint32_t max_rooms;
-    uint32_t max_rooms_per_client;
-    uint32_t notice_limit;       /* users above which join and leave notices are merged */
-    bool open_rooms;             /* a join makes a room that isn't there */
-    uint32_t history_memory;     /* latest messages of a room in memory */
-    size_t history_memory_bytes; /* and what they may take */
-    int64_t retain_ms;           /* older messages are kept nowhere; 0: for ever */
-    uint64_t retain_messages;    /* nor are more of one room; 0: any number */
+    uint32_t max_per_room;         /* users; 0: no limit */
+    uint32_t max_rooms;            /* of the whole server */
+    uint32_t max_rooms_per_client; /* that one connection may be in */
+    uint32_t notice_limit;         /* users above which join and leave notices are merged */
+    bool open_rooms;               /* a join makes a room that isn't there */
+    uint32_t history_memory;       /* latest messages of a room in memory */
+    size_t history_memory_bytes;   /* and what they may take */
+    int64_t retain_ms;             /* older messages are kept nowhere; 0: for ever */
+    uint64_t retain_messages;      /* nor are more of one room; 0: any number */
     int64_t edit_window_ms, delete_window_ms;
     char **operators; /* owned: user ids */
     size_t noperators;

@@ -146,11 +146,11 @@ char *store_url_show(const char *url, char *to, size_t space);
 bool store_url_has_password(const char *url);
 
 /* Calls fn for all that is kept, rooms before what belongs to them: ROOM, RANK, SANCTION, ADDRESS, LEDGER (of each
- * room the newest `ledger` ones, oldest first), INVITE, BLOCK; PAIR (with the seq and the ts of its last message); of kept rooms EPOCH (epoch: the latest, seq: of the
- * last message, entry: the oldest that is still there); and of all rooms MESSAGE for those with an `id` said in the last
- * DUPLICATE_MS, oldest first; FILE for those that wait for a message. What has ended is left out, and deleted: sanctions,
- * invitations, the addresses of users who are not banned from the server any more. The record is borrowed
- * for the call. Before store_start(). Returns 0 or ERR_SYSTEM, logged. */
+ * room the newest `ledger` ones, oldest first), INVITE, BLOCK; PAIR (with the seq and the ts of its last message); of
+ * kept rooms EPOCH (epoch: the latest, seq: of the last message, entry: the oldest that is still there); and of all
+ * rooms MESSAGE for those with an `id` said in the last DUPLICATE_MS, oldest first; FILE for those that wait for a
+ * message. What has ended is left out, and deleted: sanctions, invitations, the addresses of users who are not banned
+ * from the server any more. The record is borrowed for the call. Before store_start(). 0, or ERR_SYSTEM, logged. */
 int store_load(struct store *s, uint32_t ledger, store_load_fn *fn, void *arg);
 
 /* Before store_start(). False: a commit may be lost in a power cut, though not when the process is killed; twice as
@@ -188,7 +188,7 @@ int store_head(struct store *s, const char *room, struct log_head *out);
 int store_knows_position(struct store *s, const char *room, const char *epoch, uint64_t seq,
                          bool *out);
 
-/* The messages from `from` to `to` (at most HISTORY_MAX), with their reactions. */
+/* The messages from `from` to `to`, HISTORY_MAX of them at most, with their reactions; from > to: none. */
 int store_read(struct store *s, const char *room, uint64_t from, uint64_t to,
                struct history_page *out);
 
@@ -204,7 +204,7 @@ struct mark_page {
 };
 int store_marks(struct store *s, const char *user_id, struct mark_page *out);
 
-/* The messages that mention a user, at most `limit` (SEARCH_MAX), newest first. */
+/* The messages that mention a user, behind `after`, at most `limit` (1 to SEARCH_MAX), newest first. */
 int store_mentions(struct store *s, const char *user_id, const struct found_place *after,
                    unsigned limit, struct found_page *out);
 
@@ -223,7 +223,7 @@ enum { SEARCH_MAX = 1000 };
 struct search {
     const char *room;  /* NULL: all */
     const char *query; /* <hubbub/query.h> */
-    unsigned limit;    /* SEARCH_MAX */
+    unsigned limit;    /* 1 to SEARCH_MAX */
     struct found_place after;
     const uint64_t *without; /* logs that are passed over */
     size_t nwithout;
@@ -237,9 +237,9 @@ int store_search(struct store *s, const struct search *x, struct found_page *out
 struct retention {
     int64_t age_ms;    /* older messages */
     uint64_t per_room; /* more messages than that in one room */
-    uint64_t
-        bytes; /* what the file has in use is more; it doesn't shrink, but uses its free pages again. In PostgreSQL:
-                * what messages and their words take, in tables and indexes, by an estimate from the length of each row */
+    /* What the file has in use is more; it doesn't shrink, but uses its free pages again. In PostgreSQL: what messages
+     * and their words take, in tables and indexes, by an estimate from the length of each row. */
+    uint64_t bytes;
 };
 /* Any thread. */
 void store_set_retention(struct store *s, const struct retention *r);

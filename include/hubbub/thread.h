@@ -18,7 +18,7 @@ typedef void thread_fn(void *arg);
  * Returns 0, or ERR_LIMIT when the system has no room for another thread. */
 int thread_start(struct thread **out, const char *name, size_t stack, thread_fn *fn, void *arg);
 
-/* Waits until its function has returned. */
+/* Waits until its function has returned, and frees it. */
 void thread_join(struct thread *t);
 
 /* The calling thread needed more stack until now than it will from now on: gives the pages back. */

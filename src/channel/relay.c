@@ -6,7 +6,6 @@
  * both sequentially consistent, so at least one of them sees the other. */
 #include <hubbub/check.h>
 #include <hubbub/clock.h>
-#include <hubbub/mem.h>
 #include <hubbub/relay.h>
 #include <sched.h>
 #include <stdlib.h>

@@ -7,7 +7,6 @@
 
 #include <hubbub/clock.h>
 #include <hubbub/err.h>
-#include <hubbub/log.h>
 #include <hubbub/metrics.h>
 
 enum {

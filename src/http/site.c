@@ -3,7 +3,6 @@
 
 #include <dirent.h>
 #include <errno.h>
-#include <hubbub/check.h>
 #include <hubbub/err.h>
 #include <hubbub/mem.h>
 #include <hubbub/web_asset.h>

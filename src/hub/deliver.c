@@ -3,7 +3,6 @@
  * a thousand posts, not thirty thousand. */
 #include "hub/hub_private.h"
 
-#include <hubbub/check.h>
 #include <hubbub/clock.h>
 #include <hubbub/err.h>
 #include <hubbub/metrics.h>
@@ -65,8 +64,8 @@ static void linger(struct hub *h, struct room *r)
     h->lingering = r;
 }
 
-/* As many messages stay in memory as the settings say, and no older ones, none of a room where nobody is, and all that the disk has not:
- * of those the room lets go as soon as it has. */
+/* As many messages stay in memory as the settings say, and no older ones, none of a room where nobody is, and all that
+ * the disk has not: of those the room lets go as soon as it has. */
 void trim_history(struct hub *h, struct room *r)
 {
     const struct settings *s = h->settings;

@@ -33,8 +33,8 @@ struct errand {
     uint64_t from, to;
     struct buf text;      /* of a CALL, a READ or an UPLOADED: JSON for its asker */
     enum problem problem; /* ADMIT: why not */
-    char user_id[NAME_MAX_BYTES +
-                 1]; /* ADMIT: who it is, "": nobody in particular; else whose session asks */
+    /* ADMIT: who it is, "": nobody in particular; else whose session asks */
+    char user_id[NAME_MAX_BYTES + 1];
 
     /* the asker's */
     const struct asker *asker; /* READ, ADMIT, UPLOADED: who looks */

@@ -8,8 +8,6 @@
 #include <hubbub/hash.h>
 #include <hubbub/mem.h>
 #include <hubbub/metrics.h>
-#include <hubbub/outbox.h>
-#include <hubbub/thread.h>
 #include <sched.h>
 #include <stdlib.h>
 #include <string.h>
@@ -104,41 +102,23 @@ static bool changes_what_is_kept(enum request_type type)
 static void on_request(struct hub *h, struct event *e)
 {
     static void (*const handlers[REQUEST_COUNT])(struct hub *, struct event *) = {
-        [REQUEST_JOIN] = on_join,
-        [REQUEST_LEAVE] = on_leave,
-        [REQUEST_MESSAGE] = on_message,
-        [REQUEST_TYPING] = on_typing,
-        [REQUEST_DELETE] = on_delete,
-        [REQUEST_CREATE] = on_create,
-        [REQUEST_UPDATE] = on_update,
-        [REQUEST_SETTINGS] = on_settings_request,
-        [REQUEST_DESTROY] = on_destroy,
-        [REQUEST_INVITE] = on_invite,
-        [REQUEST_ADD] = on_add,
-        [REQUEST_REMOVE] = on_remove,
-        [REQUEST_KICK] = on_kick,
-        [REQUEST_BAN] = on_ban,
-        [REQUEST_UNBAN] = on_unban,
-        [REQUEST_MUTE] = on_mute,
-        [REQUEST_UNMUTE] = on_unmute,
-        [REQUEST_ROLE] = on_role,
-        [REQUEST_LEDGER] = on_ledger,
-        [REQUEST_UNDO] = on_undo,
-        [REQUEST_WHY] = on_why,
-        [REQUEST_NOTICE] = on_notice,
-        [REQUEST_DM] = on_dm,
-        [REQUEST_EDIT] = on_edit,
-        [REQUEST_REACT] = on_react,
-        [REQUEST_HISTORY] = on_history,
-        [REQUEST_SEARCH] = on_search,
-        [REQUEST_MENTIONS] = on_mentions,
-        [REQUEST_MARK] = on_mark,
-
-        [REQUEST_MEMBERS] = on_members,
-        [REQUEST_BLOCK] = on_block,
-        [REQUEST_UNBLOCK] = on_unblock,
-        [REQUEST_BLOCKS] = on_blocks,
-        [REQUEST_CONVERSATIONS] = on_conversations,
+        [REQUEST_JOIN] = on_join,       [REQUEST_LEAVE] = on_leave,
+        [REQUEST_MESSAGE] = on_message, [REQUEST_TYPING] = on_typing,
+        [REQUEST_DELETE] = on_delete,   [REQUEST_CREATE] = on_create,
+        [REQUEST_UPDATE] = on_update,   [REQUEST_SETTINGS] = on_settings_request,
+        [REQUEST_DESTROY] = on_destroy, [REQUEST_INVITE] = on_invite,
+        [REQUEST_ADD] = on_add,         [REQUEST_REMOVE] = on_remove,
+        [REQUEST_KICK] = on_kick,       [REQUEST_BAN] = on_ban,
+        [REQUEST_UNBAN] = on_unban,     [REQUEST_MUTE] = on_mute,
+        [REQUEST_UNMUTE] = on_unmute,   [REQUEST_ROLE] = on_role,
+        [REQUEST_LEDGER] = on_ledger,   [REQUEST_UNDO] = on_undo,
+        [REQUEST_WHY] = on_why,         [REQUEST_NOTICE] = on_notice,
+        [REQUEST_DM] = on_dm,           [REQUEST_EDIT] = on_edit,
+        [REQUEST_REACT] = on_react,     [REQUEST_HISTORY] = on_history,
+        [REQUEST_SEARCH] = on_search,   [REQUEST_MENTIONS] = on_mentions,
+        [REQUEST_MARK] = on_mark,       [REQUEST_MEMBERS] = on_members,
+        [REQUEST_BLOCK] = on_block,     [REQUEST_UNBLOCK] = on_unblock,
+        [REQUEST_BLOCKS] = on_blocks,   [REQUEST_CONVERSATIONS] = on_conversations,
     };
     INSIST(handlers[e->request.type] != NULL); /* the others their reader answers */
     if (e->session->barred || !passes_pair(h, e))

@@ -149,7 +149,6 @@ void begin_log(struct hub *h, struct room *r); /* anew: what was said is gone */
 /* The named room, if whoever asks may know of it, or the only one; NULL after the refusal was sent. */
 struct room *meant_room(struct hub *h, const struct event *e);
 struct member *meant_member(struct hub *h, const struct event *e); /* the same, being in it */
-bool may_know(const struct hub *h, const struct session *s, const struct room *r); /* of it */
 struct room_look look_of(const struct room *r);
 void leave_room(struct hub *h, struct member *m, const char *did); /* did NULL: it just left */
 /* All of a user's sessions leave, and are told by what; true when there were any. */
@@ -225,15 +224,16 @@ const char *take_files(struct hub *h, const struct request *q, const struct memb
 /* recall.c: what was said before, for those who come. */
 struct recall {
     uint64_t from, to; /* to be sent; from > to: nothing */
-    uint64_t gap,
-        lost;      /* kept, but too many: gap to from - 1; before that not kept: lost to gap - 1 */
-    int recovered; /* see struct joined */
+    uint64_t gap;      /* kept, but too many: gap to from - 1 */
+    uint64_t lost;     /* and before that not kept: lost to gap - 1 */
+    int recovered;     /* see struct joined */
 };
 /* False: something has to be fetched first. */
 bool plan_recall(struct hub *h, struct event *e, struct room *r, struct recall *plan);
 void send_recall(struct hub *h, const struct event *e, struct room *r, const struct recall *plan);
 
-/* Any thread: the messages of the page that is asked for, of a log with those from `oldest` to `last`. from > to: none. */
+/* Any thread: the messages of the page that is asked for, of a log with those from `oldest` to `last`. from > to:
+ * none. */
 void history_window(const struct request_args *a, uint64_t oldest, uint64_t last, uint64_t *from,
                     uint64_t *to);
 
@@ -271,8 +271,8 @@ void end_marks(struct hub *h);                      /* to the store, all of them
 bool know_shown(struct hub *h, struct event *e, const struct room *r, const struct viewer *v,
                 uint64_t *first);
 uint64_t shown_to(const struct room *r, const struct member *m); /* the same of a member */
-/* Of a room that hides its past: somebody joins, for the first time perhaps; or it has just begun to hide it, from others
- * than those who are in. */
+/* Of a room that hides its past: somebody joins, for the first time perhaps; or it has just begun to hide it, from
+ * others than those who are in. */
 void note_arrival(struct hub *h, struct user *u, struct room *r);
 void note_witnesses(struct hub *h, struct room *r);
 

@@ -101,7 +101,8 @@ void begin_log(struct hub *h, struct room *r)
     r->begun_by = r->amended = r->change;
 }
 
-bool may_know(const struct hub *h, const struct session *s, const struct room *r)
+/* Of the room at all. */
+static bool may_know(const struct hub *h, const struct session *s, const struct room *r)
 {
     return room_info(r)->visibility != VISIBILITY_PRIVATE || user_find(s->user, r, NULL) != NULL ||
            rank_of_session(h, r, s) == RANK_OPERATOR ||

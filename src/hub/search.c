@@ -1,6 +1,7 @@
 /* Looking for words in what was said, or for whom it mentions, in all rooms that the user may read. Whoever asks searches
  * the disk (errand.h) and brings what was found; here is known who may see it, and what has become of it since. When too
- * little is left, it goes on behind that, and no more in the rooms that the user was seen not to be allowed to read. Without a disk, it is what is in memory of one room, or of those that one is in. */
+ * little is left, it goes on behind that, and no more in the rooms that the user was seen not to be allowed to read.
+ * Without a disk, it is what is in memory of one room, or of those that one is in. */
 #include "hub/hub_private.h"
 
 #include <hubbub/check.h>

@@ -2,11 +2,9 @@
  * whoever has uploaded it, in the room that it was meant for. And who may upload and read them. */
 #include "hub/hub_private.h"
 
-#include <hubbub/check.h>
 #include <hubbub/clock.h>
 #include <hubbub/hash.h>
 #include <hubbub/mem.h>
-#include <hubbub/outbox.h>
 #include <stdlib.h>
 #include <string.h>
 

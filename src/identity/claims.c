@@ -20,8 +20,8 @@ bool claim_text(jwt_t *jwt, const char *name, const char **out)
     return *out != NULL || errno == ENOENT;
 }
 
-/* NumericDate may have a fraction, so it is taken as JSON text. */
-bool claim_time(jwt_t *jwt, const char *name, double *out, bool *there)
+/* Seconds since 1970. NumericDate may have a fraction, so it is taken as JSON text. False: it is of another type. */
+static bool claim_time(jwt_t *jwt, const char *name, double *out, bool *there)
 {
     char *json = jwt_get_grants_json(jwt, name), *end;
     *there = json != NULL;

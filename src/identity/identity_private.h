@@ -59,8 +59,6 @@ __attribute__((format(printf, 3, 4))) bool refuse_key(char *why, size_t space, c
 
 /* key_file.c: adds what the file holds. `where` names it for people. */
 bool keyring_add_file(struct keyring *ring, const char *path, char *why, size_t space);
-/* Takes over `bytes`, which is from malloc(). kid may be NULL. */
-void keyring_add(struct keyring *ring, const char *kid, unsigned char *bytes, size_t len);
 /* A public key, borrowed (OpenSSL's EVP_PKEY), that must fit the ring's algorithm. */
 bool keyring_add_public(struct keyring *ring, const char *kid, void *pkey, const char *where,
                         char *why, size_t space);

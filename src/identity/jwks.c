@@ -4,7 +4,6 @@
  * Main thread, at start and on reload: reads a file, so it blocks. */
 #include "identity_private.h"
 
-#include <hubbub/mem.h>
 #include <openssl/bn.h>
 #include <openssl/core_names.h>
 #include <openssl/err.h>

@@ -62,7 +62,8 @@ unsigned char *read_key_file(const char *path, size_t *len, char *why, size_t sp
     return bytes;
 }
 
-void keyring_add(struct keyring *ring, const char *kid, unsigned char *bytes, size_t len)
+/* Takes over `bytes`, which is from malloc(). kid may be NULL. */
+static void keyring_add(struct keyring *ring, const char *kid, unsigned char *bytes, size_t len)
 {
     ring->keys = xrealloc(ring->keys, (ring->n + 1) * sizeof *ring->keys);
     ring->keys[ring->n++] =

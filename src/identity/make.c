@@ -2,7 +2,6 @@
 #include "token.h"
 
 #include <hubbub/clock.h>
-#include <hubbub/mem.h>
 #include <sodium.h>
 #include <stdlib.h>
 #include <string.h>

@@ -10,10 +10,8 @@ enum { TOKEN_MAX = 8192 }; /* bytes */
 
 bool token_has_shape(const char *token);
 
-/* claims.c. Times are seconds since 1970, NULL is for a claim that is not there. False: it is there, but
- * of another type. */
+/* claims.c. NULL is for a claim that is not there. False: it is there, but of another type. */
 bool claim_text(jwt_t *jwt, const char *name, const char **out);
-bool claim_time(jwt_t *jwt, const char *name, double *out, bool *there);
 /* Whether `aud` is this text, or an array with it in it. */
 bool claim_has_audience(jwt_t *jwt, const char *audience);
 

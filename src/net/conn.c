@@ -54,11 +54,6 @@ void conn_end_locked(struct conn *c)
     INSIST(c->wsi == NULL);
 }
 
-const char *conn_peer(const struct conn *c)
-{
-    return c->peer;
-}
-
 bool conn_peer_is_local(const struct conn *c)
 {
     return strcmp(c->peer, "unix") == 0 || strcmp(c->peer, "::1") == 0 ||

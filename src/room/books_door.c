@@ -1,7 +1,6 @@
 /* The books at the door: invitations, and who spoke when in slow mode. See <hubbub/books.h>. */
 #include <hubbub/books.h>
 #include <hubbub/check.h>
-#include <hubbub/clock.h>
 #include <hubbub/mem.h>
 #include <stdio.h>
 #include <stdlib.h>

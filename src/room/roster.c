@@ -1,5 +1,4 @@
 /* Rosters: see <hubbub/roster.h>. Written by the hub alone. */
-#include <hubbub/check.h>
 #include <hubbub/mem.h>
 #include <hubbub/roster.h>
 #include <stdbool.h>

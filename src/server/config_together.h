@@ -10,8 +10,7 @@ enum config_source { SOURCE_DEFAULT, SOURCE_FILE, SOURCE_ENVIRONMENT, SOURCE_ARG
 /* Of those options that may be given in vain. */
 struct config_sources {
     enum config_source port, listen, store, disk;
-    const char *
-        disk_option; /* disk: the strongest of those that are of no use with --store memory, this one's */
+    const char *disk_option; /* whose is `disk`: the strongest of no use with --store memory */
 };
 
 /* Returns NULL, or one line on what is wrong, static or written to `why`. */

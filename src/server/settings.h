@@ -5,9 +5,9 @@
 #include <hubbub/client.h>
 #include <hubbub/config.h>
 #include <hubbub/http.h>
-#include <hubbub/hub.h>
 #include <hubbub/identity.h>
 #include <hubbub/limits.h>
+#include <hubbub/settings.h>
 #include <hubbub/store.h>
 
 struct settings hub_settings(const struct config *c); /* not for settings_free() */

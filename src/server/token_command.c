@@ -6,10 +6,10 @@
 
 #include "server/command.h"
 #include "server/options.h"
-#include "server/settings.h"
 
 #include <errno.h>
 #include <hubbub/clock.h>
+#include <hubbub/identity.h>
 #include <hubbub/mem.h>
 #include <limits.h>
 #include <stdarg.h>

@@ -169,8 +169,6 @@ struct db {
 
 /* Keeps what SQLite says about the last call. To be called before anything else is done. Returns ERR_SYSTEM. */
 int db_failed(struct db *db);
-/* Is it the record that is wrong, and not the disk? */
-bool db_blames_record(int code);
 int db_run(struct db *db, const char *sql); /* 0 or ERR_SYSTEM */
 /* Some failures have ended the transaction already. */
 void db_roll_back(struct db *db);

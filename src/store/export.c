@@ -6,7 +6,6 @@
 
 #include "store/db.h"
 
-#include <hubbub/check.h>
 #include <hubbub/err.h>
 #include <hubbub/mem.h>
 #include <stdio.h>

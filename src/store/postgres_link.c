@@ -45,6 +45,11 @@ bool link_alive(const struct link *l)
     return l->conn != NULL && PQstatus(l->conn) == CONNECTION_OK;
 }
 
+bool link_still_there(struct link *l)
+{
+    return link_alive(l) && PQconsumeInput(l->conn) == 1 && link_alive(l);
+}
+
 /* ---- addresses ----------------------------------------------------------------------------------- */
 
 /* libpq quotes the whole of an address that it cannot read, password and all. */

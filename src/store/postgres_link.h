@@ -36,6 +36,8 @@ void link_close(struct link *l);
 int link_blame(struct link *l, const PGresult *res);
 /* Is it what was asked that is wrong, and not the connection? */
 bool link_alive(const struct link *l);
+/* Of one that was idle: that it has ended may not be seen before it is used. */
+bool link_still_there(struct link *l);
 
 /* Sends what is to be sent and takes in what comes, until there is something to take or `deadline` passes; then the
  * connection is closed. 0 or ERR_SYSTEM. */

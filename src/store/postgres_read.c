@@ -1,204 +1,12 @@
-/* Reading back what was said from PostgreSQL: a few connections that only read, lent to whoever asks. Any thread; who
- * comes when all are lent waits. A connection that has ended is made anew by whoever comes next; after that has failed
- * nobody tries for a moment, but is told so at once. */
-#include "store/postgres.h"
+/* Reading back what was said from PostgreSQL, and what is known of files and of users. Any thread, over a connection
+ * that it is lent. */
+#include "store/postgres_readers.h"
 
 #include <hubbub/check.h>
-#include <hubbub/clock.h>
 #include <hubbub/err.h>
-#include <hubbub/log.h>
 #include <hubbub/mem.h>
-#include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
-
-enum { NREADERS = 2, AGAIN_MS = 200 };
-
-#define PG_FOUND                                                                 \
-    "SELECT log, seq, ts AS said_at, room FROM mentions JOIN logs USING (log)"   \
-    " WHERE user_id = $1 AND (ts, log, seq) < ($2, $3, $4) AND room IS NOT NULL" \
-    " ORDER BY ts DESC, log DESC, seq DESC LIMIT $5"
-
-/* $1 is the room. */
-#define READER_STATEMENTS(X)                                                                     \
-    X(HEAD, "SELECT " PG_EPOCH ", " PG_LAST ", " PG_FIRST " FROM logs l WHERE room = $1")        \
-    /* Where the numbering after that epoch begins, or the log ends. */                          \
-    X(POSITION, "SELECT coalesce((SELECT n.seq FROM epochs n WHERE n.log = l.log AND n.n > e.n"  \
-                " ORDER BY n.n LIMIT 1), " PG_LAST ")"                                           \
-                " FROM logs l JOIN epochs e ON e.log = l.log WHERE room = $1 AND e.epoch = $2")  \
-    X(FIRST, "SELECT " PG_FIRST " FROM logs l WHERE room = $1")                                  \
-    X(FILE, "SELECT " PG_FILE " FROM files WHERE id = $1 AND log >= 0")                          \
-    X(FILES_OF, "SELECT coalesce(sum(size), 0) FROM files WHERE user_id = $1 AND log >= 0")      \
-    X(MESSAGES, "SELECT " PG_MESSAGE " FROM messages"                                            \
-                " WHERE log = (SELECT log FROM logs WHERE room = $1) AND seq BETWEEN $2 AND $3"  \
-                " ORDER BY seq")                                                                 \
-    X(REACTIONS, "SELECT seq, user_id, emoji FROM reactions"                                     \
-                 " WHERE log = (SELECT log FROM logs WHERE room = $1) AND seq BETWEEN $2 AND $3" \
-                 " ORDER BY seq, at")                                                            \
-    /* $1 is the user. */                                                                        \
-    X(MARKS, "SELECT room, m.seq, since FROM marks m JOIN logs USING (log) WHERE user_id = $1"   \
-             " AND room IS NOT NULL ORDER BY ts DESC LIMIT $2")                                  \
-    X(MENTIONS, "SELECT " PG_MESSAGE ", room, log FROM (" PG_FOUND ") n"                         \
-                " JOIN messages m USING (log, seq) ORDER BY said_at DESC, log DESC, seq DESC")   \
-    X(MENTION_REACTIONS, "SELECT log, seq, r.user_id, emoji FROM (" PG_FOUND ") n"               \
-                         " JOIN reactions r USING (log, seq)"                                    \
-                         " ORDER BY said_at DESC, log DESC, seq DESC, at")
-
-enum {
-#define X(name, text) READ_##name,
-    READER_STATEMENTS(X)
-#undef X
-        NREADS
-};
-
-static const char *const TEXTS[NREADS] = {
-#define X(name, text) text,
-    READER_STATEMENTS(X)
-#undef X
-};
-
-struct reader {
-    struct link link;
-    struct readers *of;
-    bool in_page;        /* within a transaction */
-    struct reader *next; /* idle, too */
-};
-
-struct readers {
-    char *url; /* owned, set once */
-    pthread_mutex_t mu;
-    pthread_cond_t came_back;
-    /* under mu */
-    struct reader *idle;
-    int64_t again; /* nobody tries to connect before */
-    char error[256];
-
-    struct reader all[NREADERS];
-};
-
-/* ---- the connections ----------------------------------------------------------------------------- */
-
-static int settle(struct link *l)
-{
-    char text[160], name[16];
-    snprintf(text, sizeof text,
-             "SET statement_timeout = %d; SET enable_seqscan = off; SET jit = off;"
-             "SET default_transaction_read_only = on",
-             STATEMENT_MS / 2);
-    int err = link_run(l, text);
-    for (int i = 0; i < NREADS && err == 0; i++) {
-        snprintf(name, sizeof name, "r%d", i);
-        err = link_prepare(l, name, TEXTS[i]);
-    }
-    return err;
-}
-
-static int open_one(struct link *l, const char *url)
-{
-    int err = link_open(l, url);
-    if (err == 0)
-        err = settle(l);
-    if (err != 0)
-        link_close(l);
-    return err;
-}
-
-void postgres_readers_close(struct readers *p)
-{
-    for (int i = 0; i < NREADERS; i++)
-        link_close(&p->all[i].link);
-    pthread_cond_destroy(&p->came_back);
-    pthread_mutex_destroy(&p->mu);
-    free(p->url);
-    free(p);
-}
-
-struct readers *postgres_readers_open(const char *url, char *why, size_t space)
-{
-    struct readers *p = xcalloc(1, sizeof *p);
-    pthread_mutex_init(&p->mu, NULL);
-    pthread_cond_init(&p->came_back, NULL);
-    p->url = xstrdup(url);
-    for (int i = 0; i < NREADERS; i++) {
-        struct reader *r = &p->all[i];
-        r->of = p;
-        if (open_one(&r->link, url) != 0) {
-            snprintf(why, space, "cannot use the database of --store: %s", r->link.error);
-            postgres_readers_close(p);
-            return NULL;
-        }
-        r->next = p->idle;
-        p->idle = r;
-    }
-    return p;
-}
-
-static void give_back(struct readers *p, struct reader *r)
-{
-    pthread_mutex_lock(&p->mu);
-    r->next = p->idle;
-    p->idle = r;
-    pthread_cond_signal(&p->came_back);
-    pthread_mutex_unlock(&p->mu);
-}
-
-/* Has it ended while it was idle? That may not be seen before it is used. */
-static bool is_good(struct link *l)
-{
-    return link_alive(l) && PQconsumeInput(l->conn) == 1 && link_alive(l);
-}
-
-static int connect_again(struct reader *r)
-{
-    struct readers *p = r->of;
-    pthread_mutex_lock(&p->mu);
-    bool soon = clock_now() < p->again;
-    if (soon)
-        snprintf(r->link.error, sizeof r->link.error, "%s", p->error);
-    pthread_mutex_unlock(&p->mu);
-    if (soon)
-        return ERR_SYSTEM;
-    int err = open_one(&r->link, p->url);
-    if (err != 0) {
-        pthread_mutex_lock(&p->mu);
-        p->again = clock_now() + AGAIN_MS * NS_PER_MS;
-        snprintf(p->error, sizeof p->error, "%s", r->link.error);
-        pthread_mutex_unlock(&p->mu);
-        log_error("store: cannot be read", LOG_STR("error", r->link.error));
-    }
-    return err;
-}
-
-/* NULL: there is no connection to be had. */
-static struct reader *borrow(struct readers *p)
-{
-    pthread_mutex_lock(&p->mu);
-    while (p->idle == NULL)
-        pthread_cond_wait(&p->came_back, &p->mu);
-    struct reader *r = p->idle;
-    p->idle = r->next;
-    pthread_mutex_unlock(&p->mu);
-    if (is_good(&r->link) || connect_again(r) == 0)
-        return r;
-    give_back(p, r);
-    return NULL;
-}
-
-/* ---- questions ----------------------------------------------------------------------------------- */
-
-static PGresult *ask(struct reader *r, int statement, const struct pg_values *v)
-{
-    char name[16];
-    snprintf(name, sizeof name, "r%d", statement);
-    PGresult *res = link_ask_prepared(&r->link, name, v->n, v->value);
-    if (res == NULL && !link_alive(&r->link) && !r->in_page && connect_again(r) == 0)
-        res = link_ask_prepared(&r->link, name, v->n, v->value);
-    if (res == NULL)
-        log_error("store: cannot be read", LOG_STR("error", r->link.error),
-                  LOG_STR("room", v->value[0]));
-    return res;
-}
 
 static uint64_t number(const PGresult *res, int row, int column)
 {
@@ -207,12 +15,12 @@ static uint64_t number(const PGresult *res, int row, int column)
 
 int postgres_head(struct readers *p, const char *room, struct log_head *out)
 {
-    struct reader *r = borrow(p);
+    struct reader *r = reader_borrow(p);
     if (r == NULL)
         return ERR_SYSTEM;
     struct pg_values v = {.n = 0};
     values_text(&v, room);
-    PGresult *res = ask(r, READ_HEAD, &v);
+    PGresult *res = reader_ask(r, READ_HEAD, &v);
     if (res != NULL) {
         struct log_head head = {.exists = PQntuples(res) > 0};
         if (head.exists) {
@@ -223,55 +31,55 @@ int postgres_head(struct readers *p, const char *room, struct log_head *out)
         *out = head;
     }
     PQclear(res);
-    give_back(p, r);
+    reader_give_back(r);
     return res != NULL ? 0 : ERR_SYSTEM;
 }
 
 int postgres_know_position(struct readers *p, const char *room, const char *epoch, uint64_t seq,
                            bool *out)
 {
-    struct reader *r = borrow(p);
+    struct reader *r = reader_borrow(p);
     if (r == NULL)
         return ERR_SYSTEM;
     struct pg_values v = {.n = 0};
     values_text(&v, room);
     values_text(&v, epoch);
-    PGresult *res = ask(r, READ_POSITION, &v);
+    PGresult *res = reader_ask(r, READ_POSITION, &v);
     if (res != NULL)
         *out = PQntuples(res) > 0 && seq <= number(res, 0, 0);
     PQclear(res);
-    give_back(p, r);
+    reader_give_back(r);
     return res != NULL ? 0 : ERR_SYSTEM;
 }
 
 int postgres_file(struct readers *p, const char *id, struct file *out)
 {
-    struct reader *r = borrow(p);
+    struct reader *r = reader_borrow(p);
     if (r == NULL)
         return ERR_SYSTEM;
     struct pg_values v = {.n = 0};
     values_text(&v, id);
-    PGresult *res = ask(r, READ_FILE, &v);
+    PGresult *res = reader_ask(r, READ_FILE, &v);
     int err = res != NULL ? 0 : ERR_SYSTEM;
     if (err == 0 && (PQntuples(res) == 0 || !postgres_file_of_row(res, 0, out)))
         err = ERR_NOTFOUND;
     PQclear(res);
-    give_back(p, r);
+    reader_give_back(r);
     return err;
 }
 
 int postgres_files_of(struct readers *p, const char *user_id, uint64_t *bytes)
 {
-    struct reader *r = borrow(p);
+    struct reader *r = reader_borrow(p);
     if (r == NULL)
         return ERR_SYSTEM;
     struct pg_values v = {.n = 0};
     values_text(&v, user_id);
-    PGresult *res = ask(r, READ_FILES_OF, &v);
+    PGresult *res = reader_ask(r, READ_FILES_OF, &v);
     if (res != NULL)
         *bytes = number(res, 0, 0);
     PQclear(res);
-    give_back(p, r);
+    reader_give_back(r);
     return res != NULL ? 0 : ERR_SYSTEM;
 }
 
@@ -279,13 +87,13 @@ int postgres_files_of(struct readers *p, const char *user_id, uint64_t *bytes)
 
 int postgres_marks(struct readers *p, const char *user_id, struct mark_page *out)
 {
-    struct reader *r = borrow(p);
+    struct reader *r = reader_borrow(p);
     if (r == NULL)
         return ERR_SYSTEM;
     struct pg_values v = {.n = 0};
     values_text(&v, user_id);
     values_number(&v, MARKS_MAX);
-    PGresult *res = ask(r, READ_MARKS, &v);
+    PGresult *res = reader_ask(r, READ_MARKS, &v);
     if (res != NULL) {
         size_t n = (size_t)PQntuples(res);
         struct mark_page page = {.rows = xcalloc(n + 1, sizeof page.rows[0])};
@@ -298,13 +106,13 @@ int postgres_marks(struct readers *p, const char *user_id, struct mark_page *out
         *out = page;
     }
     PQclear(res);
-    give_back(p, r);
+    reader_give_back(r);
     return res != NULL ? 0 : ERR_SYSTEM;
 }
 
 static int read_mentions(struct reader *r, const struct pg_values *v, struct found_page *page)
 {
-    PGresult *res = ask(r, READ_MENTIONS, v);
+    PGresult *res = reader_ask(r, READ_MENTIONS, v);
     if (res == NULL)
         return ERR_SYSTEM;
     int n = PQntuples(res);
@@ -326,7 +134,7 @@ static int read_mentions(struct reader *r, const struct pg_values *v, struct fou
 static int read_their_reactions(struct reader *r, const struct pg_values *v,
                                 struct found_page *page)
 {
-    PGresult *res = ask(r, READ_MENTION_REACTIONS, v);
+    PGresult *res = reader_ask(r, READ_MENTION_REACTIONS, v);
     if (res == NULL)
         return ERR_SYSTEM;
     size_t i = 0;
@@ -348,7 +156,7 @@ int postgres_mentions(struct readers *p, const char *user_id, const struct found
                       unsigned limit, struct found_page *out)
 {
     struct found_page page = {.n = 0};
-    struct reader *r = borrow(p);
+    struct reader *r = reader_borrow(p);
     if (r == NULL)
         return ERR_SYSTEM;
     struct pg_values v = {.n = 0};
@@ -361,7 +169,7 @@ int postgres_mentions(struct readers *p, const char *user_id, const struct found
     if (err == 0 && page.n > 0)
         err = read_their_reactions(r, &v, &page);
     page.more = page.more || page.n == limit;
-    give_back(p, r);
+    reader_give_back(r);
     if (err == 0)
         *out = page;
     else
@@ -373,7 +181,7 @@ int postgres_mentions(struct readers *p, const char *user_id, const struct found
 
 static int read_messages(struct reader *r, const struct pg_values *v, struct history_page *page)
 {
-    PGresult *res = ask(r, READ_MESSAGES, v);
+    PGresult *res = reader_ask(r, READ_MESSAGES, v);
     if (res == NULL)
         return ERR_SYSTEM;
     size_t n = (size_t)PQntuples(res);
@@ -387,7 +195,7 @@ static int read_messages(struct reader *r, const struct pg_values *v, struct his
 /* Their rows come in the order of the messages, so one walk along the page finds them all. */
 static int read_reactions(struct reader *r, const struct pg_values *v, struct history_page *page)
 {
-    PGresult *res = ask(r, READ_REACTIONS, v);
+    PGresult *res = reader_ask(r, READ_REACTIONS, v);
     if (res == NULL)
         return ERR_SYSTEM;
     size_t i = 0;
@@ -408,7 +216,7 @@ static int read_page(struct reader *r, const char *room, uint64_t from, uint64_t
 {
     struct pg_values v = {.n = 0};
     values_text(&v, room);
-    PGresult *res = ask(r, READ_FIRST, &v);
+    PGresult *res = reader_ask(r, READ_FIRST, &v);
     bool exists = res != NULL && PQntuples(res) > 0;
     if (exists)
         page->first_kept = number(res, 0, 0);
@@ -429,12 +237,12 @@ int postgres_read(struct readers *p, const char *room, uint64_t from, uint64_t t
     struct history_page page = {.n = 0};
     to = to < PG_SEQ_MAX ? to : PG_SEQ_MAX;
     REQUIRE(from > to || to - from < HISTORY_MAX);
-    struct reader *r = borrow(p);
+    struct reader *r = reader_borrow(p);
     if (r == NULL)
         return ERR_SYSTEM;
     /* All of it as it was at one moment. */
     int err = link_run(&r->link, MOMENT);
-    if (err != 0 && !link_alive(&r->link) && (err = connect_again(r)) == 0)
+    if (err != 0 && !link_alive(&r->link) && (err = reader_reconnect(r)) == 0)
         err = link_run(&r->link, MOMENT);
     r->in_page = true;
     if (err == 0)
@@ -442,7 +250,7 @@ int postgres_read(struct readers *p, const char *room, uint64_t from, uint64_t t
     r->in_page = false;
     if (link_alive(&r->link))
         link_run(&r->link, err == 0 ? "COMMIT" : "ROLLBACK");
-    give_back(p, r);
+    reader_give_back(r);
     if (err == 0)
         *out = page;
     else

@@ -57,7 +57,7 @@ struct looking {
 static int be_there(struct searcher *s)
 {
     struct link *l = &s->link;
-    if (link_alive(l) && PQconsumeInput(l->conn) == 1 && link_alive(l))
+    if (link_still_there(l))
         return 0;
     int err = link_open(l, s->url);
     if (err == 0)

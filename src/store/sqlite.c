@@ -164,7 +164,8 @@ static void bind(sqlite3_stmt *st, int at, struct field_value v)
     INSIST(code == SQLITE_OK);
 }
 
-bool db_blames_record(int code)
+/* Is it the record that is wrong, and not the disk? */
+static bool blames_record(int code)
 {
     int primary = code & 0xff;
     return primary == SQLITE_CONSTRAINT || primary == SQLITE_MISMATCH || primary == SQLITE_TOOBIG;
@@ -175,7 +176,7 @@ int db_step(struct db *db, sqlite3_stmt *st)
     int code = sqlite3_step(st), err = 0;
     if (code != SQLITE_DONE) {
         db_failed(db);
-        err = db_blames_record(code) ? ERR_INVALID : ERR_SYSTEM;
+        err = blames_record(code) ? ERR_INVALID : ERR_SYSTEM;
     }
     sqlite3_reset(st);
     return err;

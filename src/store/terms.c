@@ -96,7 +96,7 @@ static int add_term(void *arg, int flags, const char *text, int len, int start, 
     return SQLITE_OK;
 }
 
-int terms_of_text(struct terms *t, const char *text, size_t len, struct term_list *out)
+static int terms_of_text(struct terms *t, const char *text, size_t len, struct term_list *out)
 {
     out->n = 0;
     buf_clear(&out->text);

@@ -23,9 +23,7 @@ struct term_list {
 
 void term_list_fini(struct term_list *l);
 
-/* What was in the list goes. 0 or ERR_SYSTEM. */
-int terms_of_text(struct terms *t, const char *text, size_t len, struct term_list *out);
-/* Of a message's content, which is JSON. */
+/* Of a message's content, which is JSON. What was in the list goes. 0 or ERR_SYSTEM. */
 int terms_of_content(struct terms *t, const char *content, size_t len, struct term_list *out);
 
 /* ---- a query ------------------------------------------------------------------------------------- */

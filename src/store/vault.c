@@ -8,7 +8,6 @@
 #include "store/backlog.h"
 
 #include <hubbub/buf.h>
-#include <hubbub/check.h>
 #include <hubbub/clock.h>
 #include <hubbub/err.h>
 #include <hubbub/log.h>

@@ -4,7 +4,6 @@
 #include "helpers.h"
 
 #include <hubbub/channel.h>
-#include <hubbub/err.h>
 #include <hubbub/frame.h>
 #include <string.h>
 

@@ -11,7 +11,7 @@ import test from 'node:test';
 import vm from 'node:vm';
 import WebSocket from 'ws';
 import Hubbub from '../../web/hubbub.js';
-import { Storage, code, event, makeHub, onlineHub, said, scripted, state } from './support/hub.mjs';
+import { Storage, code, event, makeHub, onlineHub, scripted, state } from './support/hub.mjs';
 import { folder } from './support/server.mjs';
 import { until, within } from './support/wait.mjs';
 

@@ -84,6 +84,9 @@ struct probe *stage_member(struct stage *s, enum dialect dialect, const char *us
 void probe_leave(struct probe *p);             /* its connection ends */
 const char *probe_name(const struct probe *p); /* as the hub made it unique */
 
+/* To the hub; what a reader would wait for is waited for. Takes the event. */
+void stage_post(struct stage *s, struct event *e);
+
 /* What members ask for. room NULL: none given; id NULL: no reply wanted. */
 void join(struct probe *p, const char *room, const char *id);
 void join_too(struct probe *p, const char *room, const char *id); /* and stay in the others */

@@ -1,8 +1,6 @@
 /* Edits, removals and reactions, of messages in memory and of those that have to be fetched first. */
 #include "past.h"
 
-#include <hubbub/metrics.h>
-
 /* alice's messages 1 to 20 in "den", with bob; all but the latest five only on the disk. */
 struct talk {
     struct stage stage;

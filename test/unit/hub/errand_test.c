@@ -5,8 +5,6 @@
 #include "hub/errand.h"
 #include "store/store_private.h"
 
-#include <hubbub/metrics.h>
-
 static void errand_init(struct errand *x)
 {
     *x = (struct errand){.have = NEED_MARKS}; /* of who has just come: foreseen */

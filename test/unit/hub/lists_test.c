@@ -1,7 +1,6 @@
 /* What lists show to whom: private rooms, members who are away, whether there is a password. */
 #include "helpers.h"
 
-#include <hubbub/clock.h>
 #include <hubbub/err.h>
 #include <hubbub/listing.h>
 

@@ -1,7 +1,6 @@
 /* Private conversations: what the hub does with those who are in them, and what it doesn't tell. */
 #include <support/stage.h>
 
-#include <hubbub/directory.h>
 #include <hubbub/metrics.h>
 #include <hubbub/mem.h>
 #include <stdio.h>

@@ -1,7 +1,6 @@
 /* Members that do not keep up: their outbox is full, the hub waits a little, then they are closed. */
 #include <support/stage.h>
 
-#include <hubbub/err.h>
 #include <hubbub/metrics.h>
 #include <hubbub/thread.h>
 #include <stdio.h>

@@ -5,7 +5,6 @@
 
 #include <hubbub/clock.h>
 #include <hubbub/err.h>
-#include <hubbub/thread.h>
 
 #define ASSERT_NEXT(t, turn) assert_int_equal(turn_await(t, turn, DEADLINE_NOW), 0)
 

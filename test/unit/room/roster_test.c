@@ -1,8 +1,6 @@
 /* Rosters: who has a rank in a room, in order, and unchanged for whoever is reading. */
 #include "helpers.h"
 
-#include <hubbub/clock.h>
-
 /* "a:member b:owner", as they are listed. */
 static const char *told(const struct roster *r)
 {
