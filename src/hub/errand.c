@@ -366,11 +366,13 @@ static int ask_plainly(struct hub *h, enum event_type type, struct errand *x,
 }
 
 enum problem hub_admit(struct hub *h, const struct asker *asker, const char *session_id,
-                       const char *room, const struct file *f, char user_id[NAME_MAX_BYTES + 1])
+                       const char *room, const struct file *f, uint64_t written,
+                       char user_id[NAME_MAX_BYTES + 1])
 {
     struct errand *x = errand_new();
     x->asker = asker;
     x->file = f;
+    x->file_written = written;
     enum problem problem = PROBLEM_UNAVAILABLE;
     if (ask_plainly(h, EVENT_ADMIT, x, session_id, room) == 0)
         problem = x->problem;
