@@ -209,6 +209,7 @@ static void add_found(struct errand *x, struct found_page *more)
         all->rows[all->n++] = more->rows[i];
     all->more = more->more;
     all->late = more->late;
+    all->partial = all->partial || more->partial;
     free(more->rows);
 }
 
