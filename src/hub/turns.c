@@ -9,24 +9,28 @@
 
 void turns_init(struct turns *t)
 {
-    pthread_condattr_t attr;
-    pthread_condattr_init(&attr);
-    pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
-    pthread_cond_init(&t->moved, &attr);
-    pthread_condattr_destroy(&attr);
     pthread_mutex_init(&t->mu, NULL);
     t->first = NULL;
 }
 
 void turns_fini(struct turns *t)
 {
-    pthread_cond_destroy(&t->moved);
     pthread_mutex_destroy(&t->mu);
+}
+
+static void init_cond(pthread_cond_t *cond)
+{
+    pthread_condattr_t attr;
+    pthread_condattr_init(&attr);
+    pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
+    pthread_cond_init(cond, &attr);
+    pthread_condattr_destroy(&attr);
 }
 
 void turn_enter(struct turns *t, struct turn *own, const char *user_id)
 {
     *own = (struct turn){.next = NULL};
+    init_cond(&own->came);
     text_copy(own->user_id, sizeof own->user_id, user_id, strlen(user_id));
     pthread_mutex_lock(&t->mu);
     for (const struct turn *other = t->first; other != NULL; other = other->next)
@@ -39,13 +43,16 @@ void turn_enter(struct turns *t, struct turn *own, const char *user_id)
     pthread_mutex_unlock(&t->mu);
 }
 
+/* Only who comes next is woken: hundreds may wait. */
 static void leave(struct turns *t, struct turn *own)
 {
     struct turn **link = &t->first;
     while (*link != own)
         link = &(*link)->next;
     *link = own->next;
-    pthread_cond_broadcast(&t->moved);
+    if (link == &t->first && t->first != NULL)
+        pthread_cond_signal(&t->first->came);
+    pthread_cond_destroy(&own->came);
 }
 
 int turn_await(struct turns *t, struct turn *own, int64_t deadline)
@@ -54,7 +61,7 @@ int turn_await(struct turns *t, struct turn *own, int64_t deadline)
     int failed = 0;
     pthread_mutex_lock(&t->mu);
     while (t->first != own && failed == 0)
-        failed = pthread_cond_timedwait(&t->moved, &t->mu, &until);
+        failed = pthread_cond_timedwait(&own->came, &t->mu, &until);
     int err = t->first == own ? 0 : ERR_FULL;
     if (err != 0)
         leave(t, own);

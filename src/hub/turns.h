@@ -8,13 +8,13 @@
 
 struct turns {
     pthread_mutex_t mu;
-    pthread_cond_t moved;
     struct turn *first; /* it has the turn */
 };
 
 /* Its user's thread owns it. */
 struct turn {
     struct turn *next;
+    pthread_cond_t came; /* to be the first */
     char user_id[NAME_MAX_BYTES + 1];
     unsigned round; /* how many of the user's were there before */
 };

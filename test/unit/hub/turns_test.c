@@ -6,6 +6,7 @@
 #include <hubbub/clock.h>
 #include <hubbub/err.h>
 #include <hubbub/thread.h>
+#include <stdio.h>
 
 #define ASSERT_NEXT(t, turn) assert_int_equal(turn_await(t, turn, DEADLINE_NOW), 0)
 
@@ -46,11 +47,60 @@ static void who_waits_too_long_is_out(void **state)
     turns_fini(&t);
 }
 
+/* One of those who wait, and as which it came. */
+struct waiter {
+    struct turns *t;
+    struct turn turn;
+    struct thread *thread;
+    int *order, got, err;
+};
+
+static void wait_for_it(void *arg)
+{
+    struct waiter *w = arg;
+    w->err = turn_await(w->t, &w->turn, clock_now() + 60 * NS_PER_S);
+    w->got = (*w->order)++; /* under its turn */
+    if (w->err == 0)
+        turn_end(w->t, &w->turn);
+}
+
+static void who_comes_next_is_woken(void **state)
+{
+    (void)state;
+    enum { MANY = 50 };
+    static struct waiter all[MANY];
+    struct turns t;
+    struct turn first, gone;
+    int order = 0;
+    turns_init(&t);
+    turn_enter(&t, &first, "alice");
+    for (int i = 0; i < MANY; i++) {
+        char name[16];
+        snprintf(name, sizeof name, "user %d", i);
+        all[i] = (struct waiter){.t = &t, .order = &order};
+        turn_enter(&t, &all[i].turn, name);
+        if (i == MANY / 2)
+            turn_enter(&t, &gone, "bob");
+        assert_int_equal(thread_start(&all[i].thread, "waiter", 64 * 1024, wait_for_it, &all[i]),
+                         0);
+    }
+    assert_int_equal(turn_await(&t, &gone, DEADLINE_NOW), ERR_FULL);
+    ASSERT_NEXT(&t, &first);
+    turn_end(&t, &first);
+    for (int i = 0; i < MANY; i++) {
+        thread_join(all[i].thread);
+        assert_int_equal(all[i].err, 0);
+        assert_int_equal(all[i].got, i);
+    }
+    turns_fini(&t);
+}
+
 int main(int argc, char **argv)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(nobody_waits_for_anothers_second),
         cmocka_unit_test(who_waits_too_long_is_out),
+        cmocka_unit_test(who_comes_next_is_woken),
     };
     return RUN_TESTS(argc, argv, "hub and whose turn it is", tests);
 }
