@@ -29,7 +29,13 @@ struct banned_address {
     char user_id[USER_ID_MAX + 1], subject[ADDRESS_SUBJECT];
 };
 
-enum { SEEN_MAX = 4096, BANNED_ADDRESSES_MAX = 10000, WAITING_BUCKETS = 1024, AWAY_BUCKETS = 1024 };
+enum {
+    SEEN_MAX = 4096,
+    BANNED_ADDRESSES_MAX = 10000,
+    WAITING_BUCKETS = 1024,
+    AWAY_BUCKETS = 1024,
+    BEGUN_BUCKETS = 4096
+};
 
 struct hub {
     /* set once */
@@ -78,8 +84,9 @@ struct hub {
     struct cds_list_head away; /* they, as long as it is not on the disk, the oldest first */
     struct marks *away_by[AWAY_BUCKETS];
 
-    struct pairs *pairs; /* private conversations, and blocks */
-    struct books *books; /* of the server: its bans, its ledger */
+    struct pairs *pairs;          /* private conversations, and blocks */
+    int64_t begun[BEGUN_BUCKETS]; /* by address: see wait_to_begin() */
+    struct books *books;          /* of the server: its bans, its ledger */
     struct banned_address *banned;
     size_t nbanned;
     struct seen *seen; /* a ring of SEEN_MAX */

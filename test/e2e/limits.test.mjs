@@ -115,6 +115,28 @@ test('creates: over all guests of an address, so that another guest does not get
     }
 });
 
+test('conversations stay, so an address begins no end of them, whoever its guests are', async (t) => {
+    const free = ['--message-burst', '0', '--messages-per-minute', '0'];
+    const server = await startServer(t, ['--trusted-proxy', '127.0.0.1', ...free]);
+    const from = (address) => ({ headers: { 'X-Forwarded-For': address } });
+    const crowd = await Promise.all(Array.from({ length: 33 }, (_, i) => connect(t, server, { username: `m${i}`, ...from('203.0.113.7') })));
+    const begun = [], late = [];
+    for (const [i, one] of crowd.entries())
+        for (const other of crowd.slice(i + 1)) {
+            const reply = await one.request('dm', { to: other.name, content: 'psst' });
+            (reply.type === 'ok' ? begun : late).push({ one, other, reply });
+        }
+    assert.ok(begun.length >= 500 && late.length > 0, `${begun.length} and ${late.length}`);
+    for (const { reply } of late) {
+        assert.equal(reply.code, 'rate_limited', reply.message);
+        assert.ok(reply.retryAfter >= 1 && reply.retryAfter <= 2, `${reply.retryAfter} s`);
+    }
+    await begun[0].one.ok('dm', { to: begun[0].other.name, content: 'those that there are go on' });
+    const dave = await connect(t, server, { username: 'dave', ...from('203.0.113.8') });
+    await dave.ok('dm', { to: 'm0', content: 'from next door' });
+    await (await connect(t, server, { username: 'erin' })).ok('dm', { to: 'm0', content: 'from here' });
+});
+
 test('all other requests have a rate as well', async (t) => {
     const server = await startServer(t, ['--rate-limits']);
     const alice = await connect(t, server, { username: 'alice' });
