@@ -27,16 +27,35 @@ static void init_cond(pthread_cond_t *cond)
     pthread_condattr_destroy(&attr);
 }
 
-void turn_enter(struct turns *t, struct turn *own, const char *user_id)
+static bool is_same(const struct turn *a, const struct turn *b)
+{
+    return strcmp(a->user_id, b->user_id) == 0 &&
+           (a->user_id[0] != '\0' || strcmp(a->address, b->address) == 0);
+}
+
+static bool is_near(const struct turn *a, const struct turn *b)
+{
+    return a->round == b->round && a->address[0] != '\0' && strcmp(a->address, b->address) == 0;
+}
+
+static bool is_before(const struct turn *a, const struct turn *b)
+{
+    return a->round != b->round ? a->round < b->round : a->near <= b->near;
+}
+
+void turn_enter(struct turns *t, struct turn *own, const char *user_id, const char *address)
 {
     *own = (struct turn){.next = NULL};
     init_cond(&own->came);
     text_copy(own->user_id, sizeof own->user_id, user_id, strlen(user_id));
+    text_copy(own->address, sizeof own->address, address, strlen(address));
     pthread_mutex_lock(&t->mu);
     for (const struct turn *other = t->first; other != NULL; other = other->next)
-        own->round += strcmp(other->user_id, own->user_id) == 0;
+        own->round += is_same(other, own);
+    for (const struct turn *other = t->first; other != NULL; other = other->next)
+        own->near += is_near(other, own);
     struct turn **link = t->first == NULL ? &t->first : &t->first->next;
-    while (*link != NULL && (*link)->round <= own->round)
+    while (*link != NULL && is_before(*link, own))
         link = &(*link)->next;
     own->next = *link;
     *link = own;

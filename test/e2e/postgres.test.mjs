@@ -156,6 +156,21 @@ test('a search that had not the time to look at all says so', async (t) => {
     assert.equal(web.json().partial, true);
 });
 
+test('guests of one address who search at once leave others their turn', async (t) => {
+    const postgres = await startPostgres(t);
+    const server = await startServer(t, data(postgres.url(), '--trusted-proxy', '127.0.0.1'));
+    const from = (address) => ({ headers: { 'X-Forwarded-For': address } });
+    const guests = await Promise.all(Array.from({ length: 4 }, () => connect(t, server, from('203.0.113.7'))));
+    const bob = await connect(t, server, { username: 'bob', ...from('203.0.113.8') });
+    await hold(t, postgres, 'LOCK TABLE words'); // now each takes a second
+    const order = [];
+    const search = (client) => client.request('search', { query: 'fox' }).then(() => order.push(client));
+    const all = guests.map(search);
+    for (let i = 0; i < 10; i++) await bob.barrier(); // theirs are there by now
+    await Promise.all([...all, search(bob)]);
+    assert.notEqual(order.at(-1), bob);
+});
+
 test('without the database it does not begin, in one line', async (t) => {
     const postgres = await startPostgres(t);
     const server = await startServer(t, data(postgres.url()));

@@ -17,11 +17,11 @@ static void nobody_waits_for_anothers_second(void **state)
     struct turn alice[3], bob[2], carol;
     turns_init(&t);
     for (int i = 0; i < 3; i++)
-        turn_enter(&t, &alice[i], "alice");
+        turn_enter(&t, &alice[i], "alice", "");
     ASSERT_NEXT(&t, &alice[0]);
     for (int i = 0; i < 2; i++)
-        turn_enter(&t, &bob[i], "bob");
-    turn_enter(&t, &carol, "carol");
+        turn_enter(&t, &bob[i], "bob", "");
+    turn_enter(&t, &carol, "carol", "");
     struct turn *const order[] = {&alice[0], &bob[0], &carol, &alice[1], &bob[1], &alice[2]};
     for (int i = 0; i < 6; i++) {
         ASSERT_NEXT(&t, order[i]);
@@ -31,15 +31,39 @@ static void nobody_waits_for_anothers_second(void **state)
     turns_fini(&t);
 }
 
+/* Whose guests they are does not matter: nobody waits for all of somebody's. */
+static void guests_of_one_address_wait_for_others(void **state)
+{
+    (void)state;
+    struct turns t;
+    struct turn g[4], again, bob[2], none[3];
+    turns_init(&t);
+    for (int i = 0; i < 4; i++)
+        turn_enter(&t, &g[i], (const char *[]){"g1", "g2", "g3", "g4"}[i], "192.0.2.1");
+    turn_enter(&t, &again, "g1", "192.0.2.1");
+    turn_enter(&t, &bob[0], "bob", "192.0.2.2");
+    turn_enter(&t, &bob[1], "bob", "192.0.2.2");
+    turn_enter(&t, &none[0], "", "192.0.2.3"); /* who shows no token */
+    turn_enter(&t, &none[1], "", "192.0.2.4");
+    turn_enter(&t, &none[2], "", "192.0.2.3");
+    struct turn *const order[] = {&g[0], &bob[0], &none[0], &none[1], &g[1],
+                                  &g[2], &g[3],   &again,   &bob[1],  &none[2]};
+    for (int i = 0; i < 10; i++) {
+        ASSERT_NEXT(&t, order[i]);
+        turn_end(&t, order[i]);
+    }
+    turns_fini(&t);
+}
+
 static void who_waits_too_long_is_out(void **state)
 {
     (void)state;
     struct turns t;
     struct turn alice, bob, carol;
     turns_init(&t);
-    turn_enter(&t, &alice, "alice");
-    turn_enter(&t, &bob, "bob");
-    turn_enter(&t, &carol, "carol");
+    turn_enter(&t, &alice, "alice", "");
+    turn_enter(&t, &bob, "bob", "");
+    turn_enter(&t, &carol, "carol", "");
     assert_int_equal(turn_await(&t, &bob, clock_now()), ERR_FULL);
     turn_end(&t, &alice);
     ASSERT_NEXT(&t, &carol);
@@ -73,14 +97,14 @@ static void who_comes_next_is_woken(void **state)
     struct turn first, gone;
     int order = 0;
     turns_init(&t);
-    turn_enter(&t, &first, "alice");
+    turn_enter(&t, &first, "alice", "");
     for (int i = 0; i < MANY; i++) {
         char name[16];
         snprintf(name, sizeof name, "user %d", i);
         all[i] = (struct waiter){.t = &t, .order = &order};
-        turn_enter(&t, &all[i].turn, name);
+        turn_enter(&t, &all[i].turn, name, "");
         if (i == MANY / 2)
-            turn_enter(&t, &gone, "bob");
+            turn_enter(&t, &gone, "bob", "");
         assert_int_equal(thread_start(&all[i].thread, "waiter", 64 * 1024, wait_for_it, &all[i]),
                          0);
     }
@@ -99,6 +123,7 @@ int main(int argc, char **argv)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(nobody_waits_for_anothers_second),
+        cmocka_unit_test(guests_of_one_address_wait_for_others),
         cmocka_unit_test(who_waits_too_long_is_out),
         cmocka_unit_test(who_comes_next_is_woken),
     };
