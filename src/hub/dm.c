@@ -1,34 +1,9 @@
 /* Private messages: said in the conversation of the two, which begins with the first; and the list of conversations. */
 #include "hub/hub_private.h"
 
-#include <hubbub/clock.h>
-#include <hubbub/hash.h>
 #include <hubbub/mem.h>
 #include <stdlib.h>
 #include <string.h>
-
-/* ---- how many ------------------------------------------------------------------------------------ */
-
-/* Conversations stay, and who comes as another guest each time would have any number of them. So they are also counted by
- * address, or by what it hashes to. */
-enum { BEGUN_BURST = 500, BEGUN_EVERY_S = 2 };
-
-/* Seconds until the next may begin; 0: it begins. */
-static unsigned wait_to_begin(struct hub *h, const struct session *s)
-{
-    const int64_t each = BEGUN_EVERY_S * NS_PER_S;
-    char subject[ADDRESS_SUBJECT];
-    if (s->local || !h->settings->rate_limits || directory_is_operator(h->directory, s->user_id))
-        return 0;
-    address_subject(s->address, subject);
-    int64_t *full_at = &h->begun[hash_text(h->repeats.hash_key, subject) % BEGUN_BUCKETS];
-    int64_t now = clock_now(), then = (*full_at > now ? *full_at : now) + each,
-            wait = then - now - BEGUN_BURST * each;
-    if (wait > 0)
-        return (unsigned)((wait + NS_PER_S - 1) / NS_PER_S);
-    *full_at = then;
-    return 0;
-}
 
 /* ---- dm ------------------------------------------------------------------------------------------ */
 

@@ -85,7 +85,7 @@ struct hub {
     struct marks *away_by[AWAY_BUCKETS];
 
     struct pairs *pairs;          /* private conversations, and blocks */
-    int64_t begun[BEGUN_BUCKETS]; /* by address: see wait_to_begin() */
+    int64_t begun[BEGUN_BUCKETS]; /* see begun.c */
     struct books *books;          /* of the server: its bans, its ledger */
     struct banned_address *banned;
     size_t nbanned;
@@ -177,6 +177,9 @@ struct pair *begin_pair(struct hub *h, const struct session *by, const struct ta
 void name_in_pair(struct hub *h, struct pair *p, int side, const char *username);
 /* It was said just now: to the connections of the two that are not in it. */
 void tell_pair(struct hub *h, const struct event *e, const struct room *r, int64_t ts);
+
+/* begun.c: seconds until this session's address may begin another room or conversation; 0: it has. */
+unsigned wait_to_begin(struct hub *h, const struct session *s);
 
 /* entry.c: a room that is not in memory, as it was. NULL when that is being found out, or was refused. */
 struct room *reopen(struct hub *h, struct event *e);
