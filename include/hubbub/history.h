@@ -23,7 +23,7 @@ struct history {
     uint32_t space, n;
     uint64_t first;     /* seq of the oldest; with n > 0 */
     size_t bytes;       /* of all messages and reactions, the older ones not counted */
-    struct slot *aside; /* older messages that were changed */
+    struct slot *aside; /* older messages that were changed, by seq */
     size_t naside;
     /* counts those of them that were let go of, now that their change is on the disk */
     uint32_t amended;

@@ -52,10 +52,12 @@ int hub_ask(struct hub *h, struct session *s, struct request *request);
 int hub_read(struct hub *h, const struct asker *asker, struct request *request, struct buf *answer);
 
 /* Of files, which are uploaded and read over HTTP by whoever shows a token (`asker`), or the id of a live session, else
- * "". May they read this file, which the store knows, of the room? f NULL: may they say something there? PROBLEM_NONE,
- * and who it is ("": nobody in particular). A file that no message has said yet is its sender's alone. */
+ * "". May they read this file, which the store knew when it had written so many changes (store_written()), of the room?
+ * f NULL: may they say something there? PROBLEM_NONE, and who it is ("": nobody in particular). A file that no message has
+ * said yet is its sender's alone. */
 enum problem hub_admit(struct hub *h, const struct asker *asker, const char *session_id,
-                       const char *room, const struct file *f, char user_id[NAME_MAX_BYTES + 1]);
+                       const char *room, const struct file *f, uint64_t written,
+                       char user_id[NAME_MAX_BYTES + 1]);
 /* A file is there, whole. Waits until the disk knows it; then it can be said. Appends the body of the answer, or of an
  * error. 0 or ERR_CLOSED. */
 int hub_uploaded(struct hub *h, const struct asker *asker, const char *session_id,

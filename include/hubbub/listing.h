@@ -13,6 +13,7 @@ enum { LISTING_ROOMS_PAGE = 100 }; /* rows of one answer; a cursor leads on */
 struct asker {
     const char *user_id;
     const struct grants *grants; /* may be NULL */
+    const char *address;         /* as limits count it; NULL: this machine, or it does not matter */
 };
 
 /* As encode_members() with these arguments. Members who are away are listed to those who are in the room. 0;

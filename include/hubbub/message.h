@@ -93,8 +93,9 @@ struct found_row {
 struct found_page {
     struct found_row *rows;
     size_t n;
-    bool more; /* there may be others behind them */
-    bool late; /* and there was no time to look for those */
+    bool more;    /* there may be others behind them */
+    bool late;    /* and there was no time to look for those */
+    bool partial; /* so much is not in the index yet that the older of it was not looked at */
 };
 
 /* Where what is found goes on: behind this one. */

@@ -1,6 +1,6 @@
 /* Private conversations and blocks: who has one with whom, and who wants to hear nothing of whom. Plain data of the hub
  * thread. What is said in one is the business of a room, which exists while it is needed; here is only that there is
- * one: about 200 bytes each, and 100 for everybody who has any. */
+ * one: about 220 bytes each, and 100 for everybody who has any. */
 #ifndef HUBBUB_PAIRS_H
 #define HUBBUB_PAIRS_H
 
@@ -27,6 +27,7 @@ struct pair {
     struct pair_node node;    /* by its room */
     struct pair_user *who[2]; /* the first has begun it */
     char *username[2];        /* what the other knows them by */
+    uint64_t look[2];         /* what that looks like, hashed */
     uint64_t seq;             /* of the last message; 0: none yet */
     int64_t ts;               /* then, ms since 1970 */
     bool blocks[2];           /* [i]: who[i] blocks the other */
@@ -70,7 +71,7 @@ void pairs_end(struct pairs *p, struct pair *pair);
 int pair_side(const struct pair *pair, const char *user_id); /* 0, 1, or -1: neither */
 const char *pair_id(const struct pair *pair, int side);
 /* False: that is the name already. */
-bool pair_rename(struct pair *pair, int side, const char *username);
+bool pairs_rename(const struct pairs *p, struct pair *pair, int side, const char *username);
 
 bool pairs_blocks(const struct pairs *p, const char *by_id, const char *user_id);
 /* NULL: too many. One that is there is only returned. */

@@ -243,9 +243,10 @@ void encode_history(struct buf *to, bool reply, const char *id, const char *room
                     const struct history_row *rows, size_t n, bool more_before, bool more_after,
                     uint64_t viewer);
 /* The reply to `search` and `mentions` (with `reply`), and the body of GET /search. room NULL: absent; the rows name
- * theirs. cursor NULL: absent. */
+ * theirs. cursor NULL: absent. partial: not all was looked at. */
 void encode_search(struct buf *to, bool reply, const char *id, const char *room,
-                   const struct found_row *rows, size_t n, const char *cursor, uint64_t viewer);
+                   const struct found_row *rows, size_t n, const char *cursor, bool partial,
+                   uint64_t viewer);
 void encode_ok_entry(struct buf *to, const char *id, const char *room, uint64_t entry);
 void encode_ok_invite(struct buf *to, const char *id, const char *room, const char *invite,
                       int64_t expires_ms);

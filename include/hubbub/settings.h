@@ -12,6 +12,7 @@ struct settings {
     uint32_t max_rooms_per_client; /* that one connection may be in */
     uint32_t notice_limit;         /* users above which join and leave notices are merged */
     bool open_rooms;               /* a join makes a room that isn't there */
+    bool rate_limits;              /* also for what costs memory for good */
     uint32_t history_memory;       /* latest messages of a room in memory */
     size_t history_memory_bytes;   /* and what they may take */
     int64_t retain_ms;             /* older messages are kept nowhere; 0: for ever */

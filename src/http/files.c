@@ -181,7 +181,7 @@ void post_file(struct http *h, const struct http_request *q, struct http_respons
     } else if (meet(h, q, r, &v)) {
         const struct asker a = asker_of(&v.who);
         strcpy(f.room, room);
-        problem = hub_admit(h->hub, &a, v.session, room, NULL, f.user_id);
+        problem = hub_admit(h->hub, &a, v.session, room, NULL, 0, f.user_id);
         int64_t wait = problem == PROBLEM_NONE ? charge(h, q, f.user_id, RATE_REQUESTS) : 0;
         if (problem != PROBLEM_NONE)
             respond_problem(r, problem, NULL);
@@ -295,11 +295,12 @@ static void describe(const struct http_request *q, struct http_response *r, cons
 }
 
 /* Who may not see it is not told that it is there. */
-static enum problem why_not_given(struct http *h, const struct visitor *v, const struct file *f)
+static enum problem why_not_given(struct http *h, const struct visitor *v, const struct file *f,
+                                  uint64_t written)
 {
     char user_id[NAME_MAX_BYTES + 1];
     const struct asker a = asker_of(&v->who);
-    enum problem problem = hub_admit(h->hub, &a, v->session, f->room, f, user_id);
+    enum problem problem = hub_admit(h->hub, &a, v->session, f->room, f, written, user_id);
     return problem == PROBLEM_NO_SUCH_ROOM ? PROBLEM_UNKNOWN_FILE : problem;
 }
 
@@ -315,10 +316,11 @@ static enum problem give(struct http *h, const struct http_request *q, const str
         return PROBLEM_UNKNOWN_FILE;
     memcpy(id, at, FILE_ID_LEN);
     id[FILE_ID_LEN] = '\0';
+    uint64_t written = store_written(h->store);
     int err = store_file(h->store, id, &f);
     if (err != 0)
         return err == ERR_NOTFOUND ? PROBLEM_UNKNOWN_FILE : PROBLEM_UNAVAILABLE;
-    enum problem problem = why_not_given(h, v, &f);
+    enum problem problem = why_not_given(h, v, &f, written);
     if (problem != PROBLEM_NONE)
         return problem;
     int fd = files_get(h->files, id, thumbnail, &size);

@@ -158,7 +158,8 @@ static void serve(struct http *h, const struct http_request *q, struct request *
 {
     struct identity who;
     if (identify(h, q, r, &who)) {
-        const struct asker a = asker_of(&who);
+        struct asker a = asker_of(&who);
+        a.address = q->address;
         int64_t wait = charge(h, q, a.user_id, RATE_HISTORY);
         if (wait > 0)
             respond_too_fast(r, wait);

@@ -19,6 +19,7 @@ static struct pair *new_pair(struct hub *h, const struct event *e, const struct 
 {
     const char *own = e->session->user_id;
     const struct pair_user *u = pairs_user(h->pairs, own);
+    unsigned wait;
     if (strcmp(t->user_id, own) == 0)
         refuse(h, e, PROBLEM_FORBIDDEN, "not to yourself");
     else if (pairs_blocks(h->pairs, own, t->user_id))
@@ -27,6 +28,8 @@ static struct pair *new_pair(struct hub *h, const struct event *e, const struct 
         refuse(h, e, PROBLEM_UNKNOWN_MESSAGE, "there is no such message to reply to");
     else if (u != NULL && u->begun >= PAIRS_BEGUN_MAX)
         refuse(h, e, PROBLEM_ROOM_LIMIT, "you have begun too many conversations");
+    else if ((wait = wait_to_begin(h, e->session)) > 0)
+        refuse_until(h, e, PROBLEM_RATE_LIMITED, "too many conversations, wait a moment", wait);
     else
         return begin_pair(h, e->session, t);
     return NULL;

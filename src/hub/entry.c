@@ -247,10 +247,17 @@ void on_join(struct hub *h, struct event *e)
         mark_dirty(h, r); /* nobody is in it yet, perhaps */
         return;
     }
+    bool opens = r->nmembers == 0 && !r->kept && !r->pair;
+    bool begins = opens && r->seq == 0 && h->config.store != NULL;
+    unsigned wait = begins ? wait_to_begin(h, s) : 0;
+    if (wait > 0) {
+        mark_dirty(h, r);
+        refuse_until(h, e, PROBLEM_RATE_LIMITED, "too many new rooms, wait a moment", wait);
+        return;
+    }
     if (!req->stay)
         leave_others(h, s, NULL);
-    if (r->nmembers == 0 && !r->kept && !r->pair)
-        h->nrooms++;
+    h->nrooms += opens;
     enter(h, e, r, v.by_invite, &recall);
 }
 

@@ -209,6 +209,7 @@ static void add_found(struct errand *x, struct found_page *more)
         all->rows[all->n++] = more->rows[i];
     all->more = more->more;
     all->late = more->late;
+    all->partial = all->partial || more->partial;
     free(more->rows);
 }
 
@@ -217,7 +218,14 @@ static int search(struct hub *h, const struct errand *x, const struct request *q
 {
     const struct asker *a = x->asker;
     struct turn turn;
-    turn_enter(&h->searches, &turn, a == NULL ? x->user_id : a->user_id == NULL ? "" : a->user_id);
+    char address[ADDRESS_SUBJECT] = "";
+    if (x->address != NULL)
+        address_subject(x->address, address);
+    turn_enter(&h->searches, &turn,
+               a == NULL            ? x->user_id
+               : a->user_id == NULL ? ""
+                                    : a->user_id,
+               address);
     int err = turn_await(&h->searches, &turn, clock_now() + TURN_PATIENCE);
     if (err != 0)
         return err;
@@ -327,8 +335,11 @@ static int ask(struct hub *h, struct event *like, struct request *request,
                const struct asker *asker, struct buf *answer)
 {
     struct errand *x = errand_new();
+    const struct session *s = like->session;
     x->asker = asker;
-    foresee(h, x, like->session, request);
+    if (s != NULL ? !s->local : asker != NULL)
+        x->address = s != NULL ? s->address : asker->address;
+    foresee(h, x, s, request);
     int err = ask_until(h, x, like, request);
     if (answer != NULL && x->text.len > 0)
         buf_add(answer, x->text.data, x->text.len);
@@ -366,11 +377,13 @@ static int ask_plainly(struct hub *h, enum event_type type, struct errand *x,
 }
 
 enum problem hub_admit(struct hub *h, const struct asker *asker, const char *session_id,
-                       const char *room, const struct file *f, char user_id[NAME_MAX_BYTES + 1])
+                       const char *room, const struct file *f, uint64_t written,
+                       char user_id[NAME_MAX_BYTES + 1])
 {
     struct errand *x = errand_new();
     x->asker = asker;
     x->file = f;
+    x->file_written = written;
     enum problem problem = PROBLEM_UNAVAILABLE;
     if (ask_plainly(h, EVENT_ADMIT, x, session_id, room) == 0)
         problem = x->problem;

@@ -38,7 +38,9 @@ struct errand {
 
     /* the asker's */
     const struct asker *asker; /* READ, ADMIT, UPLOADED: who looks */
+    const char *address;       /* of whoever asks; NULL: this machine */
     const struct file *file;   /* UPLOADED; ADMIT: to be read, NULL: to say something */
+    uint64_t file_written;     /* ADMIT: the latest change on the disk before it was found there */
     unsigned tries;
     int err;       /* what is lacking could not be read */
     unsigned have; /* enum need: what follows is there */

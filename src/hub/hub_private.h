@@ -29,7 +29,13 @@ struct banned_address {
     char user_id[USER_ID_MAX + 1], subject[ADDRESS_SUBJECT];
 };
 
-enum { SEEN_MAX = 4096, BANNED_ADDRESSES_MAX = 10000, WAITING_BUCKETS = 1024, AWAY_BUCKETS = 1024 };
+enum {
+    SEEN_MAX = 4096,
+    BANNED_ADDRESSES_MAX = 10000,
+    WAITING_BUCKETS = 1024,
+    AWAY_BUCKETS = 1024,
+    BEGUN_BUCKETS = 4096
+};
 
 struct hub {
     /* set once */
@@ -78,8 +84,9 @@ struct hub {
     struct cds_list_head away; /* they, as long as it is not on the disk, the oldest first */
     struct marks *away_by[AWAY_BUCKETS];
 
-    struct pairs *pairs; /* private conversations, and blocks */
-    struct books *books; /* of the server: its bans, its ledger */
+    struct pairs *pairs;          /* private conversations, and blocks */
+    int64_t begun[BEGUN_BUCKETS]; /* see begun.c */
+    struct books *books;          /* of the server: its bans, its ledger */
     struct banned_address *banned;
     size_t nbanned;
     struct seen *seen; /* a ring of SEEN_MAX */
@@ -170,6 +177,9 @@ struct pair *begin_pair(struct hub *h, const struct session *by, const struct ta
 void name_in_pair(struct hub *h, struct pair *p, int side, const char *username);
 /* It was said just now: to the connections of the two that are not in it. */
 void tell_pair(struct hub *h, const struct event *e, const struct room *r, int64_t ts);
+
+/* begun.c: seconds until this session's address may begin another room or conversation; 0: it has. */
+unsigned wait_to_begin(struct hub *h, const struct session *s);
 
 /* entry.c: a room that is not in memory, as it was. NULL when that is being found out, or was refused. */
 struct room *reopen(struct hub *h, struct event *e);

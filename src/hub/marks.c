@@ -307,18 +307,33 @@ bool marks_are_recent(const struct errand *x, const struct room *r)
     return r == NULL || r->begun_by <= x->marks_written;
 }
 
-/* What was read from the disk, beside what has been noted since. */
+static struct mark *find_among(const struct marks *k, uint32_t n, const char *room)
+{
+    struct mark *m = k->first;
+    for (; n > 0 && strcmp(m->room, room) != 0; n--)
+        m = m->next;
+    return n > 0 ? m : NULL;
+}
+
+/* What was read from the disk, behind what has been noted since. There each room is once. */
 static void load(struct hub *h, struct user *u, const struct errand *x)
 {
-    struct marks *k = x->marks.n == 0 ? NULL : marks_of(h, u);
+    if (x->marks.n == 0)
+        return;
+    struct marks *k = marks_of(h, u);
+    struct mark **end = &k->first;
+    uint32_t had = k->n;
+    while (*end != NULL)
+        end = &(*end)->next;
     for (size_t i = 0; i < x->marks.n && k->n < MARKS_MAX; i++) {
         const struct mark_row *row = &x->marks.rows[i];
         if (!marks_are_recent(x, room_in_memory(h, row->room)))
             continue;
-        struct mark **link = find(k, row->room), *m = *link;
+        struct mark *m = find_among(k, had, row->room);
         if (m == NULL) {
-            m = add(k, row->room, link);
+            m = add(k, row->room, end);
             m->life = h->lives;
+            end = &m->next;
         }
         m->seq = row->seq > m->seq ? row->seq : m->seq;
         m->since = row->since; /* the first one, which stays */

@@ -110,7 +110,7 @@ struct pair *begin_pair(struct hub *h, const struct session *by, const struct ta
 
 void name_in_pair(struct hub *h, struct pair *p, int side, const char *username)
 {
-    if (pair_rename(p, side, username))
+    if (pairs_rename(h->pairs, p, side, username))
         log_pair(h, p);
 }
 

@@ -26,6 +26,7 @@ struct result {
     size_t seen;   /* of what was found */
     bool doubtful; /* something was left out that a second look may show */
     bool waits;    /* for what has to be known of the user first */
+    bool partial;  /* not all was looked at */
 };
 
 static void add(struct result *to, const char *room, const struct history_row *row)
@@ -56,7 +57,7 @@ static void answer(struct hub *h, struct event *e, const struct viewer *v, const
                  (unsigned long long)last.log, (unsigned long long)last.seq);
     }
     encode_search(scratch(h), e->type != EVENT_READ, e->request.id,
-                  in_room ? e->request.room : NULL, x->rows, x->n, cursor,
+                  in_room ? e->request.room : NULL, x->rows, x->n, cursor, x->partial,
                   v->user_id == NULL ? 0 : user_mark(v->user_id));
     reply_scratch(h, e);
 }
@@ -195,6 +196,9 @@ static void search_disk(struct hub *h, struct event *e, enum need need, const st
     sift_all(h, e, v, &result);
     if (result.waits || look_again(h, e, need, &result))
         return;
+    bool more = x->found.more || result.seen < x->found.n;
+    result.partial =
+        need == NEED_SEARCH && result.n < limit && (more || result.doubtful || x->found.partial);
     if (need == NEED_SEARCH && result.n == 0 && x->found.more) {
         refuse_to_search(h, e, ERR_TIMEOUT);
         return;

@@ -144,6 +144,24 @@ static enum problem find_viewer(struct hub *h, const struct event *e, struct vie
     return e->session_id[0] != '\0' && *u == NULL ? PROBLEM_UNKNOWN_SESSION : PROBLEM_NONE;
 }
 
+/* Of what is said there now? The disk may still have had the files of a log that is gone, and of what was removed. */
+static bool is_of_log(const struct errand *x, const struct room *r)
+{
+    const struct slot *s = history_find(&r->history, x->file->seq);
+    return x->file->seq <= r->seq && r->begun_by <= x->file_written &&
+           (s == NULL || !s->message->deleted);
+}
+
+static enum problem why_not_of_pair(struct hub *h, const struct event *e, bool to_say,
+                                    const char *user_id)
+{
+    const struct room *r = room_in_memory(h, e->request.room); /* where it need not be */
+    enum problem problem = why_not_pair(h, e->request.room, user_id);
+    if (problem == PROBLEM_NONE && !to_say && r != NULL && !is_of_log(e->errand, r))
+        problem = PROBLEM_UNKNOWN_FILE;
+    return problem;
+}
+
 static enum problem why_not(struct hub *h, struct event *e, bool to_say, struct viewer *v)
 {
     const struct user *u;
@@ -153,14 +171,16 @@ static enum problem why_not(struct hub *h, struct event *e, bool to_say, struct 
         return problem;
     if (to_say && v->user_id == NULL)
         return PROBLEM_NOT_AUTHENTICATED;
-    if (text_is_pair_room(e->request.room)) /* which need not be in memory */
-        return why_not_pair(h, e->request.room, v->user_id);
+    if (text_is_pair_room(e->request.room))
+        return why_not_of_pair(h, e, to_say, v->user_id);
     struct room *r = find_room(h, e->request.room);
     if (r == NULL)
         return PROBLEM_NO_SUCH_ROOM;
     if (v->grants == NULL || grants_find(v->grants, r->name) >= 0)
         v->user = u;
     problem = why_not_read(h, r, v);
+    if (problem == PROBLEM_NONE && !to_say && !is_of_log(e->errand, r))
+        return PROBLEM_UNKNOWN_FILE;
     if (problem == PROBLEM_NONE && seq > 0 && (!know_shown(h, e, r, v, &shown) || seq < shown))
         problem = PROBLEM_UNKNOWN_FILE;
     if (problem != PROBLEM_NONE || !to_say)

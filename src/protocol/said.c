@@ -264,7 +264,8 @@ void encode_history(struct buf *to, bool reply, const char *id, const char *room
 }
 
 void encode_search(struct buf *to, bool reply, const char *id, const char *room,
-                   const struct found_row *rows, size_t n, const char *cursor, uint64_t viewer)
+                   const struct found_row *rows, size_t n, const char *cursor, bool partial,
+                   uint64_t viewer)
 {
     wire_open_body(to, reply, id);
     if (room) {
@@ -277,6 +278,8 @@ void encode_search(struct buf *to, bool reply, const char *id, const char *room,
         encode_message(to, rows[i].room, rows[i].row.message, &rows[i].row.reactions, viewer);
     }
     LIT(to, "]");
+    if (partial)
+        LIT(to, ",\"partial\":true");
     STR_IF(to, ",\"cursor\":", cursor);
     LIT(to, "}");
 }

@@ -97,21 +97,35 @@ bool history_trim(struct history *h, const struct history_limit *limit, uint64_t
     return !is_too_much(h, limit) && h->naside == 0;
 }
 
+/* The first of those aside that is not older; there may be thousands while the disk takes nothing. */
+static size_t place_aside(const struct history *h, uint64_t seq)
+{
+    size_t low = 0;
+    for (size_t high = h->naside; low < high;) {
+        size_t middle = low + (high - low) / 2;
+        if (h->aside[middle].message->seq < seq)
+            low = middle + 1;
+        else
+            high = middle;
+    }
+    return low;
+}
+
 struct slot *history_find(const struct history *h, uint64_t seq)
 {
     if (h->n > 0 && seq >= h->first && seq < h->first + h->n)
         return at(h, seq);
-    for (size_t i = 0; i < h->naside; i++)
-        if (h->aside[i].message->seq == seq)
-            return &h->aside[i];
-    return NULL;
+    size_t i = place_aside(h, seq);
+    return i < h->naside && h->aside[i].message->seq == seq ? &h->aside[i] : NULL;
 }
 
 struct slot *history_set_aside(struct history *h, struct history_row *row)
 {
     REQUIRE(history_find(h, row->message->seq) == NULL);
+    size_t i = place_aside(h, row->message->seq);
     h->aside = xrealloc(h->aside, (h->naside + 1) * sizeof *h->aside);
-    struct slot *s = &h->aside[h->naside++];
+    struct slot *s = &h->aside[i];
+    memmove(s + 1, s, (h->naside++ - i) * sizeof *s);
     *s = (struct slot){.message = row->message, .reactions = row->reactions};
     *row = (struct history_row){.message = NULL};
     return s;

@@ -62,6 +62,7 @@ static void take_out(const struct pairs *p, struct table *t, const struct pair_n
 struct pairs *pairs_new(void)
 {
     struct pairs *p = xcalloc(1, sizeof *p);
+    lookalike_init();
     p->hash_key = hash_key();
     p->rooms.space = p->users.space = FIRST_BUCKETS;
     p->rooms.bucket = xcalloc(FIRST_BUCKETS, sizeof(struct pair_node *));
@@ -153,32 +154,38 @@ struct pair *pairs_between(const struct pairs *p, const char *user_id, const cha
     return NULL;
 }
 
-/* key NULL: called exactly so; else by what looks like it. */
-static struct pair *find_called(const struct pair_user *u, const char *wanted, const char *key)
+/* Of what the name looks like, which takes a moment to find out. */
+static uint64_t look_of(const struct pairs *p, const char *username)
 {
-    struct pair *latest = NULL;
+    char key[LOOKALIKE_MAX + 1];
+    lookalike_key(username, key);
+    return hash_text(p->hash_key, key);
+}
+
+/* Rather one called exactly so than one of which the name looks like it. */
+static struct pair *find_called(const struct pair_user *u, const char *wanted, uint64_t look)
+{
+    struct pair *best = NULL;
+    bool exact = false;
     for (uint32_t i = 0; i < u->npairs; i++) {
         struct pair *pair = u->pairs[i];
-        const char *name = pair->username[pair->who[0] == u];
-        char own[LOOKALIKE_MAX + 1];
-        if (key != NULL)
-            lookalike_key(name, own);
-        bool called = key == NULL ? strcmp(name, wanted) == 0 : strcmp(own, key) == 0;
-        if (called && (latest == NULL || pair->ts > latest->ts))
-            latest = pair;
+        int other = pair->who[0] == u;
+        if (pair->look[other] != look)
+            continue;
+        bool called = strcmp(pair->username[other], wanted) == 0;
+        if (best == NULL || (called == exact ? pair->ts > best->ts : called)) {
+            best = pair;
+            exact = called;
+        }
     }
-    return latest;
+    return best;
 }
 
 struct pair *pairs_with(const struct pairs *p, const char *user_id, const char *other)
 {
     struct pair *pair = pairs_between(p, user_id, other);
     const struct pair_user *u = find_user(p, user_id);
-    char key[LOOKALIKE_MAX + 1];
-    if (pair != NULL || u == NULL || (pair = find_called(u, other, NULL)) != NULL)
-        return pair;
-    lookalike_key(other, key);
-    return find_called(u, other, key);
+    return pair != NULL || u == NULL ? pair : find_called(u, other, look_of(p, other));
 }
 
 struct pair *pairs_oldest(const struct pairs *p, pairs_may_fn *may, void *arg)
@@ -221,6 +228,8 @@ struct pair *pairs_begin(struct pairs *p, const char *room, const char *by_id, c
     pair->who[1] = get_user(p, other_id);
     pair->username[0] = xstrdup(by_name);
     pair->username[1] = xstrdup(other_name);
+    pair->look[0] = look_of(p, by_name);
+    pair->look[1] = look_of(p, other_name);
     pair->blocks[0] = pairs_blocks(p, by_id, other_id);
     pair->blocks[1] = pairs_blocks(p, other_id, by_id);
     pair->who[0]->begun++;
@@ -248,12 +257,13 @@ void pairs_end(struct pairs *p, struct pair *pair)
     free_pair(pair);
 }
 
-bool pair_rename(struct pair *pair, int side, const char *username)
+bool pairs_rename(const struct pairs *p, struct pair *pair, int side, const char *username)
 {
     if (strcmp(pair->username[side], username) == 0)
         return false;
     free(pair->username[side]);
     pair->username[side] = xstrdup(username);
+    pair->look[side] = look_of(p, username);
     return true;
 }
 

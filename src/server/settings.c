@@ -12,6 +12,7 @@ struct settings hub_settings(const struct config *c)
         .max_rooms_per_client = (uint32_t)c->max_rooms_per_client,
         .notice_limit = (uint32_t)c->notice_limit,
         .open_rooms = c->open_rooms,
+        .rate_limits = c->rate_limits,
         .history_memory = (uint32_t)c->history_memory,
         .history_memory_bytes = c->history_memory_bytes,
         .retain_ms = c->retain_ns / NS_PER_MS,

@@ -67,7 +67,9 @@ struct statement {
 
 #define LOG_STATEMENTS(X)                                                                          \
     X(FIND, "SELECT log, removed FROM logs WHERE room = ?1")                                       \
-    X(MAKE, "INSERT INTO logs (room, removed) VALUES (?1, 0) ON CONFLICT (room) DO NOTHING")       \
+    /* Of one that is there no number is looked for: there may be none left. */                    \
+    X(MAKE, "INSERT INTO logs (room, removed) SELECT ?1, 0"                                        \
+            " WHERE NOT EXISTS (SELECT 1 FROM logs WHERE room = ?1)")                              \
     X(FORGET, "UPDATE logs SET room = NULL WHERE room = ?1")                                       \
     X(EPOCH_AGAIN, "UPDATE epochs SET seq = ?3 WHERE log = ?1 AND epoch = ?2")                     \
     X(EPOCH, "INSERT INTO epochs (log, n, epoch, seq)"                                             \

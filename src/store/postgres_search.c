@@ -225,13 +225,16 @@ static int find_new(struct looking *k)
     struct term_list text = {.n = 0};
     char most[16];
     snprintf(most, sizeof most, "%d", LATEST);
-    int err = ask_for(k, NEW, most, LATEST_BYTES, LATEST, &res);
-    for (int i = 0; err == 0 && i < PQntuples(res) && !is_full(k); i++) {
+    int err = ask_for(k, NEW, most, LATEST_BYTES, LATEST, &res), n = err == 0 ? PQntuples(res) : 0;
+    size_t bytes = 0;
+    for (int i = 0; err == 0 && i < n && !is_full(k); i++) {
         const char *content = PQgetvalue(res, i, PG_MESSAGE_CONTENT);
+        bytes += strlen(content);
         err = terms_of_content(k->s->terms, content, strlen(content), &text);
         if (err == 0 && phrases_match(&k->phrases, &text))
             take_row(k, res, i);
     }
+    k->page.partial = n == LATEST || bytes >= LATEST_BYTES;
     term_list_fini(&text);
     PQclear(res);
     return err;

@@ -241,7 +241,7 @@ static int find_log(struct searcher *s, const char *room, int64_t *log)
 }
 
 /* What is behind the mark, into the index in memory: only keys between. */
-static int fill(struct searcher *s, int64_t first, int64_t last)
+static int fill(struct searcher *s, int64_t first, int64_t last, bool *partial)
 {
     sqlite3_stmt *mark = s->st[SEARCH_MARK], *st = s->st[SEARCH_FILL];
     int code = sqlite3_step(mark);
@@ -252,7 +252,10 @@ static int fill(struct searcher *s, int64_t first, int64_t last)
     sqlite3_bind_int64(st, 6, code == SQLITE_ROW ? sqlite3_column_int64(mark, 1) : 0);
     int err = code == SQLITE_ROW ? run(s, SEARCH_CLEAR) : failed(s, code);
     sqlite3_reset(mark);
-    return err != 0 ? err : run(s, SEARCH_FILL);
+    if (err == 0)
+        err = run(s, SEARCH_FILL);
+    *partial = err == 0 && sqlite3_changes(s->sql) >= LATEST;
+    return err;
 }
 
 static int look_in_room(struct searcher *s, struct looking *k)
@@ -264,7 +267,7 @@ static int look_in_room(struct searcher *s, struct looking *k)
     bool all = k->x->after.ts == INT64_MAX;
     int64_t first = message_key(log, 0),
             last = message_key(log, all ? SEQ_MAX : k->x->after.seq) - (all ? 0 : 1);
-    err = fill(s, first, last);
+    err = fill(s, first, last, &k->page.partial);
     return err != 0 ? err : find(s, SEARCH_ROOM, first, last, k);
 }
 
@@ -286,7 +289,7 @@ static int look_in_all(struct searcher *s, struct looking *k)
 {
     const struct found_place *after = &k->x->after;
     int64_t key = message_key((int64_t)after->log, after->seq);
-    int statement, err = fill(s, 0, INT64_MAX);
+    int statement, err = fill(s, 0, INT64_MAX, &k->page.partial);
     if (err == 0)
         err = find(s, SEARCH_LATEST, after->ts, key, k);
     if (err == 0 && !k->page.more && (err = choose(s, k, &statement)) == 0)

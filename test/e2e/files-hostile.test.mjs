@@ -5,7 +5,7 @@ import assert from 'node:assert/strict';
 import { randomBytes } from 'node:crypto';
 import net from 'node:net';
 import { test } from 'node:test';
-import { member } from './support/client.mjs';
+import { connect, member } from './support/client.mjs';
 import { badDisk } from './support/disk.mjs';
 import { bomb, download, onDisk, png, session, share, upload } from './support/files.mjs';
 import { data } from './support/log.mjs';
@@ -254,6 +254,34 @@ test('a disk that is full: said so, nothing left behind, and files are taken aga
     }
     disk.calm();
     await until(() => onDisk(server).length === taken, () => `${onDisk(server).length} files, ${taken} were taken`);
+});
+
+test('what is removed while the disk takes nothing is given to nobody, whoever has the room then', async (t) => {
+    const disk = badDisk();
+    const server = await startServer(t, data(), { env: disk.env });
+    t.after(() => disk.calm());
+    const alice = await connect(t, server, { username: 'alice' }), bob = await connect(t, server, { username: 'bob' });
+    const has = async (who, file) => (await download(server, who, file)).status;
+    await alice.ok('create', { room: 'den', visibility: 'private' });
+    await alice.join('den');
+    const files = [];
+    for (const name of ['first', 'second', 'unsaid']) files.push(await share(server, alice, 'den', name, name));
+    for (const [i, file] of files.slice(0, 2).entries())
+        assert.equal((await alice.ok('message', { room: 'den', content: '', files: [file.id] })).seq, i + 1);
+    const { room } = await alice.ok('dm', { to: 'bob', content: 'psst' });
+    const between = await share(server, alice, room, 'between', 'us');
+    await alice.join(room);
+    await alice.ok('message', { room, content: '', files: [between.id] });
+    assert.equal(await has(bob, between), 200);
+
+    disk.be(0, 1);
+    await alice.refused('unavailable', 'delete', { room: 'den', seq: 1 }); // done, but not saved
+    assert.deepEqual([await has(alice, files[0]), await has(alice, files[1])], [404, 200]);
+    await alice.refused('unavailable', 'delete', { room, seq: 2 });
+    assert.equal(await has(bob, between), 404);
+    await alice.refused('unavailable', 'destroy', { room: 'den' });
+    await bob.join('den'); // another room, open to all
+    for (const file of files) assert.equal(await has(bob, file), 404);
 });
 
 test('many that come and go at once leave nothing behind', async (t) => {

@@ -8,6 +8,7 @@ import { writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { test } from 'node:test';
 import { connect, connectAgain, people, refusal, turnedAway } from './support/client.mjs';
+import { data } from './support/log.mjs';
 import { rawPeer } from './support/raw.mjs';
 import { folder, freePort, startServer } from './support/server.mjs';
 import { Issuer } from './support/tokens.mjs';
@@ -113,6 +114,48 @@ test('creates: over all guests of an address, so that another guest does not get
         const one = await connect(t, server, { username });
         for (let i = 0; i < 3; i++) await one.ok('create', { room: `${username} ${i}` });
     }
+});
+
+test('conversations stay, so an address begins no end of them, whoever its guests are', async (t) => {
+    const free = ['--message-burst', '0', '--messages-per-minute', '0'];
+    const server = await startServer(t, ['--trusted-proxy', '127.0.0.1', ...free]);
+    const from = (address) => ({ headers: { 'X-Forwarded-For': address } });
+    const crowd = await Promise.all(Array.from({ length: 33 }, (_, i) => connect(t, server, { username: `m${i}`, ...from('203.0.113.7') })));
+    const begun = [], late = [];
+    for (const [i, one] of crowd.entries())
+        for (const other of crowd.slice(i + 1)) {
+            const reply = await one.request('dm', { to: other.name, content: 'psst' });
+            (reply.type === 'ok' ? begun : late).push({ one, other, reply });
+        }
+    assert.ok(begun.length >= 500 && late.length > 0, `${begun.length} and ${late.length}`);
+    for (const { reply } of late) {
+        assert.equal(reply.code, 'rate_limited', reply.message);
+        assert.ok(reply.retryAfter >= 1 && reply.retryAfter <= 2, `${reply.retryAfter} s`);
+    }
+    await begun[0].one.ok('dm', { to: begun[0].other.name, content: 'those that there are go on' });
+    const dave = await connect(t, server, { username: 'dave', ...from('203.0.113.8') });
+    await dave.ok('dm', { to: 'm0', content: 'from next door' });
+    await (await connect(t, server, { username: 'erin' })).ok('dm', { to: 'm0', content: 'from here' });
+});
+
+test('nor does it open any number of rooms', async (t) => {
+    const server = await startServer(t, data('--trusted-proxy', '127.0.0.1', '--joins-per-minute', '0'));
+    const from = (address) => ({ headers: { 'X-Forwarded-For': address } });
+    const alice = await connect(t, server, { username: 'alice', ...from('203.0.113.7') });
+    const bob = await connect(t, server, { username: 'bob', ...from('203.0.113.8') });
+    await bob.join('lobby');
+    await bob.ok('join', { room: 'quiet' });
+    await bob.ok('join', { room: 'lobby' });
+    await bob.ok('message', { room: 'lobby', content: 'hello' });
+    await bob.ok('leave', { room: 'lobby' });
+    let n = 0, reply;
+    while ((reply = await alice.request('join', { room: `room ${n}` })).type === 'ok') assert.ok(++n < 2000);
+    assert.ok(n >= 500, `${n}`);
+    assert.equal(reply.code, 'rate_limited', reply.message);
+    assert.equal((await alice.ok('rooms', { query: `room ${n}` })).rooms.length, 0, 'it has not begun');
+    assert.equal((await alice.ok('why', { room: `room ${n - 1}` })).reasons.length, 0, 'and the one before is not left');
+    await alice.ok('join', { room: 'lobby' }); // which there is, if in nobody's mind
+    await bob.ok('join', { room: 'next door' });
 });
 
 test('all other requests have a rate as well', async (t) => {

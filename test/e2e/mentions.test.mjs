@@ -51,7 +51,11 @@ test('names are understood where they stand', async (t) => {
     for (const one of crowd) await one.join('lobby');
     const many = await named(alice, bob, crowd.map((_, i) => `@m${i}`).join(' '), crowd);
     assert.deepEqual(many, crowd.slice(0, 20).map((one) => one.name));
-    assert.deepEqual(await named(alice, bob, '@x '.repeat(3000) + '@bob', all), [], 'not for ever');
+    const kindly = crowd.slice(0, 20).map((_, i) => `@m${i}, would you please look after the window on the left today?`);
+    assert.deepEqual(await named(alice, bob, kindly.join('\n'), crowd), crowd.slice(0, 20).map((one) => one.name));
+    assert.deepEqual(await named(alice, bob, '@x '.repeat(319) + '@bob', all), ['bob']);
+    for (const more of [320, 3000])
+        assert.deepEqual(await named(alice, bob, '@x '.repeat(more) + '@bob', all), [], 'not for ever');
 });
 
 test('it is part of the message, and not of an edit', async (t) => {

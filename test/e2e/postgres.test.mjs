@@ -5,15 +5,17 @@
  * HUBBUB_CRASHES: how often it is killed (8). HUBBUB_SEED: repeats who says what, though not the moments.
  */
 import assert from 'node:assert/strict';
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
 import { writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { test } from 'node:test';
-import { connect, connectAgain } from './support/client.mjs';
+import { bearing, connect, connectAgain } from './support/client.mjs';
 import { dice } from './support/dice.mjs';
 import { live, pause } from './support/lives.mjs';
 import { startPostgres } from './support/postgres.mjs';
 import { folder, runToEnd, startAgain, startServer } from './support/server.mjs';
-import { until } from './support/wait.mjs';
+import { until, within } from './support/wait.mjs';
 
 const CRASHES = Number(process.env.HUBBUB_CRASHES || 8);
 const SEED = Number(process.env.HUBBUB_SEED || Math.floor(Math.random() * 2 ** 31));
@@ -77,6 +79,96 @@ test('while the database is away people talk on, and the probe says so', async (
     assert.equal(await server.metric('hubbub_store_parked'), 0);
     const all = await bob.ok('history', { room: 'lobby' });
     assert.deepEqual(all.messages.map((one) => one.content), ['1', '2', '3', '4', '5', '6']);
+});
+
+/* Its own disk has no room: for what is written, or only when it is committed. */
+for (const [when, trigger] of [
+    ['at each row', 'TRIGGER no_space BEFORE INSERT ON messages FOR EACH ROW'],
+    ['at the commit', 'CONSTRAINT TRIGGER no_space AFTER INSERT ON messages DEFERRABLE INITIALLY DEFERRED FOR EACH ROW'],
+]) {
+    test(`a database out of disk, ${when}: people talk on, and nothing is lost`, async (t) => {
+        const postgres = await startPostgres(t);
+        const server = await startServer(t, data(postgres.url(), '--history-memory', '2'));
+        const alice = await connect(t, server, { username: 'alice' }), bob = await connect(t, server, { username: 'bob' });
+        await alice.join('lobby');
+        await bob.join('lobby');
+        for (let i = 1; i <= 3; i++) await say(alice, 'lobby', `${i}`, `m${i}`);
+        postgres.ask('CREATE FUNCTION no_space() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN'
+            + " RAISE 'could not extend file: No space left on device' USING ERRCODE = 'disk_full'; END $$");
+        postgres.ask(`CREATE ${trigger} EXECUTE FUNCTION no_space()`);
+
+        for (let i = 4; i <= 6; i++) assert.equal((await say(alice, 'lobby', `${i}`, `m${i}`)).durable, true);
+        assert.equal((await bob.next({ type: 'message', content: '6' })).seq, 6);
+        await alice.ok('edit', { room: 'lobby', seq: 6, content: 'six' });
+        await alice.ok('create', { room: 'den' });
+        const probe = await server.request('/readyz');
+        assert.equal(probe.status, 503);
+        assert.match(probe.text, /^store: PostgreSQL: could not extend file: No space left on device/);
+        assert.ok(await server.metric('hubbub_store_parked') > 0);
+        await bob.refused('unavailable', 'history', { room: 'lobby' });
+        assert.equal(postgres.ask('SELECT max(seq) FROM messages'), '3');
+        await server.kill();
+
+        const end = await runToEnd(['--port', '0', ...server.args]);
+        assert.equal(end.code, 1);
+        assert.match(end.stderr, /^hubbub: cannot write what waits in .*: PostgreSQL: could not extend file: No space left on device$/m);
+        postgres.ask('DROP TRIGGER no_space ON messages');
+        const again = await startAgain(t, server), late = await connectAgain(t, again, alice);
+        await late.join('lobby');
+        const { messages } = await late.ok('history', { room: 'lobby' });
+        assert.deepEqual(messages.map((one) => one.content), ['1', '2', '3', '4', '5', 'six']);
+        await late.ok('settings', { room: 'den' });
+        assert.equal((await say(late, 'lobby', '5', 'm5')).dup, true);
+
+        postgres.ask(`CREATE ${trigger} EXECUTE FUNCTION no_space()`);
+        await say(late, 'lobby', '7', 'm7');
+        assert.equal(await ready(again), false);
+        postgres.ask('DROP TRIGGER no_space ON messages');
+        await until(() => ready(again), 'the probe to be well without a restart');
+        assert.equal(postgres.ask('SELECT max(seq) FROM messages'), '7');
+    });
+}
+
+/* SQL that holds on to something until it is closed. */
+async function hold(t, postgres, sql) {
+    const holder = spawn(path.join(postgres.bin, 'psql'), ['-XAtq', postgres.url()], { ...postgres.options, stdio: ['pipe', 'pipe', 'ignore'] });
+    t.after(() => holder.kill());
+    holder.stdin.write(`BEGIN; ${sql}; SELECT 1;\n`);
+    await within(once(holder.stdout, 'data'), sql);
+}
+
+test('a search that had not the time to look at all says so', async (t) => {
+    const postgres = await startPostgres(t);
+    const server = await startServer(t, data(postgres.url()));
+    const alice = await connect(t, server, { username: 'alice' });
+    await alice.join('lobby');
+    await say(alice, 'lobby', 'an old fox', 'm1');
+    await server.metricUntil('hubbub_store_indexed_total', (n) => n === 1, 'it is in the index');
+    const all = await alice.ok('search', { query: 'fox' });
+    assert.deepEqual([all.messages.length, all.partial], [1, undefined]);
+    await hold(t, postgres, 'LOCK TABLE words');
+    await say(alice, 'lobby', 'a new fox', 'm2');
+    const some = await alice.ok('search', { query: 'fox' });
+    assert.deepEqual([some.messages.map((one) => one.seq), some.partial], [[2], true]);
+    const enough = await alice.ok('search', { query: 'fox', limit: 1 });
+    assert.deepEqual([enough.messages.map((one) => one.seq), enough.partial], [[2], undefined]);
+    const web = await server.request('/search?query=fox', { headers: bearing(alice.token) });
+    assert.equal(web.json().partial, true);
+});
+
+test('guests of one address who search at once leave others their turn', async (t) => {
+    const postgres = await startPostgres(t);
+    const server = await startServer(t, data(postgres.url(), '--trusted-proxy', '127.0.0.1'));
+    const from = (address) => ({ headers: { 'X-Forwarded-For': address } });
+    const guests = await Promise.all(Array.from({ length: 4 }, () => connect(t, server, from('203.0.113.7'))));
+    const bob = await connect(t, server, { username: 'bob', ...from('203.0.113.8') });
+    await hold(t, postgres, 'LOCK TABLE words'); // now each takes a second
+    const order = [];
+    const search = (client) => client.request('search', { query: 'fox' }).then(() => order.push(client));
+    const all = guests.map(search);
+    for (let i = 0; i < 10; i++) await bob.barrier(); // theirs are there by now
+    await Promise.all([...all, search(bob)]);
+    assert.notEqual(order.at(-1), bob);
 });
 
 test('without the database it does not begin, in one line', async (t) => {

@@ -125,9 +125,9 @@ static void mentions(void **state)
 
     encode_read(&b, "r\"m", 9007199254740991);
     assert_says(&b, "{'type':'read','room':'r\\\"m','seq':9007199254740991}");
-    encode_search(&b, true, "1", NULL, NULL, 0, "1.2.3", 0);
+    encode_search(&b, true, "1", NULL, NULL, 0, "1.2.3", false, 0);
     assert_says(&b, "{'type':'ok','id':'1','messages':[],'cursor':'1.2.3'}");
-    encode_search(&b, true, "1", NULL, NULL, 0, "", 0);
+    encode_search(&b, true, "1", NULL, NULL, 0, "", false, 0);
     assert_says(&b, "{'type':'ok','id':'1','messages':[]}");
     buf_fini(&b);
 }
@@ -244,16 +244,18 @@ static void what_a_search_finds(void **state)
     reactions_set(&rows[1].row.reactions, "+", user_mark("u2"), true);
     reactions_set(&rows[1].row.reactions, "-", user_mark("u3"), true);
 #define TALE "'username':'alice','userId':'u1','content':'a \\\"fox\\\"','seq':8,'ts':" TS
-    encode_search(&b, true, "1", NULL, rows, 2, NULL, user_mark("u2"));
+    encode_search(&b, true, "1", NULL, rows, 2, NULL, false, user_mark("u2"));
     assert_says(&b, "{'type':'ok','id':'1','messages':[{'type':'message','room':'den'," TALE "},"
                     "{'type':'message','room':'\\\"pub\\\\'," TALE ",'reactions':["
                     "{'emoji':'+','count':1,'mine':true},{'emoji':'-','count':1}]}]}");
-    encode_search(&b, true, "1", "\"den", rows, 1, NULL, 0);
+    encode_search(&b, true, "1", "\"den", rows, 1, NULL, false, 0);
     assert_says(&b, "{'type':'ok','id':'1','room':'\\\"den','messages':"
                     "[{'type':'message','room':'den'," TALE "}]}");
-    encode_search(&b, true, "1", NULL, NULL, 0, NULL, 0);
+    encode_search(&b, true, "1", NULL, NULL, 0, NULL, false, 0);
     assert_says(&b, "{'type':'ok','id':'1','messages':[]}");
-    encode_search(&b, false, NULL, "den", NULL, 0, NULL, 0); /* the body of GET /search */
+    encode_search(&b, true, "1", NULL, NULL, 0, NULL, true, 0);
+    assert_says(&b, "{'type':'ok','id':'1','messages':[],'partial':true}");
+    encode_search(&b, false, NULL, "den", NULL, 0, NULL, false, 0); /* the body of GET /search */
     assert_says(&b, "{'room':'den','messages':[]}");
     reactions_fini(&rows[1].row.reactions);
     message_unref(tale);

@@ -135,6 +135,35 @@ static void so_many_rooms(void **state)
     shop_free(s);
 }
 
+static struct change *said_in(const char *room, uint64_t seq, const char *epoch)
+{
+    struct change *c = change_new();
+    add_epoch(c, room, epoch, seq - 1);
+    add_said(c, room, a_message(seq, (int64_t)seq, "", "hello"));
+    return c;
+}
+
+/* Rooms that come when all numbers are taken are not kept; those that are there go on. */
+static void there_is_a_last_log(void **state)
+{
+    (void)state;
+    struct shop *s = shop_started();
+    if (s->url != NULL) { /* where there is no end */
+        shop_free(s);
+        skip();
+    }
+    shop_put(s, said_in("den", 1, "e1"), 0);
+    shop_exec(s, "INSERT INTO logs (log, room, removed) VALUES (8388606, 'pub', 0)");
+    shop_put(s, said_in("last", 1, "e1"), 0);
+    shop_put(s, said_in("inn", 1, "e1"), ERR_SYSTEM);
+    shop_put(s, said_in("den", 2, "e2"), 0);
+    shop_put(s, said_in("pub", 1, "e2"), 0);
+    assert_int_equal(shop_count(s, "SELECT count(*) FROM messages"), 4);
+    assert_int_equal(shop_count(s, "SELECT count(*) FROM epochs"), 4);
+    assert_true(shop_is_well(s));
+    shop_free(s);
+}
+
 static void a_message_without_a_log_is_refused(void **state)
 {
     (void)state;
@@ -558,6 +587,7 @@ int main(int argc, char **argv)
         cmocka_unit_test(a_copy_is_alike_and_apart),
         cmocka_unit_test(rooms_are_apart),
         cmocka_unit_test(so_many_rooms),
+        cmocka_unit_test(there_is_a_last_log),
         cmocka_unit_test(a_message_without_a_log_is_refused),
         cmocka_unit_test(what_was_refused_leaves_no_log_behind),
         cmocka_unit_test(a_new_version_takes_the_place_of_the_old_one),

@@ -160,6 +160,58 @@ static void what_very_many_have_is_found(void **state)
     shop_free(s);
 }
 
+/* The mark cannot move on. */
+static void stop_index(struct shop *s, bool stop)
+{
+    static const char *const sqlite[] = {"DROP TRIGGER stop",
+                                         "CREATE TRIGGER stop BEFORE UPDATE ON words_mark"
+                                         " BEGIN SELECT raise(ABORT, 'stopped'); END"};
+    static const char *const postgres[] = {
+        "DROP TRIGGER stop ON words_mark",
+        "CREATE FUNCTION stop() RETURNS trigger LANGUAGE plpgsql AS"
+        " $$ BEGIN RAISE EXCEPTION 'stopped'; END $$;"
+        " CREATE TRIGGER stop BEFORE UPDATE ON words_mark EXECUTE FUNCTION stop()"};
+    assert_int_equal(store_exec(s->store, s->url != NULL ? postgres[stop] : sqlite[stop]), 0);
+}
+
+/* How many, and was all looked at? */
+static void finds(struct shop *s, const char *room, const char *query, size_t n, bool partial)
+{
+    struct found_page page;
+    struct search x = {.room = room, .query = query, .limit = 3, .after.ts = INT64_MAX};
+    assert_int_equal(store_search(s->store, &x, &page), 0);
+    assert_int_equal(page.n, n);
+    assert_int_equal(page.partial, partial);
+    found_page_fini(&page);
+}
+
+static void what_is_not_looked_at_is_not_passed_over_in_silence(void **state)
+{
+    (void)state;
+    enum { LATEST = 20000 };
+    struct shop *s = shop_started();
+    stop_index(s, true);
+    shop_put(s, said("den", 1, 10, "fox"), 0);
+    shop_put(s, said("pub", 1, 11, "cow"), 0);
+    finds(s, NULL, "fox", 1, false);
+    struct change *c = change_new();
+    for (uint64_t seq = 2; seq <= LATEST; seq++)
+        add_said(c, "den", a_message(seq, (int64_t)seq + 100, "", "hen"));
+    shop_put(s, c, 0);
+    finds(s, NULL, "fox", 0, true);
+    finds(s, NULL, "hen", 3, true);
+    finds(s, "den", "fox", 1,
+          true); /* so many are looked at, and it cannot be known that this is all */
+    finds(s, "pub", "cow", 1, false);
+    shop_put(s, said("den", LATEST + 1, 40000, "hen"), 0);
+    finds(s, "den", "fox", 0, true);
+    stop_index(s, false);
+    ALL_INDEXED(s);
+    finds(s, NULL, "fox", 1, false);
+    finds(s, "den", "fox", 1, false);
+    shop_free(s);
+}
+
 static void changes_reach_the_index_at_once(void **state)
 {
     (void)state;
@@ -490,6 +542,7 @@ int main(int argc, char **argv)
         cmocka_unit_test(the_newest_come_first),
         cmocka_unit_test(it_goes_on_behind_what_was_found),
         cmocka_unit_test(what_very_many_have_is_found),
+        cmocka_unit_test(what_is_not_looked_at_is_not_passed_over_in_silence),
         cmocka_unit_test(changes_reach_the_index_at_once),
         cmocka_unit_test(what_is_not_kept_leaves_the_index),
         cmocka_unit_test(a_damaged_index_holds_up_nobody),
