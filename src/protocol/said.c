@@ -177,6 +177,13 @@ void encode_read(struct buf *to, const char *room, uint64_t seq)
     LIT(to, "}");
 }
 
+void encode_block(struct buf *to, bool on, const char *user_id, const char *username)
+{
+    STR(to, "{\"type\":", on ? "block" : "unblock");
+    add_who(to, user_id, username);
+    LIT(to, "}");
+}
+
 void encode_gap(struct buf *to, const char *room, uint64_t from, uint64_t to_seq, bool kept,
                 bool changed)
 {
