@@ -300,8 +300,8 @@ void encode_mentions(struct buf *to, const char *const *user_ids, size_t n, bool
 void encode_files(struct buf *to, const struct file *const *files, size_t n);
 void encode_uploaded(struct buf *to, const struct file *f);
 
-/* One that was said before, as a whole: with replyTo, editedTs, "deleted":true (content ""), and reactions
- * [{"emoji":…,"count":…,"mine":true?}] where there are any. */
+/* One that was said before, as a whole: with replyTo, editedTs, "deleted":true (content ""), "takenBack":true,
+ * and reactions [{"emoji":…,"count":…,"mine":true?}] where there are any. */
 void encode_message(struct buf *to, const char *room, const struct message *m,
                     const struct reactions *r, uint64_t viewer);
 void encode_edit(struct buf *to, const char *room, uint64_t seq, const char *user_id,

@@ -122,6 +122,8 @@ void encode_message(struct buf *to, const char *room, const struct message *m,
     INT_IF(to, ",\"editedTs\":", m->edited_ts);
     if (m->deleted)
         LIT(to, ",\"deleted\":true");
+    if (m->taken_back)
+        LIT(to, ",\"takenBack\":true");
     if (r && r->n > 0)
         add_reactions(to, r, viewer);
     LIT(to, "}");

@@ -166,6 +166,9 @@ static void edited_deleted_and_reacted_to(void **state)
     encode_message(&b, "a", m, &none, me);
     assert_says(&b, "{'type':'message','room':'a','username':'alice','userId':'u1','content':'',"
                     "'seq':3,'ts':" TS ",'replyTo':2,'deleted':true}");
+    m->taken_back = true;
+    encode_message(&b, "a", m, &none, 0);
+    assert_non_null(strstr(b.data, ",\"deleted\":true,\"takenBack\":true}"));
     reactions_fini(&some);
     message_unref(m);
     buf_fini(&b);
