@@ -261,8 +261,17 @@ test('what is removed leaves a tombstone, also for who comes later', async (t) =
     assert.equal(await log(bob).locator('.reaction').count(), 0);
     const carol = await person(browser, server, 'carol');
     await sees(carol, 'stays too');
-    await log(carol).getByText('Message removed').waitFor();
+    await log(carol).getByText('Message taken back').waitFor();
     assert.equal(await log(carol).getByText('goes').count(), 0);
+
+    // that somebody else did it is known later, too
+    await said(bob, 'not here');
+    await act(alice, 'not here', 'Remove message…');
+    await dialog(alice).getByRole('button', { name: 'Remove' }).click();
+    await log(carol).getByText('Message removed by alice').waitFor();
+    await carol.reload();
+    await log(carol).getByText('Message removed', { exact: true }).waitFor();
+    await log(carol).getByText('Message taken back').waitFor();
     noComplaints(alice, bob, carol);
 });
 
@@ -393,7 +402,7 @@ test('what is answered may be gone', async (t) => {
     await message(alice, 'about the first').locator('.quote').click();
     await alice.locator('#toast').getByText('It is gone already.').waitFor();
     assert.deepEqual(await held(alice), range(7, 26));
-    await log(alice).getByText('This is where #lobby begins').waitFor();
+    await log(alice).getByText('What was said before is not kept any more.').waitFor();
     noComplaints(alice);
 });
 
@@ -407,6 +416,15 @@ test('how far a message came is shown: on its way, sent, stored, failed and sent
         const bob = await person(browser, server, 'bob');
         await message(bob, 'hello').waitFor();
         assert.equal(await message(bob, 'hello').locator('.mark').count(), 0, 'for the author only');
+        // what it means is said to who cannot hover: to a finger, to a screen reader, and in the help
+        await message(alice, 'hello').locator('.mark').click();
+        await alice.locator('#toast').getByText(mark, { exact: true }).waitFor();
+        assert.match(await message(alice, 'hello').getAttribute('aria-label'), new RegExp(`^alice, .*, ${mark}$`));
+        assert.match(await message(bob, 'hello').getAttribute('aria-label'), /^alice, \d+:\d+$/);
+        await says(alice, '/help');
+        await dialog(alice).locator('.keys div').filter({ hasText: /^✓✓Sent and stored$/ }).waitFor();
+        await alice.keyboard.press('Escape');
+        await closed(alice);
 
         await alice.evaluate(() => { // the next message is damaged on its way
             const { send } = WebSocket.prototype;

@@ -62,7 +62,7 @@
 
     function transmit(room, one, file) {
         const { request } = one;
-        if (!request) return; // taken out meanwhile
+        if (!request || Chat.rooms.get(room.name) !== room) return; // taken out meanwhile, or we left
         const url = address('');
         url.search = new URLSearchParams({ room: room.name, name: one.name });
         under++;
@@ -185,10 +185,10 @@
         of: (item) => item.files && item.files.length && !item.gone ? el('div', { class: 'files' }, item.files.map(shown)) : null,
         busy: (room) => trayOf(room).some((one) => one.request),
         ready: (room) => trayOf(room).some((one) => one.file),
-        /* Those that are there; the tray is empty then. */
+        /* Those that are there; what failed stays in the tray. */
         take(room) {
             const files = trayOf(room).map((one) => one.file).filter(Boolean);
-            trays.delete(room);
+            trays.set(room, trayOf(room).filter((one) => one.error));
             show(room);
             return files;
         },
