@@ -93,6 +93,8 @@ test('who is muted is marked for those who may lift it', async (t) => {
     assert.equal(await marked(bob).count(), 0);
     await alice.reload();
     await marked(alice).waitFor();
+    await carol.reload();
+    await inRoom(carol, 'yard');
     await alice.evaluate(() => window.Chat.hub.role('yard', 'carol', 'moderator'));
     await marked(carol).waitFor();
     await assertAccessible(carol, 'somebody is muted');
