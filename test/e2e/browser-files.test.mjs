@@ -6,8 +6,8 @@ import { readFileSync } from 'node:fs';
 import { test } from 'node:test';
 import { bomb, png } from './support/files.mjs';
 import { data } from './support/log.mjs';
-import { closed, focusIs, inRoom, person, startBrowser } from './support/page.mjs';
-import { startServer } from './support/server.mjs';
+import { closed, composer, focusIs, person, startBrowser, stateIs } from './support/page.mjs';
+import { startAgain, startServer } from './support/server.mjs';
 import { until } from './support/wait.mjs';
 
 const choose = (tab, ...files) => tab.locator('#attach-file').setInputFiles(files.map(([name, bytes, mimeType = 'application/octet-stream']) => ({ name, mimeType, buffer: Buffer.from(bytes) })));
@@ -140,7 +140,7 @@ test('who goes out takes along what waits to be sent, and what failed stays to b
     await alice.locator('#me').click();
     await alice.getByRole('menuitem', { name: 'Disconnect' }).click();
     await alice.locator('#door-connect').click();
-    await inRoom(alice, 'lobby');
+    await composer(alice).waitFor();
     for (const route of held.splice(0)) await route.fulfill({ status: 400, body: '{}' });
     await choose(alice, ['4.txt', 'text 4'], ['5.txt', 'text 5']);
     await until(() => held.length === 2, 'those of now');
@@ -153,6 +153,32 @@ test('who goes out takes along what waits to be sent, and what failed stays to b
     assert.deepEqual(await alice.locator('#tray bdi').allTextContents(), ['4.txt']);
     assert.equal(asked, 4);
     assert.deepEqual(alice.complaints.filter((one) => !/^Failed to load/.test(one)), []);
+});
+
+test('what is chosen while there is no line is sent when there is one, and pictures wait for it', async (t) => {
+    const server = await startServer(t, data());
+    const browser = await startBrowser(t);
+    const alice = await person(browser, server, 'alice');
+    const bob = await person(browser, server, 'bob');
+    const held = [];
+    await bob.route('**/thumbnail', (route) => held.push(route));
+    await choose(alice, ['lines.png', png(600, 300)]);
+    await done(alice, 1);
+    await alice.locator('#send').click();
+    await until(() => held.length === 1, 'the picture to be asked for');
+    await server.stop();
+    await stateIs(alice, 'Reconnecting');
+    await stateIs(bob, 'Reconnecting');
+    await choose(alice, ['later.txt', 'words']);
+    await alice.locator('#tray progress').waitFor();
+    await held[0].abort();
+    await bob.unroute('**/thumbnail');
+    await startAgain(t, server);
+    await done(alice, 1);
+    await alice.locator('#send').click();
+    await bob.locator('#rows .file', { hasText: 'later.txt' }).waitFor();
+    await bob.waitForFunction(() => (document.querySelector('#rows .picture img') || {}).naturalWidth === 480);
+    for (const tab of [alice, bob]) assert.deepEqual(tab.complaints.filter((one) => !/^Failed to load/.test(one)), []);
 });
 
 test('pasted and dropped, with words; taken out again before it is said', async (t) => {

@@ -129,6 +129,17 @@ test('a block is one in all tabs, and so is its end', async (t) => {
     await said(alice, 'heard');
     for (const one of [tab, bob]) await sees(one, 'heard');
 
+    // whoever is called another name from now on is so in the list, too
+    await alice.evaluate(() => {
+        window.Chat.here.set('in', 'alison');
+        window.Chat.kept.set('name', 'alison');
+    });
+    await alice.reload();
+    await alice.locator('#me-name').getByText('alison').waitFor();
+    await talk(alice, 'bob').click();
+    await said(alice, 'it is me');
+    for (const one of [tab, bob]) await talk(one, 'alison').waitFor();
+
     // and one that was away meanwhile learns of it when it comes back
     const session = (one) => one.evaluate(() => window.Chat.hub.state === 'online' && window.Chat.hub.session);
     const before = await session(bob);

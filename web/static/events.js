@@ -160,6 +160,7 @@
         askMembers(room);
         askMuted(room);
         roomChanged(room);
+        Chat.files.next();
         Chat.remember();
     }
 
@@ -248,6 +249,10 @@
         if (event.outgoing) room.pending = room.pending.filter((message) => message !== event.outgoing);
         const item = room.message(event);
         if (!item) return;
+        if (room.with && !mine && room.with.username !== event.username) {
+            room.with.username = event.username;
+            roomChanged(room);
+        }
         if (event.outgoing) own(item, event.outgoing);
         const news = event.seq > old;
         const seen = attended(room);
