@@ -161,6 +161,7 @@ test('what is chosen while there is no line is sent when there is one, and pictu
     const alice = await person(browser, server, 'alice');
     const bob = await person(browser, server, 'bob');
     const held = [];
+    await bob.clock.install();
     await bob.route('**/thumbnail', (route) => held.push(route));
     await choose(alice, ['lines.png', png(600, 300)]);
     await done(alice, 1);
@@ -173,6 +174,7 @@ test('what is chosen while there is no line is sent when there is one, and pictu
     await alice.locator('#tray progress').waitFor();
     await held[0].abort();
     await bob.unroute('**/thumbnail');
+    for (let i = 0; i < 5; i++) await bob.clock.runFor(6000); // longer than it would be asked for
     await startAgain(t, server);
     await done(alice, 1);
     await alice.locator('#send').click();
