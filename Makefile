@@ -177,7 +177,7 @@ $(B)/web/index.html: web/static/index.html web/lean.sed web/join.sed
 	@sed -f web/lean.sed $< | sed -f web/join.sed > $@
 
 $(B)/web/page.js: $(addprefix $(B)/web/,$(SCRIPTS))
-	@cat $^ > $@
+	@cat $^ | grep . > $@ # of many files, its lines are nobody's: empty ones are left out
 
 $(B)/web_assets.o: $(B)/web_assets.c $(B)/flags
 	$(call say,CC,$(COMPILE))

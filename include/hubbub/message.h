@@ -13,6 +13,7 @@
 struct message {
     uint32_t refs;     /* atomic */
     bool deleted;      /* a tombstone: content is "" */
+    bool taken_back;   /* by its author; kept as `deleted` 2 */
     uint64_t seq;      /* counts up by one per room, from 1 */
     int64_t ts;        /* ms since 1970: when it was said */
     int64_t edited_ts; /* the latest edit; 0: never */

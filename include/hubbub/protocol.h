@@ -146,8 +146,9 @@ struct room_look {
 
 /* What else one who joins is told. */
 struct joined {
-    uint64_t seq;  /* of the last message */
-    uint64_t read; /* of the last that the user has read; 0: absent */
+    uint64_t seq;        /* of the last message */
+    uint64_t read;       /* of the last that the user has read; 0: absent */
+    uint64_t shown_from; /* what is before is hidden from the user; 0, 1: nothing is, absent */
     const char *epoch;
     size_t members; /* how many */
     enum rank rank;
@@ -299,8 +300,8 @@ void encode_mentions(struct buf *to, const char *const *user_ids, size_t n, bool
 void encode_files(struct buf *to, const struct file *const *files, size_t n);
 void encode_uploaded(struct buf *to, const struct file *f);
 
-/* One that was said before, as a whole: with replyTo, editedTs, "deleted":true (content ""), and reactions
- * [{"emoji":…,"count":…,"mine":true?}] where there are any. */
+/* One that was said before, as a whole: with replyTo, editedTs, "deleted":true (content ""), "takenBack":true,
+ * and reactions [{"emoji":…,"count":…,"mine":true?}] where there are any. */
 void encode_message(struct buf *to, const char *room, const struct message *m,
                     const struct reactions *r, uint64_t viewer);
 void encode_edit(struct buf *to, const char *room, uint64_t seq, const char *user_id,
@@ -323,6 +324,8 @@ void encode_leave_how(struct buf *to, const char *room, const char *username, co
 void encode_presence(struct buf *to, const char *room, const char *const *joined, size_t njoined,
                      const char *const *left, size_t nleft, size_t count);
 void encode_read(struct buf *to, const char *room, uint64_t seq);
+/* on: blocked, else not any more */
+void encode_block(struct buf *to, bool on, const char *user_id, const char *username);
 void encode_typing(struct buf *to, const char *room, const char *user_id, const char *username,
                    bool paused);
 void encode_goaway(struct buf *to, const char *reason, int64_t retry_after_ms);

@@ -123,10 +123,11 @@ static bool may_delete(struct hub *h, const struct event *e, const struct room *
 }
 
 /* Leaves a tombstone: a message without content or reactions. */
-static void bury(struct hub *h, struct room *r, struct slot *s)
+static void bury(struct hub *h, struct room *r, struct slot *s, bool own)
 {
     struct message like = message_draft(s->message);
     like.deleted = true;
+    like.taken_back = own;
     like.content = "\"\"";
     like.content_len = 2;
     like.files = "";
@@ -153,7 +154,7 @@ static void take_back(struct hub *h, struct event *e, struct room *r)
         (own && !moderates && is_too_late(h, e, s, h->settings->delete_window_ms)))
         return;
     struct message *m = message_ref(s->message);
-    bury(h, r, s);
+    bury(h, r, s, own);
     if (!own)
         write_down(h, e, r, m);
     encode_delete(scratch(h), r->name, m->seq, e->session->user_id, e->session->user->username,

@@ -96,6 +96,8 @@ void on_block(struct hub *h, struct event *e)
         refuse(h, e, PROBLEM_FORBIDDEN, "you have blocked as many users as you may");
         return;
     }
+    encode_block(scratch(h), true, b->user_id, b->username);
+    tell_tabs(h, s);
     turn_away(h, s->user, t.user_id);
     struct change *c = change_begin(h);
     keep(c, RECORD_BLOCK, s->user_id, b->user_id, b->username, b->ts);
@@ -115,6 +117,8 @@ void on_unblock(struct hub *h, struct event *e)
     }
     struct change *c = change_begin(h);
     keep(c, RECORD_BLOCK_GONE, own, b->user_id, b->username, b->ts);
+    encode_block(scratch(h), false, b->user_id, b->username);
+    tell_tabs(h, e->session);
     encode_ok_user(scratch(h), e->request.id, "", b->user_id, b->username, 0, 0, -1);
     char user_id[USER_ID_MAX + 1];
     strcpy(user_id, b->user_id);

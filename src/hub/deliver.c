@@ -204,6 +204,18 @@ void say_about(struct hub *h, struct room *r, uint64_t seq)
     r->changes_flushed = r->changes;
 }
 
+void tell_tabs(struct hub *h, const struct session *but)
+{
+    struct frame *f = frame_new(FRAME_TEXT, h->scratch.data, h->scratch.len);
+    for (const struct session *s = but->user->sessions; s != NULL; s = s->next_of_user) {
+        if (s == but || s->dialect != DIALECT_FULL)
+            continue;
+        frame_ref(f, 1);
+        outbox_post(s->outbox, f);
+    }
+    frame_unref(f, 1);
+}
+
 void flush_room(struct hub *h, struct room *r)
 {
     for (enum dialect d = 0; d < DIALECT_COUNT; d++)

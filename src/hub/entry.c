@@ -126,6 +126,7 @@ static void encode_reply(struct hub *h, const struct event *e, struct member *m,
     const struct room_look look = look_of(r);
     const struct joined j = {.seq = r->seq,
                              .read = mark_of(s->user, r),
+                             .shown_from = shown_to(r, m),
                              .epoch = r->epoch,
                              .members = r->pair ? 2 : r->count,
                              .rank = (enum rank)m->rank,

@@ -119,6 +119,8 @@ void trim_history(struct hub *h, struct room *r); /* after its log has changed *
 void flush_room(struct hub *h, struct room *r);   /* pending messages to the outboxes */
 /* The object in scratch, to those of the full dialect who may see the message that it is about. */
 void say_about(struct hub *h, struct room *r, uint64_t seq);
+/* The same to the other connections of its user. */
+void tell_tabs(struct hub *h, const struct session *but);
 void flush_rooms(struct hub *h);  /* all dirty rooms; those left empty are deleted, */
 void free_written(struct hub *h); /* or when the disk has what was said there */
 enum {

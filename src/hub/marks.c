@@ -429,14 +429,7 @@ void on_mark(struct hub *h, struct event *e)
     uint64_t seq = e->request.args->seq < r->seq ? e->request.args->seq : r->seq;
     if (seq > 0 && note(h, marks_of(h, by->user), r, seq)) {
         encode_read(scratch(h), r->name, seq);
-        struct frame *f = frame_new(FRAME_TEXT, h->scratch.data, h->scratch.len);
-        for (const struct session *s = by->user->sessions; s != NULL; s = s->next_of_user) {
-            if (s == by || s->dialect != DIALECT_FULL)
-                continue;
-            frame_ref(f, 1);
-            outbox_post(s->outbox, f);
-        }
-        frame_unref(f, 1);
+        tell_tabs(h, by);
     }
     if (!wants_reply(e))
         return;

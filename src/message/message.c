@@ -40,6 +40,7 @@ struct message *message_new(const struct message *like)
 struct message message_draft(const struct message *m)
 {
     return (struct message){.deleted = m->deleted,
+                            .taken_back = m->taken_back,
                             .seq = m->seq,
                             .ts = m->ts,
                             .edited_ts = m->edited_ts,

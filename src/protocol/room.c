@@ -33,6 +33,8 @@ void encode_ok_join(struct buf *to, const char *id, const struct room_look *look
     if (j->recovered >= 0)
         BOOL(to, ",\"recovered\":", j->recovered);
     INT_IF(to, ",\"read\":", j->read);
+    if (j->shown_from > 1)
+        INT(to, ",\"shownFrom\":", j->shown_from);
     INT(to, ",\"members\":", j->members);
     add_look(to, look, LOOK_ALL);
     STR(to, ",\"role\":", rank_name(j->rank));

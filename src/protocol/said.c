@@ -122,6 +122,8 @@ void encode_message(struct buf *to, const char *room, const struct message *m,
     INT_IF(to, ",\"editedTs\":", m->edited_ts);
     if (m->deleted)
         LIT(to, ",\"deleted\":true");
+    if (m->taken_back)
+        LIT(to, ",\"takenBack\":true");
     if (r && r->n > 0)
         add_reactions(to, r, viewer);
     LIT(to, "}");
@@ -174,6 +176,13 @@ void encode_read(struct buf *to, const char *room, uint64_t seq)
 {
     STR(to, "{\"type\":\"read\",\"room\":", room);
     INT(to, ",\"seq\":", seq);
+    LIT(to, "}");
+}
+
+void encode_block(struct buf *to, bool on, const char *user_id, const char *username)
+{
+    STR(to, "{\"type\":", on ? "block" : "unblock");
+    add_who(to, user_id, username);
     LIT(to, "}");
 }
 

@@ -181,6 +181,8 @@ static int show(void *arg, const struct archived *a)
         add_number(b, "editedTs", m->edited_ts);
     if (m->deleted)
         buf_add_str(b, ",\"deleted\":true");
+    if (m->taken_back)
+        buf_add_str(b, ",\"takenBack\":true");
     encode_message_files(b, m->deleted ? "" : m->files);
     encode_message_mentions(b, m->deleted ? "" : m->mentions);
     add_reactions(b, a);

@@ -249,7 +249,7 @@ static void bind_message(sqlite3_stmt *st, int at, const struct message *m)
     bind_text(st, at + 4, m->id);
     sqlite3_bind_int64(st, at + 5, (int64_t)m->reply_to);
     sqlite3_bind_int64(st, at + 6, m->edited_ts);
-    sqlite3_bind_int64(st, at + 7, m->deleted);
+    sqlite3_bind_int64(st, at + 7, m->deleted + m->taken_back);
     sqlite3_bind_text64(st, at + 8, m->content, m->content_len, SQLITE_STATIC, SQLITE_UTF8);
     bind_text(st, at + 9, m->files);
     bind_text(st, at + 10, m->mentions);
@@ -326,6 +326,7 @@ static struct message *message_at(sqlite3_stmt *st, int at)
         .reply_to = (uint64_t)sqlite3_column_int64(st, at + 5),
         .edited_ts = sqlite3_column_int64(st, at + 6),
         .deleted = sqlite3_column_int(st, at + 7) != 0,
+        .taken_back = sqlite3_column_int(st, at + 7) == 2,
         .content = text_at(st, at + 8),
         .files = text_at(st, at + 9),
         .mentions = text_at(st, at + 10),

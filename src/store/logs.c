@@ -165,7 +165,7 @@ static int write_message(struct db *db, const struct record *r)
     bind_text(st, 5, m->id);
     bind_int(st, 6, (int64_t)m->reply_to);
     bind_int(st, 7, m->edited_ts);
-    bind_int(st, 8, m->deleted);
+    bind_int(st, 8, m->deleted + m->taken_back);
     INSIST(sqlite3_bind_text64(st, 9, m->content, m->content_len, SQLITE_STATIC, SQLITE_UTF8) ==
            SQLITE_OK);
     bind_text(st, 10, m->files);
@@ -244,6 +244,7 @@ struct message *message_of_row(sqlite3_stmt *st)
         .reply_to = (uint64_t)sqlite3_column_int64(st, 5),
         .edited_ts = sqlite3_column_int64(st, 6),
         .deleted = sqlite3_column_int(st, 7) != 0,
+        .taken_back = sqlite3_column_int(st, 7) == 2,
         .content = (const char *)sqlite3_column_text(st, 8),
         .files = (const char *)sqlite3_column_text(st, 9),
         .mentions = (const char *)sqlite3_column_text(st, 10),

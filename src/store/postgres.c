@@ -18,10 +18,9 @@
 enum {
     AGAIN_MS = 100, /* after a failure; doubles up to: */
     AGAIN_MAX_MS = 5000,
-    STEP_MS = 10,  /* while connecting */
-    LOOK_MS = 500, /* is it still there? */
-    LOCK_MS =
-        3000, /* at the start: the connection of a server that was killed takes a moment to end */
+    STEP_MS = 10,   /* while connecting */
+    LOOK_MS = 500,  /* is it still there? */
+    LOCK_MS = 3000, /* at the start: a connection takes a moment to end, its server being gone */
 };
 
 /* Of every server on this schema: two numbers. 'hubb' */

@@ -37,6 +37,7 @@ struct message *postgres_message(const PGresult *res, int row)
         .reply_to = strtoull(PQgetvalue(res, row, 5), NULL, 10),
         .edited_ts = strtoll(PQgetvalue(res, row, 6), NULL, 10),
         .deleted = PQgetvalue(res, row, 7)[0] != '0',
+        .taken_back = PQgetvalue(res, row, 7)[0] == '2',
         .content = PQgetvalue(res, row, PG_MESSAGE_CONTENT),
         .files = PQgetvalue(res, row, 9),
         .mentions = PQgetvalue(res, row, 10),

@@ -181,7 +181,7 @@ static int send_message(struct batch *b, const struct record *r, size_t owner)
     values_text(&v, m->id);
     values_number(&v, (int64_t)m->reply_to);
     values_number(&v, m->edited_ts);
-    values_number(&v, m->deleted);
+    values_number(&v, m->deleted + m->taken_back);
     values_text(&v, m->content);
     values_text(&v, m->files);
     values_text(&v, m->mentions);

@@ -95,8 +95,17 @@ test('what is removed leaves a tombstone, also for who comes later', async (t) =
     assert.equal(await log(bob).locator('.reaction').count(), 0);
     const carol = await person(browser, server, 'carol');
     await sees(carol, 'stays too');
-    await log(carol).getByText('Message removed').waitFor();
+    await log(carol).getByText('Message taken back').waitFor();
     assert.equal(await log(carol).getByText('goes').count(), 0);
+
+    // that somebody else did it is known later, too
+    await said(bob, 'not here');
+    await act(alice, 'not here', 'Remove message…');
+    await dialog(alice).getByRole('button', { name: 'Remove' }).click();
+    await log(carol).getByText('Message removed by alice').waitFor();
+    await carol.reload();
+    await log(carol).getByText('Message removed', { exact: true }).waitFor();
+    await log(carol).getByText('Message taken back').waitFor();
     noComplaints(alice, bob, carol);
 });
 

@@ -237,7 +237,9 @@ test('a reload is the same user, two tabs are one, disconnect goes out', async (
     await peopleAre(bob, ['bob']);
     await alice.reload();
     assert.equal(await alice.locator('#door-name').inputValue(), 'alice', 'the name is remembered');
+    await alice.evaluate(() => window.Chat.kept.set('drafts', '{"lobby":"what alice had in mind"}'));
     await alice.getByRole('button', { name: 'Come as somebody new' }).click();
+    assert.equal(await alice.evaluate(() => window.Chat.kept.get('drafts')), null);
     await connectAs(alice, 'alison');
     await alice.locator('#me-name').getByText('alison').waitFor();
     assert.notEqual(await who(), before);
@@ -251,6 +253,16 @@ test('equal names are told apart', async (t) => {
     const two = await person(browser, server, 'alice');
     await peopleAre(one, ['alice', 'alice-2']);
     await two.locator('#me-name').getByText('alice-2').waitFor();
+    await two.locator('#toast').getByText('You are alice-2 here: alice was taken.').waitFor();
+    await two.reload();
+    await two.locator('#me-name').getByText('alice-2').waitFor();
+    await inRoom(two, 'lobby');
+    assert.equal(await two.locator('#toast').textContent(), '', 'this is whom one wanted to be now');
+    assert.equal(await one.locator('#toast').textContent(), '');
+    const other = await newTab(one.context(), `${server.http()}/#lobby`);
+    await connectAs(other, 'alison'); // the same person as in the other tab
+    await other.locator('#toast').getByText('You are alice here.').waitFor();
+    noComplaints(one, two, other);
 });
 
 test('the door says what is wrong, and keeps what was typed', async (t) => {

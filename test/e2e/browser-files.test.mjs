@@ -6,8 +6,9 @@ import { readFileSync } from 'node:fs';
 import { test } from 'node:test';
 import { bomb, png } from './support/files.mjs';
 import { data } from './support/log.mjs';
-import { closed, focusIs, person, startBrowser } from './support/page.mjs';
-import { startServer } from './support/server.mjs';
+import { closed, composer, focusIs, person, startBrowser, stateIs } from './support/page.mjs';
+import { startAgain, startServer } from './support/server.mjs';
+import { until } from './support/wait.mjs';
 
 const choose = (tab, ...files) => tab.locator('#attach-file').setInputFiles(files.map(([name, bytes, mimeType = 'application/octet-stream']) => ({ name, mimeType, buffer: Buffer.from(bytes) })));
 /* All are there, and none was refused. */
@@ -98,6 +99,88 @@ test('a picture that cannot be had is asked for again, then there is a link to i
     assert.equal(asked, 2);
     await alice.locator('#rows .file', { hasText: 'lines.png' }).waitFor();
     assert.equal(await alice.locator('#rows .picture').count(), 0);
+});
+
+test('the end stays in view, whatever size a picture turns out to have; and it is read out by its name', async (t) => {
+    const server = await startServer(t, data());
+    const browser = await startBrowser(t);
+    const alice = await person(browser, server, 'alice');
+    const bob = await person(browser, server, 'bob');
+    await alice.evaluate(() => { // as from a server that cannot tell
+        const { prototype } = window.Chat.Room;
+        const { made } = prototype;
+        prototype.made = function (m) {
+            return made.call(this, { ...m, files: (m.files || []).map(({ width, height, ...file }) => file) });
+        };
+    });
+    for (let i = 0; i < 20; i++) await bob.evaluate((n) => window.Chat.hub.say('lobby', `line ${n}`), i);
+    await choose(bob, ['tall.png', png(200, 300)]);
+    await done(bob, 1);
+    await bob.locator('#send').click();
+    await alice.waitForFunction(() => (document.querySelector('#rows .picture img') || {}).naturalHeight > 200);
+    await alice.waitForFunction(() => {
+        const { scrollHeight, scrollTop, clientHeight } = document.getElementById('log');
+        return scrollHeight - scrollTop - clientHeight < 2;
+    });
+    await alice.locator('#announcer').getByText('bob: tall.png', { exact: true }).waitFor({ state: 'attached' });
+    await choose(bob, ['empty.txt', ''], ['words.txt', 'words']);
+    await done(bob, 1);
+    [alice, bob].forEach(calm);
+});
+
+test('who goes out takes along what waits to be sent, and what failed stays to be seen', async (t) => {
+    const server = await startServer(t, data());
+    const browser = await startBrowser(t);
+    const alice = await person(browser, server, 'alice');
+    const held = [];
+    let asked = 0;
+    await alice.route('**/files?*', (route) => { held.push(route); asked++; });
+    await choose(alice, ...[1, 2, 3].map((n) => [`${n}.txt`, `text ${n}`]));
+    await until(() => held.length === 2, 'two uploads');
+    await alice.locator('#me').click();
+    await alice.getByRole('menuitem', { name: 'Disconnect' }).click();
+    await alice.locator('#door-connect').click();
+    await composer(alice).waitFor();
+    for (const route of held.splice(0)) await route.fulfill({ status: 400, body: '{}' });
+    await choose(alice, ['4.txt', 'text 4'], ['5.txt', 'text 5']);
+    await until(() => held.length === 2, 'those of now');
+    assert.deepEqual(held.map((route) => new URL(route.request().url()).searchParams.get('name')), ['4.txt', '5.txt']);
+    await held[0].fulfill({ status: 507, body: '{"error":{"code":"disk_full","message":"full"}}' });
+    await held[1].fallback();
+    await alice.locator('#tray .failed').getByText('The server has no room for this file.').waitFor();
+    await alice.locator('#send:enabled').click();
+    await alice.locator('#rows .file', { hasText: '5.txt' }).waitFor();
+    assert.deepEqual(await alice.locator('#tray bdi').allTextContents(), ['4.txt']);
+    assert.equal(asked, 4);
+    assert.deepEqual(alice.complaints.filter((one) => !/^Failed to load/.test(one)), []);
+});
+
+test('what is chosen while there is no line is sent when there is one, and pictures wait for it', async (t) => {
+    const server = await startServer(t, data());
+    const browser = await startBrowser(t);
+    const alice = await person(browser, server, 'alice');
+    const bob = await person(browser, server, 'bob');
+    const held = [];
+    await bob.clock.install();
+    await bob.route('**/thumbnail', (route) => held.push(route));
+    await choose(alice, ['lines.png', png(600, 300)]);
+    await done(alice, 1);
+    await alice.locator('#send').click();
+    await until(() => held.length === 1, 'the picture to be asked for');
+    await server.stop();
+    await stateIs(alice, 'Reconnecting');
+    await stateIs(bob, 'Reconnecting');
+    await choose(alice, ['later.txt', 'words']);
+    await alice.locator('#tray progress').waitFor();
+    await held[0].abort();
+    await bob.unroute('**/thumbnail');
+    for (let i = 0; i < 5; i++) await bob.clock.runFor(6000); // longer than it would be asked for
+    await startAgain(t, server);
+    await done(alice, 1);
+    await alice.locator('#send').click();
+    await bob.locator('#rows .file', { hasText: 'later.txt' }).waitFor();
+    await bob.waitForFunction(() => (document.querySelector('#rows .picture img') || {}).naturalWidth === 480);
+    for (const tab of [alice, bob]) assert.deepEqual(tab.complaints.filter((one) => !/^Failed to load/.test(one)), []);
 });
 
 test('pasted and dropped, with words; taken out again before it is said', async (t) => {

@@ -211,7 +211,7 @@ test('what is answered may be gone', async (t) => {
     await message(alice, 'about the first').locator('.quote').click();
     await alice.locator('#toast').getByText('It is gone already.').waitFor();
     assert.deepEqual(await held(alice), range(7, 26));
-    await log(alice).getByText('This is where #lobby begins').waitFor();
+    await log(alice).getByText('What was said before is not kept any more.').waitFor();
     noComplaints(alice);
 });
 

@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import {
-    choose, closed, composer, createRoom, dialog, enters, fillIn, inRoom, log, message, noComplaints, notice, openTab, peopleAre,
+    assertAccessible, choose, closed, composer, createRoom, dialog, enters, fillIn, inRoom, log, message, noComplaints, notice, openTab, peopleAre,
     person, roleIs, said, says, settingsOf, startBrowser,
 } from './support/page.mjs';
 import { folder, runToEnd, startServer } from './support/server.mjs';
@@ -79,6 +79,63 @@ test('muted: reads but cannot write, until it is taken back in the ledger', asyn
     await said(bob, 'thank you');
     await notice(carol, 'alice took back what was done to bob');
     noComplaints(alice, bob, carol);
+});
+
+test('who is muted is marked for those who may lift it', async (t) => {
+    const { alice, bob, carol } = await roomOfThree(t);
+    const marked = (tab) => tab.locator('.person[data-user=bob] .badge-role', { hasText: 'muted' });
+    const lifted = (tab) => until(async () => await marked(tab).count() === 0, 'nobody to be marked');
+    await choose(alice, 'bob', 'Mute…');
+    await fillIn(alice, { Ends: 'never' }, 'Mute');
+    await marked(alice).waitFor();
+    await notice(carol, 'alice muted bob');
+    assert.equal(await marked(carol).count(), 0, 'it is nothing to stare at');
+    assert.equal(await marked(bob).count(), 0);
+    await alice.reload();
+    await marked(alice).waitFor();
+    await carol.reload();
+    await inRoom(carol, 'yard');
+    await alice.evaluate(() => window.Chat.hub.role('yard', 'carol', 'moderator'));
+    await marked(carol).waitFor();
+    await assertAccessible(carol, 'somebody is muted');
+    await choose(carol, 'bob', 'Unmute');
+    await carol.locator('#toast').getByText('This is not allowed').waitFor(); // what the owner has done
+    await choose(alice, 'bob', 'Unmute');
+    await lifted(carol);
+    await lifted(alice);
+    await said(bob, 'thank you');
+
+    await alice.evaluate(() => window.Chat.hub.mute('yard', 'bob', { seconds: 2 }));
+    await marked(carol).waitFor();
+    await lifted(carol); // by itself
+    await carol.evaluate(() => window.Chat.hub.mute('yard', 'bob').then(({ entry }) => { window.entry = entry; }));
+    await marked(alice).waitFor();
+    await carol.evaluate(() => window.Chat.hub.undo('yard', window.entry));
+    await lifted(alice);
+    await lifted(carol);
+    noComplaints(alice, bob, carol);
+});
+
+test('what is done about an old message is done to its author, whoever has the name now', async (t) => {
+    const { server, browser, alice, bob, carol } = await roomOfThree(t);
+    await said(bob, 'I was here first');
+    const first = await bob.evaluate(() => window.Chat.hub.userId);
+    await bob.context().close();
+    await peopleAre(alice, ['alice', 'carol']);
+    const other = await person(browser, server, 'bob', { room: 'yard' });
+    await peopleAre(alice, ['alice', 'bob', 'carol']);
+    const author = message(alice, 'I was here first').locator('.who');
+    await author.click();
+    await alice.getByRole('menuitem', { name: 'Message privately' }).click();
+    assert.equal(await composer(alice).inputValue(), `/msg id:${first} `);
+    await composer(alice).fill('');
+    await author.click();
+    await alice.getByRole('menuitem', { name: 'Mute…' }).click();
+    await fillIn(alice, {}, 'Mute');
+    await notice(carol, /alice muted bob/);
+    assert.equal(await alice.locator('.person .badge-role', { hasText: 'muted' }).count(), 0);
+    await said(other, 'and I am another one');
+    noComplaints(alice, carol, other);
 });
 
 test('by commands, with a time and a reason', async (t) => {

@@ -4,9 +4,9 @@
  */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { assertAccessible, choose, composer, inRoom, log, message, noComplaints, person, roomMenu, roomTab, said, says, sees, startBrowser } from './support/page.mjs';
+import { assertAccessible, choose, composer, connectAs, inRoom, log, message, newTab, noComplaints, person, roomMenu, roomTab, said, says, sees, startBrowser } from './support/page.mjs';
 import { data } from './support/log.mjs';
-import { startServer } from './support/server.mjs';
+import { startAgain, startServer } from './support/server.mjs';
 import { until } from './support/wait.mjs';
 
 const talk = (tab, name) => tab.locator('#my-talks').getByRole('button', { name });
@@ -27,6 +27,10 @@ test('/msg opens a conversation that only the two have, and a reload finds it ag
     assert.equal(await alice.title(), 'bob – hubbub');
     assert.equal(await composer(alice).getAttribute('placeholder'), 'Message to bob');
     assert.equal(await alice.locator('#online-title').first().textContent(), '2 people');
+    await log(alice).getByText('This is where bob begins').waitFor();
+    await alice.locator('.person[data-user=alice]').click();
+    assert.equal(await alice.getByRole('menuitem', { name: 'Role…' }).count(), 0, 'nobody runs it');
+    await alice.keyboard.press('Escape');
 
     await unread(bob, 'alice');
     await inRoom(bob, 'lobby');
@@ -101,4 +105,55 @@ test('a block and its end', async (t) => {
     await said(alice, 'come back');
     await unread(bob, 'alice');
     for (const one of [alice, bob]) noComplaints(one);
+});
+
+test('a block is one in all tabs, and so is its end', async (t) => {
+    const server = await startServer(t, data());
+    const browser = await startBrowser(t);
+    const [alice, bob] = [await person(browser, server, 'alice'), await person(browser, server, 'bob')];
+    await says(alice, '/msg bob first');
+    await talk(bob, 'alice').click();
+    await sees(bob, 'first');
+    const tab = await newTab(bob.context(), `${server.http()}/#lobby`);
+    await connectAs(tab, 'bob');
+    await talk(tab, 'alice').click();
+    await sees(tab, 'first');
+    await roomMenu(bob, 'Block');
+    for (const one of [bob, tab]) await one.locator('#hindrance').getByText('You have blocked this person').waitFor();
+    await said(alice, 'unheard');
+    await tab.getByRole('button', { name: 'Unblock' }).click();
+    for (const one of [tab, bob]) {
+        await sees(one, 'unheard');
+        await composer(one).waitFor();
+    }
+    await said(alice, 'heard');
+    for (const one of [tab, bob]) await sees(one, 'heard');
+
+    // whoever is called another name from now on is so in the list, too
+    await alice.evaluate(() => {
+        window.Chat.here.set('in', 'alison');
+        window.Chat.kept.set('name', 'alison');
+    });
+    await alice.reload();
+    await alice.locator('#me-name').getByText('alison').waitFor();
+    await talk(alice, 'bob').click();
+    await said(alice, 'it is me');
+    for (const one of [tab, bob]) await talk(one, 'alison').waitFor();
+
+    // and one that was away meanwhile learns of it when it comes back
+    const session = (one) => one.evaluate(() => window.Chat.hub.state === 'online' && window.Chat.hub.session);
+    const before = await session(bob);
+    await tab.evaluate(() => { window.Chat.hub.url = window.Chat.hub.url.replace(/ws$/, 'nowhere'); });
+    await startAgain(t, server);
+    await until(async () => ![false, before].includes(await session(bob)), 'one tab to be back');
+    await roomMenu(bob, 'Block');
+    await bob.locator('#hindrance').getByText('You have blocked this person').waitFor();
+    await tab.evaluate(() => {
+        window.Chat.hub.url = window.Chat.hub.url.replace(/nowhere$/, 'ws');
+        window.Chat.hub.retry();
+    });
+    await tab.locator('#hindrance').getByText('You have blocked this person').waitFor();
+    await tab.getByRole('button', { name: 'Unblock' }).click();
+    await composer(bob).waitFor();
+    noComplaints(alice, bob, tab);
 });

@@ -6,7 +6,7 @@ import { test } from 'node:test';
 import { connect, member } from './support/client.mjs';
 import { data, fill } from './support/log.mjs';
 import {
-    inRoom, log, message, noComplaints, notice, openTab, person, said, says, sees, startBrowser, stateIs,
+    closed, dialog, inRoom, log, message, noComplaints, notice, openTab, person, said, says, sees, startBrowser, stateIs,
 } from './support/page.mjs';
 import { assertDrawnInOrder, held, holes, reading } from './support/rows.mjs';
 import { startAgain, startServer } from './support/server.mjs';
@@ -22,6 +22,15 @@ test('how far a message came is shown: on its way, sent, stored, failed and sent
         const bob = await person(browser, server, 'bob');
         await message(bob, 'hello').waitFor();
         assert.equal(await message(bob, 'hello').locator('.mark').count(), 0, 'for the author only');
+        // what it means is said to who cannot hover: to a finger, to a screen reader, and in the help
+        await message(alice, 'hello').locator('.mark').click();
+        await alice.locator('#toast').getByText(mark, { exact: true }).waitFor();
+        assert.match(await message(alice, 'hello').getAttribute('aria-label'), new RegExp(`^alice, .*, ${mark}$`));
+        assert.match(await message(bob, 'hello').getAttribute('aria-label'), /^alice, \d+:\d+$/);
+        await says(alice, '/help');
+        await dialog(alice).locator('.keys div').filter({ hasText: /^✓✓Sent and stored$/ }).waitFor();
+        await alice.keyboard.press('Escape');
+        await closed(alice);
 
         await alice.evaluate(() => { // the next message is damaged on its way
             const { send } = WebSocket.prototype;

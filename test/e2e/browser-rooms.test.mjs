@@ -5,8 +5,9 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { connect } from './support/client.mjs';
+import { data } from './support/log.mjs';
 import {
-    choose, closed, connectAs, createRoom, dialog, enters, fillIn, inRoom, log, message, noComplaints, notice, openTab, otherRoom,
+    assertAccessible, choose, closed, connectAs, createRoom, dialog, enters, fillIn, inRoom, log, message, noComplaints, notice, openTab, otherRoom,
     peopleAre, person, roleIs, roomMenu, roomTab, said, says, sees, settingsOf, startBrowser, stateIs,
 } from './support/page.mjs';
 import { folder, freePort, startServer } from './support/server.mjs';
@@ -191,6 +192,44 @@ test('an open room is kept, by the one who made it', async (t) => {
     await settingsOf(alice, 'Members');
     await dialog(alice).locator('.line', { hasText: 'alice' }).getByText('Owner').waitFor();
     noComplaints(alice, bob);
+});
+
+test('a room hides what was said before one came, and says so', async (t) => {
+    const server = await startServer(t, data());
+    const browser = await startBrowser(t);
+    const hidden = (tab) => log(tab).locator('.hello', { hasText: 'What was said before you came is hidden in this room.' });
+    const begins = (tab) => log(tab).locator('.hello', { hasText: 'This is where #den begins.' });
+    const alice = await person(browser, server, 'alice');
+    await createRoom(alice, { 'Name of the room': 'den', 'Newcomers do not see what was said before they came': true });
+    await said(alice, 'early');
+    await begins(alice).waitFor();
+    const bob = await person(browser, server, 'bob', { room: 'den' });
+    await hidden(bob).waitFor();
+    await said(alice, 'now');
+    await sees(bob, 'now');
+    await hidden(bob).waitFor();
+    await bob.reload();
+    await sees(bob, 'now');
+    await hidden(bob).waitFor();
+    assert.equal(await log(bob).getByText('early').count(), 0);
+    assert.equal(await log(bob).locator('.hole').count(), 0);
+    await alice.reload();
+    await sees(alice, 'early');
+    await begins(alice).waitFor();
+
+    // a moderator sees all, at once
+    await alice.evaluate(() => window.Chat.hub.role('den', 'bob', 'moderator'));
+    await sees(bob, 'early');
+    await begins(bob).waitFor();
+    const carol = await person(browser, server, 'carol', { room: 'den' });
+    await hidden(carol).waitFor();
+    await assertAccessible(carol, 'a hidden past');
+    await settingsOf(alice, 'General');
+    await dialog(alice).getByLabel('Newcomers do not see').uncheck();
+    await dialog(alice).getByRole('button', { name: 'Save' }).click();
+    await sees(carol, 'early');
+    await begins(carol).waitFor();
+    noComplaints(alice, bob, carol);
 });
 
 test('the list of rooms comes in pages', async (t) => {

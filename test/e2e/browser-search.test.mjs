@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { connect, member } from './support/client.mjs';
 import { data, fill } from './support/log.mjs';
-import { assertAccessible, closed, dialog, inRoom, noComplaints, noSidewaysScrolling, person, roomMenu, says, startBrowser } from './support/page.mjs';
+import { assertAccessible, closed, dialog, inRoom, noComplaints, noSidewaysScrolling, person, roomMenu, says, startBrowser, stateIs } from './support/page.mjs';
 import { startServer } from './support/server.mjs';
 import { until } from './support/wait.mjs';
 
@@ -64,5 +64,14 @@ test('messages are found in all rooms or in this one, and one gets there', async
     await closed(alice);
     await alice.getByRole('button', { name: 'Search messages' }).click();
     await dialog(alice).waitFor();
+    await alice.keyboard.type('needle');
+    await alice.keyboard.press('Enter');
+    await found(alice, 2);
     noComplaints(alice);
+    await server.stop();
+    await stateIs(alice, 'Reconnecting');
+    await results(alice).filter({ hasText: 'the <b>needle</b>' }).click();
+    await closed(alice);
+    await alice.locator('.row.found[data-seq="7"]').waitFor();
+    assert.deepEqual(alice.complaints.filter((one) => !/^Failed to load/.test(one)), []); // the browser looks for the icon
 });

@@ -61,7 +61,8 @@ for (const [kind, memory] of [['sqlite', '256'], ['sqlite', '0'], ['postgres', '
     test(`what was said before one joined is not shown (${kind}, ${memory} in memory)`, async (t) => {
         const where = kind === 'postgres' ? data('--store', (await startPostgres(t)).url()) : kind === 'memory' ? ['--store', 'memory'] : data();
         const { server, alice, bob, enter, joined } = await hiding(t, 5, [...where, '--history-memory', memory]);
-        assert.deepEqual([joined.seq, joined.read], [5, 5]);
+        assert.deepEqual([joined.seq, joined.read, joined.shownFrom], [5, 5, 6]);
+        assert.equal('shownFrom' in await alice.join('hall'), false, 'nothing is hidden from who was there');
         assert.deepEqual(bob.take({ type: 'message' }), [], 'none of the 300 that were asked for');
         await shows(server, bob, 1, 0);
         await shows(server, alice, 1, 5);
@@ -77,7 +78,7 @@ for (const [kind, memory] of [['sqlite', '256'], ['sqlite', '0'], ['postgres', '
         await bob.ok('leave', { room: 'hall' });
         await fill(alice, 'hall', 2);
         const tab = await connectAgain(t, server, bob);
-        await tab.join('hall', { history: 300 });
+        assert.equal((await tab.join('hall', { history: 300 })).shownFrom, 6);
         await hears(tab, 'hall', 6, 10);
         await shows(server, tab, 6, 10);
         const carol = await enter('carol');

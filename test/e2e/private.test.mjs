@@ -163,6 +163,7 @@ for (const [store, args] of [['memory', []], ['sqlite', data()]]) {
         for (const one of [alice, bob]) await one.join(room);
         await alice.ok('create', { room: 'den', visibility: 'private' });
         assert.equal((await tab.ok('block', { user: 'alice' })).userId, id(alice));
+        assert.deepEqual(await bob.next(() => true), { type: 'block', userId: id(alice), username: 'alice' }, 'it is known why');
         await bob.next({ type: 'leave', room, userId: id(bob) });
         assert.equal((await bob.ok('blocks')).blocks[0].username, 'alice');
         assert.equal((await list(bob))[0].blocked, true);
@@ -186,9 +187,11 @@ for (const [store, args] of [['memory', []], ['sqlite', data()]]) {
         await bob.refused('unknown_user', 'block', { user: 'nobody' });
         await bob.refused('unknown_user', 'unblock', { user: 'carol' });
         assert.equal((await bob.ok('block', { user: id(alice) })).username, 'alice', 'twice is no harm');
+        await tab.next({ type: 'block', userId: id(alice) });
         assert.equal((await bob.ok('blocks')).blocks.length, 1);
 
         assert.equal((await bob.ok('unblock', { user: 'alice' })).userId, id(alice));
+        assert.deepEqual(await tab.next({ type: 'unblock' }), { type: 'unblock', userId: id(alice), username: 'alice' });
         assert.deepEqual((await bob.ok('blocks')).blocks, []);
         await bob.join(room, { history: 10 });
         for (const content of ['first', 'hear me!', 'hello?']) await bob.next({ type: 'message', content });

@@ -258,7 +258,7 @@
     Chat.notify = function (room, event) {
         if (Chat.kept.get('notify') !== 'yes' || !notificationsAllowed() || document.visibilityState === 'visible') return;
         const title = Chat.plain(event.username || '') + (room && !room.with ? ' · ' + room.place : '');
-        const shown = new Notification(title, { body: event.content.slice(0, 200), tag: room ? room.name : 'hubbub', icon: 'favicon.svg' });
+        const shown = new Notification(title, { body: Chat.gist(event).slice(0, 200), tag: room ? room.name : 'hubbub', icon: 'favicon.svg' });
         shown.onclick = () => {
             window.focus();
             if (room && Chat.rooms.has(room.name)) Chat.show(room);
@@ -278,7 +278,7 @@
             rows.map(([key, what]) => el('div', {}, el('dt', {}, el('kbd', {}, key)), el('dd', {}, t(what))))));
         Chat.dialog({
             title: t('help'), wide: true,
-            content: [table('help keys', KEYS), table('help commands', Object.keys(Chat.COMMANDS).map((name) => [Chat.usage(name), 'c ' + name])), table('help format', FORMATS)],
+            content: [table('help keys', KEYS), table('help commands', Object.keys(Chat.COMMANDS).map((name) => [Chat.usage(name), 'c ' + name])), table('help format', FORMATS), table('message', Chat.MARKS)],
         });
     };
 

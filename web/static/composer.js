@@ -177,7 +177,9 @@
     Chat.talkTo = function ({ userId, username }) {
         const known = Chat.talkWith((one) => one.userId === userId);
         if (known) return Chat.enter(known);
-        box.setRangeText('/msg ' + username + ' ', 0, 0, 'end');
+        const row = Chat.active.members.get(userId);
+        const away = userId && !(row && row.status === 'online'); // then the name may be another one's
+        box.setRangeText('/msg ' + (away ? 'id:' + userId : username) + ' ', 0, 0, 'end');
         changed();
         return box.focus();
     };

@@ -160,6 +160,8 @@
         return node;
     };
 
+    Chat.toastError = (error) => Chat.toast(Chat.errorText(error));
+
     Chat.copy = async function (text) {
         try {
             await navigator.clipboard.writeText(text);
@@ -283,6 +285,8 @@
             beside.length ? el('div', { class: 'beside' }, control, beside) : control,
             hint ? el('p', { class: 'hint', id: id + '-hint' }, hint) : null);
     };
+
+    Chat.check = (box, label) => el('label', { class: 'check' }, box, el('span', {}, label));
 
     Chat.select = function (rows, chosen, attributes) {
         return el('select', attributes, rows.map(([value, label]) => {

@@ -90,7 +90,7 @@
     function becomeSomebodyNew() {
         const { url } = new window.Hubbub({ url: serverAddress() });
         try { localStorage.removeItem('hubbub.token ' + url); } catch (forbidden) { /* there is none */ }
-        for (const key of ['name', 'rooms', 'room', 'seen']) Chat.kept.set(key, '');
+        for (const key of ['name', 'rooms', 'room', 'seen', 'drafts']) Chat.kept.set(key, '');
         $('door-name').value = '';
         showIdentity();
         $('door-name').focus();
@@ -117,6 +117,7 @@
     function knockAs(name) {
         $('door-connect').disabled = true;
         $('door-connect').textContent = t('connecting');
+        Chat.wanted = Chat.here.get('token') ? '' : name;
         const hub = Chat.hub = new window.Hubbub({ url: serverAddress(), username: name, token: Chat.here.get('token') || undefined });
         Chat.listen(hub);
         hub.connect().catch(() => {}); // the state tells

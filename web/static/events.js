@@ -74,6 +74,8 @@
         invite: onInvite,
         notice: onNotice,
         dm: onPrivate,
+        block: onBlock,
+        unblock: onBlock,
         goaway: () => Chat.toast(t('server stops')),
         auth: (event) => Chat.toast(t('sign-in ends', { n: event.in })),
         error: (event) => {
@@ -124,6 +126,9 @@
     const needed = (code, token) => (code === 'token_expired' ? t('e token_expired') : t(token ? 'bad link' : 'e not_authenticated')) + (token ? ' ' + t('as guest') : '');
 
     function onWelcome(welcome) {
+        const wanted = Chat.atDoor ? Chat.wanted : $('me-name').textContent;
+        const name = Chat.plain(welcome.username);
+        if (wanted && wanted !== welcome.username) Chat.toast(t(/^-\d+$/.test(name.slice(Chat.plain(wanted).length)) ? 'name taken' : 'you are', { name, wanted: Chat.plain(wanted) }));
         $('me-avatar').replaceChildren(Chat.avatar(welcome.username));
         $('me-name').textContent = welcome.username;
         if (Chat.atDoor) Chat.goIn();
@@ -140,6 +145,7 @@
         room.old = missed === undefined ? read || seq : Math.max(seq - missed, room.read);
         room.until = seq;
         room.marked = false;
+        room.last = Math.max(room.last, (event.shownFrom || 1) - 1); // of what is hidden nothing is on its way
         if (!event.again && seq - missed > room.last) room.missing(seq - missed + 1);
         if (!event.again || missed === undefined) Chat.seen(room);
         if (read && missed === undefined && !attended(room)) room.unread = Math.max(0, seq - read - Chat.HISTORY);
@@ -152,7 +158,9 @@
             if (room === Chat.active) Chat.announce(t('missed', { n: missed }));
         } else if (event.again && missed === 0) room.notice(() => [t('back again')]);
         askMembers(room);
+        askMuted(room);
         roomChanged(room);
+        Chat.files.next();
         Chat.remember();
     }
 
@@ -161,6 +169,16 @@
             room.setMembers(reply.members);
             peopleChanged(room);
         }, () => {}); // out again already: what took us out is shown
+    }
+
+    /* What comes later is told by events. */
+    function askMuted(room) {
+        if (!room.may('moderator')) return;
+        Chat.hub.settings(room.name).then(({ sanctions }) => {
+            room.muted.clear();
+            for (const { action, userId, until } of sanctions) if (action === 'mute') room.mute(userId, until);
+            peopleChanged(room);
+        }, () => {});
     }
 
     function askMembersSoon(room) {
@@ -172,6 +190,7 @@
     }
 
     function onParted(room, event) {
+        if (event.why === 'blocked') room.with.blocked = true; // while we were away
         const blocked = room.with && room.with.blocked;
         if (event.why === 'left' && !blocked) {
             Chat.forget(room);
@@ -193,6 +212,7 @@
     Chat.stayOut = function (name, error) {
         if (error.code === 'no_such_room' || error.code === 'offline') return;
         const room = Chat.addRoom(name);
+        if (error.code === 'blocked') room.with.blocked = true;
         room.out = { build: () => [Chat.errorText(error)] };
         roomChanged(room);
     };
@@ -207,6 +227,7 @@
     }
 
     function roomChanged(room) {
+        room.unhide();
         Chat.drawRooms();
         if (room === Chat.active) Chat.drawHead();
         peopleChanged(room);
@@ -228,6 +249,10 @@
         if (event.outgoing) room.pending = room.pending.filter((message) => message !== event.outgoing);
         const item = room.message(event);
         if (!item) return;
+        if (room.with && !mine && room.with.username !== event.username) {
+            room.with.username = event.username;
+            roomChanged(room);
+        }
         if (event.outgoing) own(item, event.outgoing);
         const news = event.seq > old;
         const seen = attended(room);
@@ -235,7 +260,7 @@
         if (news && !mine) {
             if (seen ? event.seq <= until && !room.marked : !room.unread || !room.firstNew) Chat.markNew(room, item);
             if (event.seq <= until) room.marked = true;
-            else if (room === Chat.active) Chat.announce(Chat.plain(event.username) + ': ' + event.content.slice(0, 500));
+            else if (room === Chat.active) Chat.announce(Chat.plain(event.username) + ': ' + Chat.gist(event).slice(0, 500));
         }
         if (news && !mine && !seen) {
             room.unread++;
@@ -295,7 +320,9 @@
         if (event.action === 'add') room.setRole(event.userId, event.role || 'member');
         if (event.action === 'remove') room.setRole(event.userId, 'guest');
         if (event.action === 'kick' || event.action === 'ban') room.thrown = event.userId; // that they left needs no word
+        room.moderated(event);
         room.notice(Chat.moderationNotice(event), 'moderation');
+        if (event.role && event.userId === Chat.hub.userId) askMuted(room);
         if (['add', 'remove', 'role'].includes(event.action) && !room.members.has(event.userId)) askMembersSoon(room);
         if (event.userId === Chat.hub.userId && room === Chat.active) Chat.announce(t('m ' + event.action, { by: event.by, who: event.username, role: event.role ? t(event.role) : '' }));
         roomChanged(room);
@@ -326,6 +353,15 @@
         if (known && !known.out) return; // on its way in
         await Chat.openTalk(room, mine).catch(() => {});
         if (!mine) Chat.notify(Chat.rooms.get(room), { username: from, content });
+    }
+
+    /* In another tab. When it ends, both are in the conversation again. */
+    function onBlock({ type, userId }) {
+        const name = Chat.talkWith((one) => one.userId === userId);
+        if (!name) return;
+        Chat.talks.get(name).blocked = type === 'block';
+        const room = Chat.rooms.get(name);
+        if (room && room.out) Chat.join(name).catch((error) => Chat.stayOut(name, error));
     }
 
     function onNotice(event) {

@@ -15,7 +15,7 @@
     const REMEMBERED = 100; // pictures
     const AGAIN = [1500, 6000]; // ms: when a picture that could not be had is asked for again
     const PICTURE = /^image\/(png|jpeg|gif|webp)$/;
-    const line = []; // uploads that wait for their turn
+    let line = []; // uploads that wait for their turn
     let under = 0; // how many are under way
     const trays = new WeakMap(); // room -> what is to be said with the next message
 
@@ -47,22 +47,26 @@
         }
     }
 
-    /* A few at a time: the server takes no more of one user. */
     function send(room, one, file) {
         one.request = new XMLHttpRequest();
         trayOf(room).push(one);
-        line.push(() => transmit(room, one, file));
+        line.push({ room, one, file });
         next();
         show(room);
     }
 
+    /* A few at a time: the server takes no more of one user; and while one is in the room, as the server sees it. */
     function next() {
-        while (line.length && under < AT_ONCE) line.shift()();
+        line = line.filter(({ room, one, file }) => {
+            if (!one.request || Chat.rooms.get(room.name) !== room) return false; // taken out meanwhile, or we left
+            if (under >= AT_ONCE || !(Chat.hub.rooms.get(room.name) || {}).joined) return true;
+            transmit(room, one, file);
+            return false;
+        });
     }
 
     function transmit(room, one, file) {
         const { request } = one;
-        if (!request) return; // taken out meanwhile
         const url = address('');
         url.search = new URLSearchParams({ room: room.name, name: one.name });
         under++;
@@ -115,6 +119,7 @@
     const pictures = new Map(); // path -> promise of a blob's address
 
     async function fetchBlob(path) {
+        if (Chat.hub.state !== 'online') throw new Error('offline');
         const reply = await fetch(address(path), { headers: { Authorization: 'Session ' + Chat.hub.session } });
         if (!reply.ok) throw new Error(reply.status);
         return reply.blob();
@@ -168,7 +173,7 @@
         });
         const button = el('button', { type: 'button', class: 'plain picture', 'aria-label': t('open picture', { name: file.name }), onclick: () => enlarge(file) }, image);
         const load = (tries) => picture(file.thumbnail ? '/' + file.id + '/thumbnail' : whole(file)).then((url) => { image.src = url; }, () => {
-            if (tries < AGAIN.length) setTimeout(() => load(tries + 1), AGAIN[tries]);
+            if (Chat.hub && tries < AGAIN.length) setTimeout(() => load(tries + (Chat.hub.state === 'online' ? 1 : 0)), AGAIN[tries]);
             else button.replaceWith(link(file));
         });
         load(0);
@@ -182,13 +187,14 @@
 
     Chat.files = {
         show,
+        next,
         of: (item) => item.files && item.files.length && !item.gone ? el('div', { class: 'files' }, item.files.map(shown)) : null,
         busy: (room) => trayOf(room).some((one) => one.request),
         ready: (room) => trayOf(room).some((one) => one.file),
-        /* Those that are there; the tray is empty then. */
+        /* Those that are there; what failed stays in the tray. */
         take(room) {
             const files = trayOf(room).map((one) => one.file).filter(Boolean);
-            trays.delete(room);
+            trays.set(room, trayOf(room).filter((one) => one.error));
             show(room);
             return files;
         },

@@ -79,7 +79,7 @@
     // What the reply to a join says of the room, or else is so; the event `room` brings changes, and more.
     // `seq` and `epoch` are how far we have got in it, `read` how far its user has read.
     const ROOM = {
-        title: '', topic: '', visibility: 'public', slowMode: 0, kept: false,
+        title: '', topic: '', visibility: 'public', slowMode: 0, kept: false, hidesPast: false, shownFrom: 0,
         role: 'guest', mutedUntil: undefined, seq: 0, epoch: undefined, read: 0,
     };
     const SETTINGS = ['title', 'topic', 'visibility', 'maxUsers', 'slowMode', 'hidesPast', 'hasPassword', 'kept'];

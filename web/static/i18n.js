@@ -20,6 +20,8 @@
         connect = Connect = Verbinden
         somebody new = Come as somebody new = Als jemand Neues kommen
         somebody new hint = You are known here as {name}. = Du bist hier als {name} bekannt.
+        name taken = You are {name} here: {wanted} was taken. = Du bist hier {name}: {wanted} war vergeben.
+        you are = You are {name} here. = Du bist hier {name}.
         signed in hint = You were signed in by the link that brought you here. = Du bist durch den Link angemeldet, der dich hergebracht hat.
 
         close = Close = Schließen
@@ -86,6 +88,8 @@
 
         messages = Messages in {room} = Nachrichten in {room}
         begins here = This is where {room} begins. Say hello! = Hier beginnt {room}. Sag Hallo!
+        past hidden = What was said before you came is hidden in this room. = Was vor dir gesagt wurde, ist in diesem Raum verborgen.
+        past gone = What was said before is not kept any more. = Was vorher gesagt wurde, ist nicht mehr aufbewahrt.
         new here = New = Neu
         to newest = Newest messages = Neueste Nachrichten
         n new = {n} new message|{n} new messages = {n} neue Nachricht|{n} neue Nachrichten

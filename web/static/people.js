@@ -53,12 +53,14 @@
         }
         const row = room.rows.get(id);
         const mine = member.userId === Chat.hub.userId;
-        const look = [member.username, member.role, member.status, mine, Chat.language].join('\n');
+        const muted = room.showsMuted(member);
+        const look = [member.username, member.role, member.status, mine, muted, Chat.language].join('\n');
         if (row.look === look) return row.node;
         row.look = look;
         const button = row.node.firstChild;
         Object.assign(button.dataset, { user: member.username, role: member.role });
         button.replaceChildren(Chat.avatar(member.username, member.status), bdi(member.username, { class: 'person-name' }),
+            ...(muted ? [el('span', { class: 'badge-role' }, t('muted'))] : []),
             ...(mine ? [el('span', { class: 'badge-role' }, t('you'))] : []),
             ...(Chat.rank(member.role) > 0 ? [el('span', { class: 'badge-role ' + member.role }, t(member.role))] : []));
         return row.node;
@@ -68,7 +70,7 @@
 
     /* `person` is a row of members or somebody who said something and may be gone. */
     Chat.personMenu = function (room, person, anchor) {
-        const row = room.members.get(person.userId) || room.called(person.username);
+        const row = person.userId ? room.members.get(person.userId) : person; // never by the name, which may be somebody else's by now
         Chat.menu(anchor, [
             { label: t('mention', { name: person.username }), icon: 'mail', run: () => Chat.insertText('@' + person.username + ' ') },
             ...(person.userId === Chat.hub.userId || room.with ? [] : [{ label: t('talk to'), icon: 'send', run: () => Chat.talkTo(person) }]),
@@ -100,12 +102,12 @@
 
     function moderation(room, member) {
         const role = { label: t('role of'), icon: 'rank', run: () => Chat.askRole(room, member) };
-        if (member.userId === Chat.hub.userId && room.info.kept && !room.out && Chat.rank(member.role) > 0) return [null, role]; // to step down
+        if (member.userId === Chat.hub.userId && room.info.kept && !room.with && !room.out && Chat.rank(member.role) > 0) return [null, role]; // to step down
         if (room.out || member.userId === Chat.hub.userId || !room.may('moderator') || !room.outranks(member)) return [];
         const item = (action, icon) => ({ label: t(action), icon, danger: true, run: () => Chat.sanction(room, member, action) });
         const items = [null];
         if (member.status === 'online' || !member.status) items.push(item('kick', 'kick'));
-        items.push(item('mute', 'mute'), item('ban', 'ban'));
+        items.push(room.showsMuted(member) ? { label: t('unmute'), icon: 'mute', run: () => Chat.hub.unmute(room.name, idOf(member)).catch(Chat.toastError) } : item('mute', 'mute'), item('ban', 'ban'));
         if (room.may('admin') && room.info.kept) {
             items.push(null, role);
             if (Chat.rank(member.role) > 0) {
@@ -136,7 +138,7 @@
                 el('p', { class: 'hint' }, t(action + ' text')),
                 Chat.field(t('reason'), reason, t('reason hint')),
                 action === 'kick' ? null : Chat.field(t('ends'), period),
-                room ? null : el('label', { class: 'check' }, address, el('span', {}, t('ban address'))),
+                room ? null : Chat.check(address, t('ban address')),
             ],
             buttons: [Chat.cancelButton(), el('button', { class: 'primary danger' }, t(action + ' do'))],
             onsubmit: (dialog) => Chat.attempt(dialog, async () => {
@@ -173,7 +175,7 @@
         if (!item || !mayRemove(room, item)) return;
         Chat.confirm({
             title: t('remove message').replace(/\s?…/, ''), action: t('remove'),
-            text: [el('span', { class: 'excerpt', dir: 'auto' }, item.content.slice(0, 200)), t('remove message text')],
+            text: [el('span', { class: 'excerpt', dir: 'auto' }, Chat.gist(item).slice(0, 200)), t('remove message text')],
             run: () => Chat.hub.deleteMessage(room.name, item.seq),
         });
     };

@@ -4,7 +4,7 @@
  *
  * items: in the order they are shown.
  *   {kind: 'message', userId, username, content, seq, ts, replyTo?, editedTs?, head, day, mention, all?: of all in the room,
- *    gone?: {by, reason}, reactions: [{emoji, count, mine?}], names: {emoji: [username]} as far as known,
+ *    gone?: {own, by?, reason?}, reactions: [{emoji, count, mine?}], names: {emoji: [username]} as far as known,
  *    handle?: the Outgoing of the library it was said with}
  *   {kind: 'hole', after, before}     what was said between these two is on the server. `missed`: loaded when
  *                                     asked for, the others when one comes near
@@ -39,6 +39,7 @@
             this.until = 0; // and what comes up to this one was said while we were away
             this.pending = []; // what was said and is not confirmed: Outgoing of the library
             this.members = new Map(); // userId, or '@name' where the id is not known -> row
+            this.muted = new Map(); // userId -> until when, as far as we know
             this.rows = new Map(); // of people.js: userId or name -> what shows them
             this.count = 0;
             this.draft = '';
@@ -114,7 +115,7 @@
         made(m) {
             const item = {
                 kind: 'message', userId: m.userId, username: m.username, content: m.content, seq: m.seq, ts: m.ts || Date.now(),
-                replyTo: m.replyTo, files: m.files || [], editedTs: m.editedTs, gone: m.deleted ? {} : undefined, reactions: m.reactions || [], names: Object.create(null),
+                replyTo: m.replyTo, files: m.files || [], editedTs: m.editedTs, gone: m.deleted ? { own: m.takenBack } : undefined, reactions: m.reactions || [], names: Object.create(null),
             };
             const me = Chat.hub.userId;
             item.all = m.mentionsRoom;
@@ -219,6 +220,15 @@
             Chat.timeline.redraw(this, item);
         }
 
+        /* What was said before one came is not hidden any more. */
+        unhide() {
+            const { shownFrom, hidesPast } = this.info;
+            if (!shownFrom || (hidesPast && !this.may('moderator'))) return;
+            this.info.shownFrom = 0;
+            this.replace(0, 0, [this.hole(0, shownFrom)]);
+            Chat.timeline.touched(this);
+        }
+
         /* Read elsewhere, up to there. */
         readTo(seq) {
             const next = this.items.find((item) => item.seq > seq && item.userId !== Chat.hub.userId);
@@ -271,6 +281,20 @@
             const row = this.members.get(userId);
             if (row) row.role = role;
         }
+
+        mute(userId, until) {
+            this.muted.set(userId, until || Infinity);
+            if (until) setTimeout(Chat.drawPeople, Math.min(until - Date.now() + 50, 86400000));
+        }
+
+        moderated({ action, undone, userId, until }) {
+            const done = undone ? { mute: 'unmute', unmute: 'mute' }[undone] : action;
+            if (done === 'mute') this.mute(userId, until);
+            else if (done === 'unmute') this.muted.delete(userId);
+        }
+
+        /* For those who may lift it. */
+        showsMuted({ userId }) { return this.may('moderator') && this.muted.get(userId) > Date.now(); }
 
         called(name) {
             const wanted = name.toLowerCase();

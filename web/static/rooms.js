@@ -199,7 +199,7 @@
             if (!person.blocked) Chat.enter(room.name);
         } catch (error) {
             person.blocked = !person.blocked;
-            Chat.toast(Chat.errorText(error));
+            Chat.toastError(error);
         }
     };
 
@@ -218,12 +218,13 @@
             topic: el('input', { maxlength: '512', autocomplete: 'off' }),
             password: el('input', { type: 'password', maxlength: '128', autocomplete: 'new-password' }),
         };
+        const hides = el('input', { type: 'checkbox' });
         const dialog = Chat.dialog({
             title: t(name ? 'keep room title' : 'create room'),
             content: [
                 Chat.field(t('room name'), fields.room, t('room name hint')), Chat.field(t('title'), fields.title),
                 Chat.field(t('topic'), fields.topic), Chat.visibilityField('public'),
-                Chat.field(t('password'), fields.password, t('password none')),
+                Chat.field(t('password'), fields.password, t('password none')), Chat.check(hides, t('hides past')),
             ],
             buttons: [Chat.cancelButton(), el('button', { class: 'primary' }, t(name ? 'keep' : 'create'))],
             onsubmit: () => {
@@ -231,7 +232,7 @@
                 const wrong = Chat.nameProblem(room);
                 dialog.error(wrong);
                 if (wrong) return;
-                const settings = { visibility: dialog.node.querySelector('[name=visibility]:checked').value };
+                const settings = { visibility: dialog.node.querySelector('[name=visibility]:checked').value, hidesPast: hides.checked };
                 for (const key of ['title', 'topic', 'password']) if (fields[key].value.trim()) settings[key] = fields[key].value.trim();
                 Chat.attempt(dialog, () => Chat.createAndEnter(room, settings));
             },
@@ -291,7 +292,7 @@
         button.addEventListener('click', async () => {
             dialog.close();
             await Chat.enter(found.room);
-            await Chat.hub.why(found.room); // by then its messages are here
+            await Chat.hub.why(found.room).catch(() => {}); // by then its messages are here
             if (Chat.active && Chat.active.name === found.room) Chat.timeline.jump(found.seq);
         });
         return el('li', {}, button);

@@ -58,7 +58,7 @@
         const mine = item.userId === Chat.hub.userId;
         return el('article', {
             class: 'row said' + (head ? ' head' : '') + (item.mention ? ' mention-row' : ''), tabindex: '-1', 'data-seq': item.seq,
-            'aria-label': Chat.plain(item.username) + ', ' + Chat.clock(item.ts),
+            'aria-label': [Chat.plain(item.username), Chat.clock(item.ts), ...(item.handle ? [t(markOf(item.handle)[1])] : [])].join(', '),
         }, head ? Chat.avatar(item.username) : el('span', { class: 'gutter', 'aria-hidden': 'true' }, when),
         el('div', { class: 'body' }, head ? el('p', { class: 'heading' }, whoButton(item), badge(item, mine), when) : null,
             item.replyTo && !item.gone ? quote(item.replyTo) : null, content, reactions(item)), mark(item.handle), menu);
@@ -100,8 +100,10 @@
 
     /* What somebody said, for where there is one line for it. */
     function excerpt(item) {
-        return [bdi(item.username), ': ', bdi(item.gone ? '…' : (item.content || item.files.map((one) => one.name).join(', ')).slice(0, EXCERPT))];
+        return [bdi(item.username), ': ', bdi(item.gone ? '…' : Chat.gist(item).slice(0, EXCERPT))];
     }
+
+    Chat.gist = ({ content, files = [] }) => content || files.map((one) => one.name).join(', ');
 
     function quote(seq) {
         const item = Chat.active.bySeq.get(seq);
@@ -123,9 +125,12 @@
     }
 
     /* How far it came, of what was said here: to the others, and to the server's disk. */
+    Chat.MARKS = [['✓', 'sent'], ['✓✓', 'stored'], ['!', 'not stored']];
+    const markOf = ({ state, durable }) => Chat.MARKS[state === 'failed' ? 2 : durable ? 1 : 0];
+
     function mark(handle) {
         if (!handle) return null;
-        const [key, sign] = handle.state === 'failed' ? ['not stored', '!'] : handle.durable ? ['stored', '✓✓'] : ['sent', '✓'];
+        const [sign, key] = markOf(handle);
         return el('span', { class: 'mark ' + handle.state, role: 'img', 'aria-label': t(key), title: t(key) }, sign);
     }
 
@@ -158,7 +163,9 @@
 
     Chat.hello = function (room) {
         if (!room.hello) room.hello = el('div', { class: 'row hello' });
-        room.hello.replaceChildren(el('p', {}, tn('begins here', { room: el('strong', {}, '#', bdi(room.name)) })),
+        const first = room.items.find((item) => item.seq);
+        room.hello.replaceChildren(el('p', {}, room.info.shownFrom ? t('past hidden') : first && first.seq > 1 ? t('past gone')
+            : tn('begins here', { room: el('strong', {}, room.with ? '' : '#', bdi(room.with ? room.label : room.name)) })),
             room.info.topic ? el('p', { class: 'hint', dir: 'auto' }, room.info.topic) : '');
         return room.hello;
     };
@@ -170,7 +177,7 @@
         return Chat.hub.react(room.name, item.seq, emoji, mine ? { remove: true } : {});
     };
 
-    Chat.reactFrom = (room, item, emoji) => Chat.react(room, item, emoji).catch((error) => Chat.toast(Chat.errorText(error)));
+    Chat.reactFrom = (room, item, emoji) => Chat.react(room, item, emoji).catch(Chat.toastError);
 
     Chat.askReaction = function (room, item) {
         const input = el('input', { maxlength: '32', autocomplete: 'off', autofocus: true });

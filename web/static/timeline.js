@@ -31,6 +31,9 @@
             timeline.toEnd();
             Chat.focusComposer();
         });
+        list.addEventListener('load', () => { // a picture of unknown size
+            if (timeline.room && timeline.room.view.follow) log.scrollTop = log.scrollHeight;
+        }, true);
         // Another width breaks lines elsewhere, another height moves the end: stay where we are.
         new ResizeObserver(() => {
             if (!timeline.room) return;
@@ -130,7 +133,7 @@
             const hole = room.holeAt(seq); // it may have been filled meanwhile
             if (hole) room.fill(hole, page);
         } catch (error) {
-            Chat.toast(Chat.errorText(error));
+            Chat.toastError(error);
             return;
         }
         const item = room.bySeq.get(seq);
@@ -291,6 +294,7 @@
         if (!row) return;
         if (hit('.row-menu')) Chat.messageMenu(timeline.room, row.item, hit('.row-menu'));
         else if (hit('.who') && row.item) Chat.personMenu(timeline.room, row.item, hit('.who'));
+        else if (hit('.mark')) Chat.toast(hit('.mark').title); // where nothing hovers
         else if (hit('.quote')) timeline.jump((row.item || row.message).replyTo);
         else if (hit('.reaction')) Chat.reactFrom(timeline.room, row.item, hit('.reaction').dataset.key);
         else if (hit('.load') && row.item.error) timeline.tryAgain(timeline.room, row.item);

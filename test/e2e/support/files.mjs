@@ -63,15 +63,15 @@ function header(width, height) {
     return chunk('IHDR', head);
 }
 
+/* Of lines, each with the number of its filter before the pixels. */
+export const pngOf = (width, height, lines) => Buffer.concat([SIGNATURE, header(width, height),
+    chunk('IDAT', deflateSync(lines, { level: 9 })), chunk('IEND', Buffer.alloc(0))]);
+
 /* An image with lines of two colours. */
 export function png(width, height) {
     const line = Buffer.concat([Buffer.from([0]), Buffer.alloc(width * 3, 'ab\0')]);
-    const pixels = deflateSync(Buffer.concat(Array(height).fill(line)));
-    return Buffer.concat([SIGNATURE, header(width, height), chunk('IDAT', pixels), chunk('IEND', Buffer.alloc(0))]);
+    return pngOf(width, height, Buffer.concat(Array(height).fill(line)));
 }
 
 /* A few kilobytes that claim to be so many pixels, and unpack to `bytes` of zeros. */
-export function bomb(width, height, bytes) {
-    return Buffer.concat([SIGNATURE, header(width, height), chunk('IDAT', deflateSync(Buffer.alloc(bytes), { level: 9 })),
-        chunk('IEND', Buffer.alloc(0))]);
-}
+export const bomb = (width, height, bytes) => pngOf(width, height, Buffer.alloc(bytes));

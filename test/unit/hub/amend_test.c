@@ -160,7 +160,8 @@ static void a_removal_leaves_a_tombstone(void **state)
             take_back(t.alice, "den", seqs[i]);
             AWAIT(t.bob, "{'type':'delete','room':'den','seq':*,'userId':'u-alice',*}");
             AWAIT(t.alice, "{'type':'ok','id':'1','room':'den','seq':*}");
-            EXPECT_ROW(t.bob, seqs[i], "*'content':'','seq':*,'ts':*,'deleted':true");
+            EXPECT_ROW(t.bob, seqs[i],
+                       "*'content':'','seq':*,'ts':*,'deleted':true,'takenBack':true");
             probe_skip(t.alice);
             edit(t.alice, "den", seqs[i], "back again"); /* it is over */
             EXPECT_REFUSED(t.alice, "unknown_message");
@@ -172,7 +173,7 @@ static void a_removal_leaves_a_tombstone(void **state)
         stage_restart(&t.stage);
         t.bob = person(&t.stage, "bob");
         come_in(t.bob, "den");
-        EXPECT_ROW(t.bob, 1, "*'content':'','seq':1,'ts':*,'deleted':true");
+        EXPECT_ROW(t.bob, 1, "*'content':'','seq':1,'ts':*,'deleted':true,'takenBack':true");
         EXPECT_ROW(t.bob, 2, "*'content':'m2','seq':2,'ts':*");
     }
 }
@@ -263,7 +264,7 @@ static void changes_are_seen_before_the_disk_has_them(void **state)
                "'reactions':[{'emoji':'+','count':1,'mine':true}]");
     take_back(t.alice, "den", 3);
     AWAIT_REFUSED(t.alice, "unavailable");
-    EXPECT_ROW(t.bob, 3, "*'content':'','seq':3,'ts':*,'deleted':true");
+    EXPECT_ROW(t.bob, 3, "*'content':'','seq':3,'ts':*,'deleted':true,'takenBack':true");
     stage_disk(&t.stage, true);
     edit(t.alice, "den", 4, "good");
     AWAIT_OK(t.alice);
@@ -271,7 +272,7 @@ static void changes_are_seen_before_the_disk_has_them(void **state)
     t.bob = person(&t.stage, "bob");
     come_in(t.bob, "den");
     EXPECT_ROW(t.bob, 2, "*'content':'better',*'reactions':[{*'count':1,'mine':true}]");
-    EXPECT_ROW(t.bob, 3, "*'deleted':true");
+    EXPECT_ROW(t.bob, 3, "*'deleted':true,'takenBack':true");
     EXPECT_ROW(t.bob, 4, "*'content':'good',*");
     talk_fini(&t);
 }

@@ -283,7 +283,8 @@ static void a_page_is_old_when_a_change_of_it_was_written(void **state)
     assert_true(l.errand.page.rows[2].message->deleted);
     bring(&l.errand, l.bob);
     assert_int_equal(l.errand.need, 0);
-    EXPECT(l.bob, "{'type':'ok',*{*'content':'','seq':3,*'deleted':true},*'first':1,'last':10,*}");
+    EXPECT(l.bob, "{'type':'ok',*{*'content':'','seq':3,*'deleted':true,'takenBack':true},*'first':"
+                  "1,'last':10,*}");
     look_fini(&l);
 }
 

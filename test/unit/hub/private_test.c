@@ -125,8 +125,14 @@ static void both_block(void **state)
     (void)state;
     struct two x;
     set_up(&x);
+    struct probe *tab = stage_enter_as(&x.s, DIALECT_FULL, x.bob->user_id, "bob");
+    struct probe *old = stage_enter_as(&x.s, DIALECT_CLASSIC, x.bob->user_id, "bob");
+    probe_skip(tab);
     act(x.bob, REQUEST_BLOCK, NULL, "alice");
     EXPECT(x.bob, "{'type':'ok',*}");
+    EXPECT(tab, "{'type':'block','userId':'*','username':'alice'}");
+    EXPECT_NOTHING(tab);
+    EXPECT_NOTHING(old);
     EXPECT_NOTHING(x.alice);
     act(x.alice, REQUEST_BLOCK, NULL, "bob");
     EXPECT(x.alice, "{'type':'leave','room':'dm:*','username':'alice','content':'alice left the "

@@ -325,7 +325,8 @@ static void edits_reactions_and_removals_are_in_it(void **state)
         come(bob, "den", 4);
         AWAIT(bob, "{'type':'ok',*'seq':4,*}");
         EXPECT(bob, "{'type':'message',*'content':'better','seq':1,'ts':*,'editedTs':*}");
-        EXPECT(bob, "{'type':'message',*'content':'','seq':2,'ts':*,'deleted':true}");
+        EXPECT(bob,
+               "{'type':'message',*'content':'','seq':2,'ts':*,'deleted':true,'takenBack':true}");
         EXPECT(bob, "{'type':'message',*'content':'m3','seq':3,'ts':*"
                     ",'reactions':[{'emoji':'+','count':1}]}");
         EXPECT_CHAT(bob, 4, 4);

@@ -18,6 +18,7 @@ static void a_copy_has_all_of_it(void **state)
                                                       .edited_ts = 2000,
                                                       .reply_to = 3,
                                                       .deleted = true,
+                                                      .taken_back = true,
                                                       .user_id = user_id,
                                                       .username = username,
                                                       .id = "c1",
@@ -38,7 +39,7 @@ static void a_copy_has_all_of_it(void **state)
     assert_string_equal(m->files, "[{\"id\":\"f\"}]");
     assert_string_equal(m->mentions, "\"mentions\":[\"u\"]");
     assert_true(m->seq == 7 && m->ts == 1000 && m->edited_ts == 2000 && m->reply_to == 3);
-    assert_true(m->deleted);
+    assert_true(m->deleted && m->taken_back && message_draft(m).taken_back);
     message_unref(m);
 }
 

@@ -69,10 +69,14 @@ static void joined(void **state)
     }
     j.recovered = -1;
     j.read = 5;
+    j.shown_from = 1; /* everything is */
     encode_ok_join(&b, "1", &OPEN, &j);
     assert_says(
         &b, "{'type':'ok','id':'1','room':'a','seq':7,'epoch':'e1','read':5,'members':3," OPEN_JSON
             ",'role':'guest'}");
+    j.shown_from = 6;
+    encode_ok_join(&b, "1", &OPEN, &j);
+    assert_non_null(strstr(b.data, "\"read\":5,\"shownFrom\":6,\"members\":3"));
     buf_fini(&b);
 }
 

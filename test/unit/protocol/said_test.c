@@ -125,6 +125,10 @@ static void mentions(void **state)
 
     encode_read(&b, "r\"m", 9007199254740991);
     assert_says(&b, "{'type':'read','room':'r\\\"m','seq':9007199254740991}");
+    encode_block(&b, true, "u1", "a\"b");
+    assert_says(&b, "{'type':'block','userId':'u1','username':'a\\\"b'}");
+    encode_block(&b, false, "u1", "alice");
+    assert_says(&b, "{'type':'unblock','userId':'u1','username':'alice'}");
     encode_search(&b, true, "1", NULL, NULL, 0, "1.2.3", false, 0);
     assert_says(&b, "{'type':'ok','id':'1','messages':[],'cursor':'1.2.3'}");
     encode_search(&b, true, "1", NULL, NULL, 0, "", false, 0);
@@ -162,6 +166,9 @@ static void edited_deleted_and_reacted_to(void **state)
     encode_message(&b, "a", m, &none, me);
     assert_says(&b, "{'type':'message','room':'a','username':'alice','userId':'u1','content':'',"
                     "'seq':3,'ts':" TS ",'replyTo':2,'deleted':true}");
+    m->taken_back = true;
+    encode_message(&b, "a", m, &none, 0);
+    assert_non_null(strstr(b.data, ",\"deleted\":true,\"takenBack\":true}"));
     reactions_fini(&some);
     message_unref(m);
     buf_fini(&b);

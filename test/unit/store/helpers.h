@@ -390,7 +390,7 @@ static inline void show_message(struct buf *b, const struct message *m)
     if (m->edited_ts != 0)
         buf_printf(b, ", edited %lld", (long long)m->edited_ts);
     if (m->deleted)
-        buf_add_str(b, ", deleted");
+        buf_add_str(b, m->taken_back ? ", taken back" : ", deleted");
 }
 
 static inline void show(void *arg, const struct record *r)

@@ -213,11 +213,11 @@ static void a_new_version_takes_the_place_of_the_old_one(void **state)
     m->edited_ts = 9;
     add_said(c, "den", m);
     m = a_message(3, 3, "", "");
-    m->deleted = true;
+    m->deleted = m->taken_back = true;
     add_said(c, "den", m);
     shop_put(s, c, 0);
     shop_said(s, "den", 2, 9,
-              "first 1: 2 u1 alice \"two\" at 2, edited 9, + 1; 3 u1 alice \"\" at 3, deleted");
+              "first 1: 2 u1 alice \"two\" at 2, edited 9, + 1; 3 u1 alice \"\" at 3, taken back");
     shop_head(s, "den", "e", 1, 3);
     shop_free(s);
 }
