@@ -309,10 +309,10 @@ bool marks_are_recent(const struct errand *x, const struct room *r)
 
 static struct mark *find_among(const struct marks *k, uint32_t n, const char *room)
 {
-    struct mark *m = k->first;
-    for (; n > 0 && strcmp(m->room, room) != 0; n--)
-        m = m->next;
-    return n > 0 ? m : NULL;
+    for (struct mark *m = k->first; n > 0 && m != NULL; n--, m = m->next)
+        if (strcmp(m->room, room) == 0)
+            return m;
+    return NULL;
 }
 
 /* What was read from the disk, behind what has been noted since. There each room is once. */
