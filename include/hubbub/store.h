@@ -111,7 +111,7 @@ struct record {
 /* One transaction, and what whoever posted it wants to know when it comes back. */
 struct change {
     struct record *first, *last;
-    void *note;      /* not the store's */
+    void *note;      /* not the store's; NULL: nobody waits for this one */
     uint64_t number; /* given by store_post(): they count up by one from 1 */
     size_t bytes;    /* what it takes, for store_full() */
 };

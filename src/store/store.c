@@ -18,11 +18,16 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 #include <unistd.h>
 
 enum {
     STORE_STACK = 256 * 1024,
     STUCK_S = 10, /* a disk that takes longer for one commit is not well */
+    /* After a commit of so many bytes that nobody waited for, the next one begins no sooner than that: many small ones
+     * would take the time of those who talk. */
+    PLENTY = 16 * 1024,
+    APART_MS = 5,
 };
 
 struct store {
@@ -51,7 +56,7 @@ struct store {
     uint64_t posted; /* of the thread that posts: the number of the latest change */
 
     /* the thread's */
-    int64_t retry_at, tend_at;
+    int64_t retry_at, tend_at, write_at;
     const char *said; /* what was logged last of what is wrong */
     uint64_t latest;  /* number of the latest change that was received */
     size_t n;         /* in waiting */
@@ -337,11 +342,32 @@ static int try_to_write(struct store *s, size_t *at)
     return err;
 }
 
+static bool is_plenty(const struct store *s)
+{
+    size_t bytes = 0;
+    for (size_t i = 0; i < s->n; i++) {
+        if (s->waiting[i]->note != NULL)
+            return false;
+        bytes += s->waiting[i]->bytes;
+    }
+    return bytes >= PLENTY;
+}
+
+/* Lets some more come together. */
+static void rest(const struct store *s)
+{
+    int64_t ns = s->write_at - clock_now();
+    if (ns > 0)
+        nanosleep(&(struct timespec){.tv_nsec = ns}, NULL);
+}
+
 static void write_waiting(struct store *s)
 {
     size_t at = 0;
     int err;
-    __atomic_store_n(&s->busy_since, clock_now(), __ATOMIC_RELAXED);
+    int64_t now = clock_now();
+    s->write_at = is_plenty(s) ? now + APART_MS * NS_PER_MS : 0;
+    __atomic_store_n(&s->busy_since, now, __ATOMIC_RELAXED);
     while ((err = try_to_write(s, &at)) == ERR_INVALID)
         on_refused(s, at);
     __atomic_store_n(&s->busy_since, 0, __ATOMIC_RELAXED);
@@ -379,6 +405,7 @@ static void store_main(void *arg)
     struct store *s = arg;
     int got;
     do {
+        rest(s);
         int64_t wake = s->n > 0 ? s->retry_at : upkeep_at(&s->upkeep);
         got = channel_recv(&s->inbox, (void **)&s->waiting[s->n],
                            (uint32_t)(STORE_BACKLOG + 1 - s->n),

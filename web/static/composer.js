@@ -28,7 +28,7 @@
         mute: { usage: '<u name> [u time] [u reason]', rank: 'moderator', here: true, run: sanction('mute') },
         unmute: { usage: '<u name>', rank: 'moderator', here: true, run: sanction('unmute') },
         msg: { usage: '<u name> <u text>', here: true, run: whisper },
-        topic: { usage: '[u text]', rank: 'admin', here: true, run: (room, topic) => Chat.hub.update(room.name, { topic }) },
+        topic: { usage: '[u text]', rank: 'admin', here: true, run: (room, topic) => topic ? Chat.hub.update(room.name, { topic }) : Chat.toast(room.info.topic || t('no topic')) },
         invite: { usage: '[u name]', rank: 'moderator', here: true, run: invite },
         search: { usage: '[u text]', run: (room, text) => Chat.search(text) },
         help: { usage: '', run: () => Chat.help() },

@@ -152,8 +152,8 @@
         c unban = let somebody in again = jemanden wieder hereinlassen
         c mute = let somebody read only = jemanden nur lesen lassen
         c unmute = let somebody write again = jemanden wieder schreiben lassen
-        c msg = tell somebody who is here, and nobody else = jemandem, der da ist, allein etwas sagen
-        c topic = change the topic of this room = Thema des Raums ändern
+        c msg = talk to somebody privately = jemandem privat schreiben
+        c topic = show or change the topic = Thema zeigen oder ändern
         c invite = invite somebody, or make an invitation = jemanden einladen oder Einladung erzeugen
         c search = look for messages = Nachrichten suchen
         c help = commands, keys, formatting = Befehle, Tasten, Formatierung
@@ -221,6 +221,7 @@
         title = Title = Titel
         title hint = What people read; the name stays {room}. = Was man liest; der Name bleibt {room}.
         topic = Topic = Thema
+        no topic = There is none. = Es gibt keins.
         visibility = Who may enter = Wer hinein darf
         password = Password = Passwort
         password set = A password is set. Leave this empty to keep it. = Ein Passwort ist gesetzt. Leer lassen, um es zu behalten.
