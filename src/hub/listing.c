@@ -122,12 +122,16 @@ static void add_away(struct people *p, const struct roster *roster)
     free(sorted);
 }
 
-/* Who is in a restricted room is for its people. */
+/* Who is in a restricted room is for its people, and a token that opens some rooms opens no others. */
 static bool may_look_inside(const struct directory *d, const struct asker *asker,
                             const struct room *r)
 {
-    return room_info(r)->visibility == VISIBILITY_PUBLIC || rank_of(d, asker, r) >= RANK_MEMBER ||
-           is_in(asker, r);
+    enum rank rank = rank_of(d, asker, r);
+    if (rank == RANK_OPERATOR || is_in(asker, r))
+        return true;
+    const struct grants *opens = asker == NULL ? NULL : asker->grants;
+    return (opens == NULL || grants_find(opens, r->name) >= 0) &&
+           (rank >= RANK_MEMBER || room_info(r)->visibility == VISIBILITY_PUBLIC);
 }
 
 static int copy_people(const struct directory *d, const struct asker *asker, const char *name,

@@ -203,6 +203,8 @@ test('the claim rooms says which, and with what role at least', async (t) => {
     assert.equal((await bob.join('hall')).role, 'admin', 'owners are not made by token');
     await carol.join('any');
     assert.equal((await bob.join('any')).role, 'member');
+    await alice.ok('members', { room: 'lobby' });
+    await alice.refused('not_member', 'members', { room: 'any' });
 });
 
 test('a token may open a restricted room that its bearer is no member of', async (t) => {
