@@ -21,7 +21,8 @@ also runs this. Exit status 1 when a run of hubbub failed its verification, 2 wh
   --duration SECONDS    of each run (4)
   --quick               one round of 1.5 s
   --only ROW,…          these rows (all; --list names them)
-  --servers NAME,…      these servers (bare,tuned,go,hubbub)
+  --servers NAME,…      these servers (bare,tuned,go,memory,hubbub); memory is hubbub that keeps
+                        nothing, as the peers do
   --before FILE         another build of hubbub, too, to see what a change costs
   --json FILE           write the results of all runs there
   --list                the rows, then exit
@@ -45,7 +46,7 @@ const opt = readArgs({
     rounds: { type: 'string', default: '3' },
     duration: { type: 'string', default: '4' },
     only: { type: 'string' },
-    servers: { type: 'string', default: 'bare,tuned,go,hubbub' },
+    servers: { type: 'string', default: 'bare,tuned,go,memory,hubbub' },
     quick: { type: 'boolean', default: false },
     json: { type: 'string' },
     before: { type: 'string' },
@@ -61,14 +62,17 @@ const servers = {
   tuned: { title: 'Go tuned', program: built('peer-go'), args: ['-mode', 'tuned'] },
   go: { title: 'Go', program: built('peer-go'), args: ['-mode', 'plain'] },
   hubbub: { title: 'hubbub', program: built('release/hubbub') },
+  memory: { title: 'hubbub, memory', program: built('release/hubbub') },
   before: { title: 'before', program: opt.before },
 };
-// As it is run by default, but for the limits on how fast one may be: the load is faster on purpose. An older
-// build has neither.
+// As it is run by default, but for the limits on how fast one may be: the load is faster on purpose. Each run begins with
+// an empty directory. An older build has neither.
 const data = mkdtempSync(join(tmpdir(), 'hubbub-bench-'));
-for (const server of [servers.hubbub, servers.before].filter(s => s.program)) {
+let runs = 0;
+for (const server of [servers.hubbub, servers.memory, servers.before].filter(s => s.program)) {
   const known = spawnSync(server.program, ['--help']).stdout.includes('rate-limits');
-  server.args = ['--log-level', 'warn', ...known ? ['--no-rate-limits', '--data', join(data, server.title)] : []];
+  server.args = ['--log-level', 'warn', ...known ? ['--no-rate-limits'] : [], ...server === servers.memory ? ['--store', 'memory'] : []];
+  server.keeps = known && server !== servers.memory;
 }
 const bench = built('release/hubbub-bench');
 
@@ -163,10 +167,10 @@ async function listening(server, port) {
 }
 
 async function run(row, name) {
-  const { program, args } = servers[name];
+  const { program, args, keeps } = servers[name];
   const port = await freePort(), apart = row.apart && availableParallelism() > 1;
   const server = start(apart && '0', program,
-    [...args, '--port', String(port), '--max-per-room', '20000']);
+    [...args, ...keeps ? ['--data', join(data, String(++runs))] : [], '--port', String(port), '--max-per-room', '20000']);
   const file = join(tmpdir(), `hubbub-bench-${process.pid}.json`);
   try {
     await listening(server, port);
