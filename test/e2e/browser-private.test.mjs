@@ -134,7 +134,9 @@ test('a block is one in all tabs, and so is its end', async (t) => {
         window.Chat.here.set('in', 'alison');
         window.Chat.kept.set('name', 'alison');
     });
-    await alice.reload();
+    await alice.goto('about:blank');
+    await server.metricUntil('hubbub_sessions', (n) => n === 2, 'alice to be gone, with her name');
+    await alice.goto(`${server.http()}/#lobby`);
     await alice.locator('#me-name').getByText('alison').waitFor();
     await talk(alice, 'bob').click();
     await said(alice, 'it is me');

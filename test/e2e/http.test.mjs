@@ -21,7 +21,10 @@ const lean = fileURLToPath(new URL('../../web/lean.sed', import.meta.url));
 const join = fileURLToPath(new URL('../../web/join.sed', import.meta.url));
 const scripts = [...String(onDisk('index.html')).matchAll(/<script src="([^"]+)"/g)].map((match) => match[1]);
 function asServed(name) {
-    if (name === 'page.js') return Buffer.concat(scripts.filter((one) => one !== 'hubbub.js').map(asServed));
+    if (name === 'page.js') { // of many files, without empty lines
+        const lines = scripts.filter((one) => one !== 'hubbub.js').flatMap((one) => String(asServed(one)).split('\n'));
+        return Buffer.from(lines.filter(Boolean).map((line) => line + '\n').join(''));
+    }
     const bytes = execFileSync('sed', ['-f', lean, pageFolder + name]);
     return name === 'index.html' ? execFileSync('sed', ['-f', join], { input: bytes }) : bytes;
 }

@@ -102,9 +102,10 @@ class World {
         if (view.epoch !== undefined && this.chance(80)) Object.assign(fields, { since: view.position, epoch: view.epoch });
         if (this.chance(40)) fields.history = this.pick([0, 1, 3, 50, 300]);
         if (!this.chance(70)) return undefined;
+        const good = view.good; // now: it may be planned to join twice
         this.note(`${tab.name} joins ${room.name} ${JSON.stringify(fields)}`);
         tab.inside.add(room.name);
-        return () => tab.join(room, fields);
+        return () => tab.join(room, fields, good);
     }
 
     insider(tab, room, plans) {

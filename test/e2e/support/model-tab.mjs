@@ -60,9 +60,9 @@ export class Tab {
         });
     }
 
-    async join(room, fields) {
+    async join(room, fields, good) {
         const id = this.world.id();
-        this.asked.set(id, (reply) => this.views.get(room.name).joined(reply, fields));
+        this.asked.set(id, (reply) => this.views.get(room.name).joined(reply, fields, good));
         this.inside.add(room.name);
         const reply = await this.ask('join', { room: room.name, stay: true, ...fields }, id);
         if (reply !== undefined) assert.equal(reply.type, 'ok', JSON.stringify(reply));

@@ -145,12 +145,14 @@ export class View {
 
     doubt() { this.stale = new Set(this.held.keys()); }
 
-    joined(reply, { since, history = 0 }) {
+    /* Is the position? undefined: too many lives ago to tell. */
+    get good() { return this.lives < EPOCHS ? !this.void : undefined; }
+
+    joined(reply, { since, history = 0 }, good) {
         this.inside = true;
         this.epoch = reply.epoch;
         this.maySkipTo = 0;
-        if (since > 0 && this.lives < EPOCHS) {
-            const good = !this.void;
+        if (since > 0 && good !== undefined) {
             this.#is(reply.recovered === good, () => `from ${since}: ${JSON.stringify(reply)}, the position was ${good ? 'good' : 'void'}`);
         }
         this.void = false;
