@@ -216,7 +216,8 @@ test:  ## all tests: unit, concurrency, model (minutes), end to end
 # The page's tests are about the page. Under TSan, what is about one thread is left out; under valgrind, what takes
 # minutes there and ASan sees as well.
 WITHOUT_asan = e2e/browser-*
-WITHOUT_tsan = e2e/@(browser-*|library*|tokens|limits|check|backup|files-hostile|http*|doors|operators|ranks|ledger)
+ONE_THREAD   = browser-*|library*|tokens|limits|check|backup|files|files-hostile|past|http*|doors|operators|ranks|ledger
+WITHOUT_tsan = @(unit/store/@(retention|search|logs|postgres)|e2e/@($(ONE_THREAD)))
 
 asan tsan:  ## unit, concurrency and most end-to-end tests under ASan+UBSan, or under TSan
 	@third_party/install.sh build test
