@@ -5,6 +5,7 @@
  */
 import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
+import { randomInt } from 'node:crypto';
 import { mkdtempSync, readFileSync, readdirSync, rmSync } from 'node:fs';
 import http from 'node:http';
 import net from 'node:net';
@@ -18,12 +19,16 @@ export const binary = path.resolve(repository, process.env.HUBBUB || 'build/rele
 
 const SANITIZER = /(Address|Leak|Thread|Memory|UndefinedBehavior)Sanitizer|runtime error:/;
 
+/* A port nobody listens on, and not one of those that the kernel gives to connections of other tests (from 32768 on):
+ * it stays free until the server takes it, and between two lives of one. */
 export async function freePort() {
-    const probe = net.createServer();
-    await new Promise((resolve) => probe.listen(0, '::', resolve));
-    const { port } = probe.address();
-    await new Promise((resolve) => probe.close(resolve));
-    return port;
+    for (;;) {
+        const port = randomInt(10240, 32768), probe = net.createServer();
+        const free = await new Promise((resolve) => probe.once('error', () => resolve(false)).listen(port, '::', () => resolve(true)));
+        if (!free) continue;
+        await new Promise((resolve) => probe.close(resolve));
+        return port;
+    }
 }
 
 const folders = [];
