@@ -21,6 +21,7 @@ enum {
     STEP_MS = 10,   /* while connecting */
     LOOK_MS = 500,  /* is it still there? */
     LOCK_MS = 3000, /* at the start: a connection takes a moment to end, its server being gone */
+    TRY_MS = 1000,  /* the same where nothing is begun */
 };
 
 /* Of every server on this schema: two numbers. 'hubb' */
@@ -187,9 +188,9 @@ static int lock(struct postgres *p)
     return ERR_AGAIN;
 }
 
-static int lock_at_last(struct postgres *p)
+static int lock_at_last(struct postgres *p, int64_t ms)
 {
-    int64_t deadline = clock_now() + LOCK_MS * NS_PER_MS;
+    int64_t deadline = clock_now() + ms * NS_PER_MS;
     int err;
     while ((err = lock(p)) == ERR_AGAIN && clock_now() < deadline)
         nanosleep(&(struct timespec){.tv_nsec = 50 * NS_PER_MS}, NULL);
@@ -334,7 +335,7 @@ static int take(struct postgres *p)
     if (err == 0)
         err = check_server(p);
     if (err == 0)
-        err = lock_at_last(p);
+        err = lock_at_last(p, LOCK_MS);
     if (err == 0)
         err = postgres_schema_migrate(&p->link, postgres_schema_latest(), p->link.error,
                                       sizeof p->link.error);
@@ -378,7 +379,7 @@ static int postgres_try(const char *url, char *why, size_t space)
     if (err == 0 && version > postgres_schema_latest())
         err = refuse(&p, "a newer program has written it");
     if (err == 0)
-        err = lock(&p);
+        err = lock_at_last(&p, TRY_MS);
     if (err != 0)
         snprintf(why, space, "cannot use the database of --store: %s", p.link.error);
     link_close(&p.link);
