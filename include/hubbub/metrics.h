@@ -77,6 +77,8 @@
       "Images of which no thumbnail could be made, or not in time")                                \
     X(FILES_REMOVED, "files_removed_total", "counter", "Files removed with what said them")        \
     X(STORE_CHANGES, "store_changes_total", "counter", "Changes written to the store")             \
+    X(STORE_COMMITS, "store_commits_total", "counter",                                             \
+      "Times that changes were written, together")                                                 \
     X(STORE_FAILURES, "store_failures_total", "counter", "Attempts to write that failed")          \
     X(STORE_BACKLOG, "store_backlog", "gauge", "Changes that wait to be written")                  \
     X(STORE_PARKED, "store_parked", "gauge", "Changes on this disk that wait for the database")    \

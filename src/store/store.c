@@ -292,6 +292,7 @@ static void on_written(struct store *s)
     for (size_t i = 0; i < n; i++)
         leave_backlog(s, s->waiting[i]);
     metric_add(METRIC_STORE_CHANGES, (int64_t)n);
+    metric_add(METRIC_STORE_COMMITS, 1);
     __atomic_store_n(&s->written, s->latest, __ATOMIC_RELEASE);
     tell_health(s);
     s->n = s->told = 0;

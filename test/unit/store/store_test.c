@@ -446,6 +446,28 @@ static void a_record_that_is_refused_takes_only_its_change_along(void **state)
     shop_free(s);
 }
 
+/* Each is a commit's worth, and comes when the one before is written. */
+static void what_nobody_waits_for_is_gathered(void **state)
+{
+    (void)state;
+    enum { CHANGES = 20, EACH = 100, APART_MS = 5 };
+    struct shop *s = shop_started();
+    struct change *c = change_new();
+    add_epoch(c, "den", "e", 0);
+    shop_put(s, c, 0);
+    int64_t commits = metric_read(METRIC_STORE_COMMITS), begun = clock_now();
+    for (uint64_t i = 0; i < CHANGES; i++) {
+        c = change_new();
+        add_messages(c, "den", i * EACH + 1, i * EACH + EACH);
+        shop_post(s, c);
+        shop_wait(s, i + 2);
+    }
+    commits = metric_read(METRIC_STORE_COMMITS) - commits;
+    assert_in_range(commits, 1, (clock_now() - begun) / (APART_MS * NS_PER_MS) + 1);
+    assert_int_equal(shop_count(s, "SELECT count(*) FROM messages"), CHANGES * EACH);
+    shop_free(s);
+}
+
 /* With what was said last in them; one in which nothing was said is none yet. */
 static void conversations_and_blocks(void **state)
 {
@@ -499,6 +521,7 @@ int main(int argc, char **argv)
         cmocka_unit_test(opened_and_closed_without_a_thread),
         cmocka_unit_test(changes_are_numbered_and_told_when_written),
         cmocka_unit_test(a_record_that_is_refused_takes_only_its_change_along),
+        cmocka_unit_test(what_nobody_waits_for_is_gathered),
     };
     return SHOP_TESTS(argc, argv, "store", tests);
 }
