@@ -313,6 +313,7 @@ test('whose sign-in is missing, wrong or over is told the same, and what to do',
     const { stdout } = await runToEnd(['token', '--user', 'bob', '--expires', '3s', '--data', where]);
     const over = await openTab(browser, `${server.http()}/#token=${stdout.trim()}&room=lobby`);
     await inRoom(over, 'lobby');
+    assert.equal(await over.evaluate(() => window.Chat.errorText({ code: 'token_expired', message: 'the token has expired' })), text);
     await told(over, hint);
     noComplaints(none, wrong, over);
 });

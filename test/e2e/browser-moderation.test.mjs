@@ -123,6 +123,7 @@ test('a member who is banned is marked, for those who may lift it', async (t) =>
     await fillIn(alice, { Reason: 'spam' }, 'Ban');
     const marked = (tab) => tab.locator('#people-offline .person[data-user=bob] .badge-role', { hasText: 'banned' });
     await marked(alice).waitFor();
+    assert.equal(await alice.locator('.person[data-user=bob] .badge-role').count(), 1, 'there is room for the name');
     await carol.locator('#people-offline .person[data-user=bob]').waitFor();
     assert.equal(await marked(carol).count(), 0);
     await alice.reload();
