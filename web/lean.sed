@@ -1,7 +1,7 @@
 # What is written for people goes over the wire without indentation and without comments: those on lines
 # of their own, and those behind code, unless what follows // could be the end of a text. Lines stay where
-# they are, so that what a browser says of line 40 is about line 40. A style sheet, as its first line says that it
-# is, goes without the spaces beside its signs.
+# they are, so that what a browser says of line 40 is about line 40. Nor do spaces go along beside signs that no
+# text has them beside; of a style sheet, as its first line says that it is, beside all.
 1 {
     /^\/\* [a-z]*\.css:/ h
 }
@@ -22,6 +22,9 @@ s/ {$/{/
 s/ => /=>/g
 s/ \([=!]==\) /\1/g
 s/ \(&&\|||\) /\1/g
+s/{ /{/g
+s/ }/}/g
+s/ ? /?/g
 x
 /./ {
     x

@@ -15,8 +15,8 @@ static void send_away(struct hub *h, struct session *s, const char *reason, int6
 {
     int64_t now = clock_wall_ms();
     unsigned left = until > now ? (unsigned)((until - now + 999) / 1000) : 0;
-    encode_error(scratch(h), s->dialect, PROBLEM_BANNED,
-                 reason[0] != '\0' ? reason : "you are banned from this server", NULL, NULL, left);
+    encode_error(scratch(h), s->dialect, PROBLEM_BANNED, reason[0] != '\0' ? reason : NULL, NULL,
+                 NULL, left);
     send_scratch(h, s->outbox);
     outbox_close(s->outbox, BANNED, "banned");
     s->barred = true;

@@ -108,6 +108,8 @@ void encode_error(struct buf *to, enum dialect dialect, enum problem problem, co
     STR_IF(to, ",\"id\":", id);
     STR(to, ",\"code\":", problem_code(problem));
     STR(to, ",\"message\":", text);
+    if (problem == PROBLEM_BANNED || problem == PROBLEM_MUTED) /* not our own words */
+        STR_IF(to, ",\"reason\":", detail);
     if (dialect == DIALECT_CLASSIC) {
         STR(to, ",\"room\":", room ? room : "");
         LIT(to, ",\"username\":\"server\"");

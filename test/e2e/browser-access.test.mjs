@@ -306,6 +306,7 @@ test('comments and indentation stay at home, lines and texts do not', () => {
         assert.equal(sent.split('\n').length, kept.split('\n').length, `${name}: what is wrong in line 40 is wrong in line 40`);
         assert.doesNotMatch(sent, /^ |^\/\*|; \/\/ [^'"`]*$/m, name);
         new vm.Script(sent, { filename: name });
+        for (const [text] of sent.matchAll(/'(?:[^'\\\n]|\\.)*'/g)) assert.ok(kept.includes(text), `${name}: ${text}`);
     }
     // A style sheet says the same with fewer spaces.
     const [style, lean] = both('chat.css');

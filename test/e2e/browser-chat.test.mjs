@@ -10,7 +10,7 @@ import {
     closed, composer, connectAs, dialog, enters, focusIs, inRoom, log, message, newTab, noComplaints, notice, openTab, peopleAre,
     person, roomMenu, roomTab, said, says, sees, startBrowser, stateIs,
 } from './support/page.mjs';
-import { freePort, startServer } from './support/server.mjs';
+import { folder, freePort, runToEnd, startServer } from './support/server.mjs';
 import { until } from './support/wait.mjs';
 
 const page = fileURLToPath(new URL('../../web/static/index.html', import.meta.url));
@@ -289,15 +289,33 @@ test('a link with a token that is not valid says so once, and one may come as a 
     const server = await startServer(t);
     const browser = await startBrowser(t);
     const bob = await openTab(browser, `${server.http()}/#token=nonsense&room=lobby`);
-    await bob.getByRole('alert').getByText('This link is not valid, or not any more. Where guests may enter, a name is enough.').waitFor();
+    await bob.getByRole('alert').getByText('You need a sign-in link that is still valid: ask whoever runs this server for a new one. Where guests may enter, a name is enough.').waitFor();
     await focusIs(bob, 'door-name');
     assert.equal(await bob.getByText('You were signed in').isVisible(), false);
-    assert.equal(await bob.getByText('asks you to sign in').isVisible(), false);
     await connectAs(bob, 'bob');
     await inRoom(bob, 'lobby');
     await bob.reload();
     await inRoom(bob, 'lobby');
     noComplaints(bob);
+});
+
+test('whose sign-in is missing, wrong or over is told the same, and what to do', async (t) => {
+    const where = folder();
+    const server = await startServer(t, ['--auth', 'token', '--data', where]);
+    const browser = await startBrowser(t);
+    const told = (tab, text) => until(async () => await tab.getByRole('alert').textContent() === text, text);
+    const text = 'You need a sign-in link that is still valid: ask whoever runs this server for a new one.';
+    const hint = `${text} Where guests may enter, a name is enough.`;
+    const [none, wrong] = [await openTab(browser, `${server.http()}/#lobby`), await openTab(browser, `${server.http()}/#token=nonsense&room=lobby`)];
+    await connectAs(none, 'nobody');
+    await told(none, text);
+    await told(wrong, hint);
+    const { stdout } = await runToEnd(['token', '--user', 'bob', '--expires', '3s', '--data', where]);
+    const over = await openTab(browser, `${server.http()}/#token=${stdout.trim()}&room=lobby`);
+    await inRoom(over, 'lobby');
+    assert.equal(await over.evaluate(() => window.Chat.errorText({ code: 'token_expired', message: 'the token has expired' })), text);
+    await told(over, hint);
+    noComplaints(none, wrong, over);
 });
 
 test('the page from disk connects to the address it is given', async (t) => {

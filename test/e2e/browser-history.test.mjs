@@ -200,6 +200,62 @@ test('an answer shows what it answers, and leads there wherever it is', async (t
     noComplaints(alice, bob);
 });
 
+test('who sees the end is not shown the way there, however the end came into view', async (t) => {
+    const server = await startServer(t, data());
+    const bob = await member(t, server, 'bob', 'lobby');
+    const browser = await startBrowser(t);
+    const alice = await person(browser, server, 'alice');
+    const offered = (wanted) => until(async () => await alice.locator('#to-newest').isVisible() === wanted, `the way to be there: ${wanted}`);
+    const below = () => alice.locator('#log').evaluate((node) => node.scrollHeight - node.scrollTop - node.clientHeight);
+    const atEnd = () => until(async () => await below() < 2, 'the end');
+
+    // all there is fits in
+    await fill(bob, 'lobby', 2);
+    await bob.ok('message', { room: 'lobby', content: 'about the first', replyTo: 1 });
+    await sees(alice, 'about the first');
+    await log(alice).focus();
+    await alice.keyboard.press('Home');
+    await frame(alice);
+    assert.equal(await alice.locator('#to-newest').isVisible(), false);
+    await message(alice, 'about the first').locator('.quote').click();
+    await alice.locator('.row.found[data-seq="1"]').waitFor();
+    await frame(alice);
+    assert.equal(await alice.locator('#to-newest').isVisible(), false);
+
+    // the window grows, the other way round there is nothing to see of it
+    await fill(bob, 'lobby', 60);
+    await sees(alice, 'line 60');
+    await atEnd();
+    await scrollTo(alice, await alice.evaluate(() => document.getElementById('log').scrollTop - 200));
+    await offered(true);
+    await alice.setViewportSize({ width: 1200, height: 560 });
+    await frame(alice);
+    await offered(true);
+    await alice.setViewportSize({ width: 1200, height: 1300 });
+    await offered(false);
+    await alice.setViewportSize({ width: 1200, height: 500 });
+    await atEnd();
+    await offered(false);
+
+    // what one writes grows just when the page has gone to the end
+    await alice.evaluate(() => document.addEventListener('scroll', () => {
+        const box = document.getElementById('box');
+        box.value = 'line\n'.repeat(6);
+        box.dispatchEvent(new Event('input', { bubbles: true }));
+    }, { capture: true, once: true }));
+    await bob.ok('message', { room: 'lobby', content: 'one more' });
+    await until(async () => (await composer(alice).inputValue()) !== '', 'it to have grown');
+    await frame(alice);
+    await atEnd();
+    assert.equal(await alice.locator('#to-newest').isVisible(), false);
+    await bob.ok('message', { room: 'lobby', content: 'and another' });
+    await sees(alice, 'and another');
+    await atEnd();
+    await scrollTo(alice, 0);
+    await offered(true);
+    noComplaints(alice);
+});
+
 test('what is answered may be gone', async (t) => {
     const server = await startServer(t, ['--history-memory', '20']);
     const bob = await member(t, server, 'bob', 'lobby');

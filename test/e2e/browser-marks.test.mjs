@@ -163,6 +163,19 @@ test('mentions: marked, counted, listed, and one gets there', async (t) => {
     await inRoom(alice, 'den');
     await alice.locator('.row.found[data-seq="1"]').waitFor();
 
+    // more than fit into one answer
+    await fill(bob, 'den', 60, () => 'once more, @alice');
+    await alice.locator('#me').click();
+    await alice.getByRole('menuitem', { name: 'Mentions of you' }).click();
+    const more = dialog(alice).getByRole('button', { name: 'More', exact: true });
+    await more.click();
+    await until(async () => await rows.count() === 62, 'all mentions');
+    await rows.last().filter({ hasText: 'a <b>word</b> with @alice' }).waitFor();
+    assert.equal(await more.count(), 0);
+    assert.equal(await rows.evaluateAll((all) => all.indexOf(document.activeElement)), 50, 'the first of what came');
+    await alice.keyboard.press('Escape');
+    await closed(alice);
+
     // who runs the room calls all of it
     await enters(alice, 'attic');
     const carol = await person(browser, server, 'carol', { room: 'attic' });

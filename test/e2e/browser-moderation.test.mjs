@@ -43,14 +43,14 @@ test('banned: out, kept out, lifted from the settings', async (t) => {
     await bob.locator('#hindrance').getByText('You were banned from this room by alice.').waitFor();
     await bob.locator('#hindrance').getByText('Reason: spam').waitFor();
     await bob.getByRole('button', { name: 'Enter again' }).click();
-    await dialog(bob).getByText('You are banned here.').waitFor();
+    await dialog(bob).getByText('You are banned here. Again in 1 hour. Reason: spam').waitFor();
     await bob.keyboard.press('Escape');
     await closed(bob);
     await bob.getByRole('button', { name: 'Take off the list' }).click();
     await bob.getByText('You are in no room.').waitFor();
     await bob.getByRole('searchbox', { name: 'Find or enter a room' }).fill('yard');
     await bob.getByRole('searchbox', { name: 'Find or enter a room' }).press('Enter');
-    await dialog(bob).getByText(/^You are banned here\. Again in (1 hour|\d\d minutes)\./).waitFor();
+    await dialog(bob).getByText(/^You are banned here\. Again in (1 hour|\d\d minutes)\. Reason: spam$/).waitFor();
     await bob.keyboard.press('Escape');
 
     await settingsOf(alice, 'Bans and mutes');
@@ -116,20 +116,40 @@ test('who is muted is marked for those who may lift it', async (t) => {
     noComplaints(alice, bob, carol);
 });
 
+test('a member who is banned is marked, for those who may lift it', async (t) => {
+    const { alice, bob, carol } = await roomOfThree(t);
+    for (const name of ['bob', 'carol']) await alice.evaluate((user) => window.Chat.hub.role('yard', user, 'member'), name);
+    await choose(alice, 'bob', 'Ban…');
+    await fillIn(alice, { Reason: 'spam' }, 'Ban');
+    const marked = (tab) => tab.locator('#people-offline .person[data-user=bob] .badge-role', { hasText: 'banned' });
+    await marked(alice).waitFor();
+    assert.equal(await alice.locator('.person[data-user=bob] .badge-role').count(), 1, 'there is room for the name');
+    await carol.locator('#people-offline .person[data-user=bob]').waitFor();
+    assert.equal(await marked(carol).count(), 0);
+    await alice.reload();
+    await marked(alice).waitFor();
+    await choose(alice, 'bob', 'Lift ban');
+    await until(async () => await marked(alice).count() === 0, 'nobody to be marked');
+    await enters(bob, 'yard');
+    await choose(alice, 'bob', 'Ban…');
+    await fillIn(alice, {}, 'Ban');
+    await marked(alice).waitFor();
+    await alice.evaluate(() => window.Chat.hub.ledger('yard', 1).then(({ entries: [last] }) => window.Chat.hub.undo('yard', last.entry)));
+    await until(async () => await marked(alice).count() === 0, 'the ban to be taken back');
+    noComplaints(alice, bob, carol);
+});
+
 test('what is done about an old message is done to its author, whoever has the name now', async (t) => {
     const { server, browser, alice, bob, carol } = await roomOfThree(t);
     await said(bob, 'I was here first');
-    const first = await bob.evaluate(() => window.Chat.hub.userId);
     await bob.context().close();
     await peopleAre(alice, ['alice', 'carol']);
     const other = await person(browser, server, 'bob', { room: 'yard' });
     await peopleAre(alice, ['alice', 'bob', 'carol']);
     const author = message(alice, 'I was here first').locator('.who');
     await author.click();
-    await alice.getByRole('menuitem', { name: 'Message privately' }).click();
-    assert.equal(await composer(alice).inputValue(), `/msg id:${first} `);
-    await composer(alice).fill('');
-    await author.click();
+    await alice.getByRole('menuitem', { name: 'Mute…' }).waitFor();
+    assert.equal(await alice.getByRole('menuitem', { name: 'Message privately' }).count(), 0, 'who said it is not here');
     await alice.getByRole('menuitem', { name: 'Mute…' }).click();
     await fillIn(alice, {}, 'Mute');
     await notice(carol, /alice muted bob/);
@@ -284,10 +304,11 @@ test('an operator speaks to everybody, bans from the server, and takes it back',
     await bob.getByText('Notice from olivia').waitFor();
     await choose(olivia, 'bob', 'Ban from the server…');
     await fillIn(olivia, { Reason: 'no tea' }, 'Ban');
-    await bob.locator('#door-error').getByText('You are banned here.').waitFor();
+    const refusal = bob.locator('#door-error').getByText('You are banned here. Again in 1 day. Reason: no tea');
+    await refusal.waitFor();
     await peopleAre(olivia, ['olivia']);
     await bob.getByRole('button', { name: 'Connect' }).click();
-    await bob.locator('#door-error').getByText('You are banned here.').waitFor();
+    await refusal.waitFor();
 
     // What was done to the whole server, and taken back: in the ledger, and in the list of those banned.
     await serverPart('Ledger');

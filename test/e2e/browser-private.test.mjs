@@ -4,7 +4,10 @@
  */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { assertAccessible, choose, composer, connectAs, inRoom, log, message, newTab, noComplaints, person, roomMenu, roomTab, said, says, sees, startBrowser } from './support/page.mjs';
+import {
+    assertAccessible, choose, closed, composer, connectAs, createRoom, dialog, fillIn, inRoom, log, message, newTab, noComplaints, person, roomMenu, roomTab,
+    said, says, sees, startBrowser,
+} from './support/page.mjs';
 import { data } from './support/log.mjs';
 import { startAgain, startServer } from './support/server.mjs';
 import { until } from './support/wait.mjs';
@@ -68,10 +71,18 @@ test('from the menu of a person, with a page in German', async (t) => {
     const browser = await startBrowser(t);
     const alice = await person(browser, server, 'alice');
     const bob = await person(browser, server, 'bob', { locale: 'de-DE' });
+    await composer(alice).fill('half a thought');
     await choose(alice, 'bob', 'Message privately');
-    assert.equal(await composer(alice).inputValue(), '/msg bob ');
-    await alice.keyboard.type('hello');
+    await assertAccessible(alice, 'a first message');
     await alice.keyboard.press('Enter');
+    await alice.keyboard.type('hello'); // nothing to say is nothing to send
+    await alice.keyboard.press('Enter');
+    await closed(alice);
+    await inTalk(alice, 'bob');
+    assert.equal(await composer(alice).inputValue(), '');
+    await roomTab(alice, 'lobby').click();
+    assert.equal(await composer(alice).inputValue(), 'half a thought', 'of the room, and stays there');
+    await choose(alice, 'bob', 'Message privately');
     await inTalk(alice, 'bob');
     await bob.getByText('Private Gespräche', { exact: true }).waitFor();
     await bob.locator('.person[data-user=alice]').click();
@@ -79,6 +90,42 @@ test('from the menu of a person, with a page in German', async (t) => {
     await inTalk(bob, 'alice');
     await sees(bob, 'hello');
     for (const one of [alice, bob]) noComplaints(one);
+});
+
+test('a conversation is offered where it can begin, and who cannot be reached may be away or not', async (t) => {
+    const server = await startServer(t, data());
+    const browser = await startBrowser(t);
+    const alice = await person(browser, server, 'alice');
+    await createRoom(alice, { 'Name of the room': 'yard' });
+    const [bob, carol] = [await person(browser, server, 'bob', { room: 'yard' }), await person(browser, server, 'carol', { room: 'yard' })];
+    for (const name of ['bob', 'carol']) await alice.evaluate((user) => window.Chat.hub.role('yard', user, 'member'), name);
+    const refusal = 'Nobody of this name can be reached now. A conversation begins while both are here.';
+    await bob.evaluate(() => window.Chat.hub.block('alice'));
+    await says(alice, '/msg bob hello');
+    await alice.getByRole('alert').getByText(refusal).waitFor();
+    await composer(alice).fill('');
+    await choose(alice, 'carol', 'Message privately');
+    await carol.context().close();
+    await alice.locator('#people-offline .person[data-user=carol]').waitFor();
+    await fillIn(alice, { 'Message to carol': 'hello' }, 'Send');
+    await dialog(alice).getByRole('alert').getByText(refusal).waitFor();
+    assert.equal(await dialog(alice).getByLabel('Message to carol').inputValue(), 'hello');
+    await alice.keyboard.press('Escape');
+    await closed(alice);
+    await alice.locator('.person[data-user=carol]').click();
+    await alice.getByRole('menuitem', { name: 'Mention carol' }).waitFor();
+    assert.equal(await alice.getByRole('menuitem', { name: 'Message privately' }).count(), 0, 'she is away');
+    await alice.keyboard.press('Escape');
+
+    await bob.evaluate(() => window.Chat.hub.unblock('alice'));
+    await says(alice, '/msg bob hello');
+    await inTalk(alice, 'bob');
+    await bob.context().close();
+    await roomTab(alice, 'yard').click();
+    await alice.locator('#people-offline .person[data-user=bob]').waitFor();
+    await choose(alice, 'bob', 'Message privately');
+    await inTalk(alice, 'bob');
+    noComplaints(alice);
 });
 
 test('a block and its end', async (t) => {

@@ -143,11 +143,11 @@ test('mute, kick, ban, undo, invitations, messages removed', async (t) => {
     assert.equal(bob.rooms.size, 0);
     await bob.join('den');
     parted = event(bob, 'parted');
-    await alice.ban('den', 'bob', { seconds: 600 });
+    await alice.ban('den', 'bob', { seconds: 600, reason: 'spam' });
     why = await parted;
     assert.equal(why.why, 'ban');
     assert.ok(why.until > 0);
-    await assert.rejects(bob.join('den'), (error) => code('banned')(error) && error.retryAfter > 0);
+    await assert.rejects(bob.join('den'), (error) => code('banned')(error) && error.retryAfter > 0 && error.reason === 'spam');
     await alice.unban('den', 'bob');
 
     await alice.update('den', { visibility: 'restricted' });

@@ -235,14 +235,14 @@ test('a room that is not entered again: what was under way stays unsure', async 
         act: (frame, socket, nth) => {
             if (frame.type === 'message') return socket.terminate();
             if (nth === 1) return { seq: 0, epoch: 'e', members: 1 };
-            return socket.tell({ type: 'error', id: frame.id, code: 'banned', message: 'not here', room: 'lobby' });
+            return socket.tell({ type: 'error', id: frame.id, code: 'banned', message: 'not here', reason: 'spam', retryAfter: 60, room: 'lobby' });
         },
     });
     const alice = await onlineHub(t, script.url, 'alice', 'lobby');
     const parted = event(alice, 'parted');
     const message = alice.say('lobby', 'hello');
     const next = alice.say('lobby', 'next');
-    assert.equal((await parted).why, 'banned');
+    assert.deepEqual(await parted, { type: 'parted', room: 'lobby', why: 'banned', message: 'not here', reason: 'spam', retryAfter: 60 });
     await assert.rejects(next, code('banned'));
     assert.equal(message.state, 'unsure');
     assert.equal(message.cancel(), true);

@@ -158,15 +158,15 @@ test('4001 with a token that was given: auth-needed, and on with another', async
 test('4003: banned, and that is the end', async (t) => {
     const script = await scripted(t, {
         greet: (socket) => {
-            socket.tell({ type: 'error', code: 'banned', message: 'not here', retryAfter: 77 });
+            socket.tell({ type: 'error', code: 'banned', message: 'not here', reason: 'spam', retryAfter: 77 });
             socket.close(4003, 'banned');
             return false;
         },
     });
     const hub = makeHub(t, script.url);
     const closed = state(hub, 'closed');
-    await assert.rejects(hub.connect(), (error) => code('banned')(error) && error.retryAfter === 77);
-    assert.deepEqual(await closed, { type: 'state', state: 'closed', code: 4003, reason: 'banned', retryAfter: 77 });
+    await assert.rejects(hub.connect(), (error) => code('banned')(error) && error.retryAfter === 77 && error.reason === 'spam');
+    assert.deepEqual(await closed, { type: 'state', state: 'closed', code: 4003, reason: 'banned', retryAfter: 77, why: 'spam' });
 });
 
 test('4010, 4029, goaway: it waits as long as it is told', async (t) => {

@@ -182,6 +182,7 @@ test('ban: out with every connection, also those to come', async (t) => {
     for (const one of [bob, second, await connectAgain(t, server, bob)]) {
         const error = await one.refused('banned', 'join', { room: 'hall' });
         assert.equal(error.retryAfter, undefined);
+        assert.equal(error.reason, 'spam');
     }
     const late = await enter('bob', { room: 'hall' });
     await late.told('banned');
@@ -244,7 +245,8 @@ test('bans and mutes end by themselves', async (t) => {
     assert.ok([1, 2].includes(error.retryAfter), `${error.retryAfter}`);
     const banned = await alice.ok('ban', { room: 'hall', user: 'carol', seconds: 2 });
     assert.ok(banned.until >= muted.until);
-    const { retryAfter } = await carol.refused('banned', 'join', { room: 'hall' });
+    const { retryAfter, reason: none } = await carol.refused('banned', 'join', { room: 'hall' });
+    assert.equal(none, undefined, 'none was given');
     assert.ok([1, 2].includes(retryAfter), `${retryAfter}`);
     const reason = (await reasons(carol)).find(({ rule }) => rule === 'banned');
     assert.equal(reason.until, banned.until);

@@ -62,6 +62,7 @@ test('a ban from the server: 4003 for every connection, and at every return', as
     for (const one of [bob, second, small]) {
         const error = await one.next({ type: 'error' });
         assert.equal(error.code, 'banned');
+        assert.equal(error.reason, 'enough');
         const end = await one.expectClose(4003);
         assert.equal(end.reason, 'banned');
     }

@@ -168,20 +168,26 @@
         const [name, content] = person(room, text);
         const known = Chat.talkWith((one) => one.username === name);
         if (known && (!content || Chat.talks.get(known).blocked)) return Chat.enter(known);
-        const said = await Chat.hub.dm(name, content);
+        return begin(name, content);
+    }
+
+    /* Whether somebody is here, away, or blocks us is not to be told from the refusal. */
+    async function begin(to, content) {
+        const said = await Chat.hub.dm(to, content).catch((error) => { throw error.code === 'unknown_user' ? new Error(t('not to be reached')) : error; });
         Chat.talks.set(said.room, said);
         return Chat.enter(said.room);
     }
 
-    /* To where one writes to somebody alone. */
-    Chat.talkTo = function ({ userId, username }) {
-        const known = Chat.talkWith((one) => one.userId === userId);
+    /* To where one writes to somebody alone; a first message begins it. */
+    Chat.talkTo = function (person) {
+        const known = Chat.talkOf(person);
         if (known) return Chat.enter(known);
-        const row = Chat.active.members.get(userId);
-        const away = userId && !(row && row.status === 'online'); // then the name may be another one's
-        box.setRangeText('/msg ' + (away ? 'id:' + userId : username) + ' ', 0, 0, 'end');
-        changed();
-        return box.focus();
+        const { userId, username } = person;
+        const first = el('input', { autocomplete: 'off', autofocus: true });
+        return Chat.dialog({
+            title: t('talk to'), content: Chat.field(t('message to', { room: Chat.plain(username) }), first), action: t('send'),
+            onsubmit: (dialog) => first.value.trim() && Chat.attempt(dialog, () => begin(userId ? 'id:' + userId : username, first.value)),
+        });
     };
 
     async function invite(room, text) {

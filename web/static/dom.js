@@ -240,8 +240,9 @@
 
     let dialogs = 0;
 
-    /* Shows `content` under a title; returns {node, close, error(text)}. Closing gives the focus back. */
-    Chat.dialog = function ({ title, wide, content, buttons, onsubmit, onclose }) {
+    /* Shows `content` under a title, and below a way back beside what is done (`action`), or other buttons; returns
+     * {node, close, error(text)}. Closing gives the focus back. */
+    Chat.dialog = function ({ title, wide, content, action, danger, buttons, onsubmit }) {
         const id = 'dialog-' + ++dialogs;
         const problem = el('p', { class: 'error', role: 'alert', hidden: true, id: id + '-error' });
         const note = el('p', { class: 'note', role: 'status' });
@@ -256,7 +257,9 @@
             el('header', { class: 'dialog-head' }, el('h2', { id }, title),
                 el('button', { type: 'button', class: 'plain', 'aria-label': Chat.t('close'), onclick: () => node.close() }, Chat.icon('close'))),
             el('div', { class: 'dialog-body' }, content), problem, note,
-            buttons ? el('div', { class: 'buttons' }, buttons) : null));
+            action || buttons ? el('div', { class: 'buttons' }, buttons || [
+                el('button', { type: 'button', class: 'quiet', onclick: () => node.close() }, Chat.t('cancel')), el('button', { class: danger ? 'primary danger' : 'primary' }, action),
+            ]) : null));
         const api = {
             node,
             close: () => node.close(),
@@ -266,7 +269,6 @@
         node.addEventListener('close', () => {
             Chat.closeMenu(false);
             node.remove();
-            if (onclose) onclose();
         });
         node.addEventListener('click', (event) => { if (event.target === node && (!wide || wide === 'picture-box')) node.close(); });
         document.body.append(node);
@@ -298,17 +300,8 @@
 
     /* Asks before what cannot be taken back. */
     Chat.confirm = function ({ title, text, action, run }) {
-        return Chat.dialog({
-            title,
-            content: el('p', {}, text),
-            buttons: [Chat.cancelButton(), el('button', { class: 'primary danger' }, action)],
-            onsubmit: (dialog) => Chat.attempt(dialog, run),
-        });
+        return Chat.dialog({ title, content: el('p', {}, text), action, danger: true, onsubmit: (dialog) => Chat.attempt(dialog, run) });
     };
-
-    Chat.cancelButton = () => el('button', {
-        type: 'button', class: 'quiet', onclick: (event) => event.target.closest('dialog').close(),
-    }, Chat.t('cancel'));
 
     /* Does it and closes the dialog, or says in it what went wrong. */
     Chat.attempt = async function (dialog, run) {

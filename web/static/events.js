@@ -7,7 +7,7 @@
 
     const { Chat } = window;
     const { $, t, tn, bdi } = Chat;
-    const CLOSES = { 1001: 'e restarting', 4003: 'e banned', 4010: 'e too many', 4029: 'e flooding', invalid_url: 'e address' };
+    const CLOSES = { 1001: 'restarting', 4003: 'banned', 4010: 'too many', 4029: 'flooding', invalid_url: 'address' };
     const MEMBERS_AGAIN = 3000; // after a crowd came or went: ask who is there, not more often than this
 
     Chat.listen = function (hub) {
@@ -24,10 +24,10 @@
     const EVENTS = {
         state: onState,
         welcome: onWelcome,
-        'auth-needed': (event) => {
+        'auth-needed': () => {
             const token = Chat.here.get('token');
             Chat.here.set('token', ''); // it is good for nothing: whoever is let in without one is
-            Chat.goOut(needed(event.code, token), token && 'door-name');
+            Chat.goOut(t('e not_authenticated') + (token ? ' ' + t('as guest') : ''), token && 'door-name');
         },
         reset: inRoom((room) => {
             room.reset();
@@ -117,13 +117,10 @@
         if ($('banner-text').textContent !== text) $('banner-text').textContent = text;
     }
 
-    function reasonOf(event) {
-        if (event.retryAfter) return Chat.errorText({ code: CLOSES[event.code] ? CLOSES[event.code].slice(2) : 'lost', retryAfter: event.retryAfter });
-        if (CLOSES[event.code]) return t(CLOSES[event.code]);
-        return t(Chat.hub.welcome && !Chat.atDoor && !banner.why ? 'e lost' : 'e unreachable');
+    function reasonOf({ code, retryAfter, why }) {
+        const lost = Chat.hub.welcome && !Chat.atDoor && !banner.why;
+        return Chat.errorText({ code: CLOSES[code] || (lost ? 'lost' : 'unreachable'), retryAfter, reason: why });
     }
-
-    const needed = (code, token) => (code === 'token_expired' ? t('e token_expired') : t(token ? 'bad link' : 'e not_authenticated')) + (token ? ' ' + t('as guest') : '');
 
     function onWelcome(welcome) {
         const wanted = Chat.atDoor ? Chat.wanted : $('me-name').textContent;
@@ -158,7 +155,7 @@
             if (room === Chat.active) Chat.announce(t('missed', { n: missed }));
         } else if (event.again && missed === 0) room.notice(() => [t('back again')]);
         askMembers(room);
-        askMuted(room);
+        askSanctions(room);
         roomChanged(room);
         Chat.files.next();
         Chat.remember();
@@ -172,11 +169,11 @@
     }
 
     /* What comes later is told by events. */
-    function askMuted(room) {
+    function askSanctions(room) {
         if (!room.may('moderator')) return;
         Chat.hub.settings(room.name).then(({ sanctions }) => {
-            room.muted.clear();
-            for (const { action, userId, until } of sanctions) if (action === 'mute') room.mute(userId, until);
+            room.sanctions.clear();
+            for (const { action, userId, until } of sanctions) room.sanction(action, userId, until);
             peopleChanged(room);
         }, () => {});
     }
@@ -200,7 +197,7 @@
         room.out = {
             final: event.why === 'destroyed', // of all else a try tells whether it still holds
             build: () => (known ? [...tn(known, { by: bdi(event.by || '?') }), ...(event.until ? [' ', t('ends at', { until: Chat.moment(event.until) })] : []),
-                ...(event.reason ? [' ', ...tn('because', { reason: bdi(event.reason) })] : [])] : [Chat.errorText({ code: blocked ? 'blocked' : event.why, message: event.reason, retryAfter: event.retryAfter })]),
+                ...(event.reason ? [' ', ...tn('because', { reason: bdi(event.reason) })] : [])] : [Chat.errorText({ ...event, code: blocked ? 'blocked' : event.why })]),
         };
         room.members.clear();
         room.count = 0;
@@ -322,7 +319,7 @@
         if (event.action === 'kick' || event.action === 'ban') room.thrown = event.userId; // that they left needs no word
         room.moderated(event);
         room.notice(Chat.moderationNotice(event), 'moderation');
-        if (event.role && event.userId === Chat.hub.userId) askMuted(room);
+        if (event.role && event.userId === Chat.hub.userId) askSanctions(room);
         if (['add', 'remove', 'role'].includes(event.action) && !room.members.has(event.userId)) askMembersSoon(room);
         if (event.userId === Chat.hub.userId && room === Chat.active) Chat.announce(t('m ' + event.action, { by: event.by, who: event.username, role: event.role ? t(event.role) : '' }));
         roomChanged(room);
@@ -357,7 +354,7 @@
 
     /* In another tab. When it ends, both are in the conversation again. */
     function onBlock({ type, userId }) {
-        const name = Chat.talkWith((one) => one.userId === userId);
+        const name = Chat.talkOf({ userId });
         if (!name) return;
         Chat.talks.get(name).blocked = type === 'block';
         const room = Chat.rooms.get(name);

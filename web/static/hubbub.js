@@ -299,6 +299,7 @@
                 return;
             }
             if (complaint.retryAfter && CLOSES[code]) detail.retryAfter = complaint.retryAfter;
+            if (complaint.reason && CLOSES[code]) detail.why = complaint.reason;
             if (meaning.auth || meaning.stop || !this.#options.autoReconnect) {
                 this.#end(detail, CLOSES[code] && complaint);
                 if (meaning.auth) this.#emit('auth-needed', { code: detail.reason, message: complaint.message });
@@ -322,12 +323,12 @@
         }
 
         /* `refusal`: the error frame that says why, if there was one. */
-        #end(detail, { code = 'offline', message = detail.reason || 'The connection was closed.', retryAfter } = {}) {
+        #end(detail, { code = 'offline', message = detail.reason || 'The connection was closed.', retryAfter, reason } = {}) {
             const first = this.#first;
             this.#first = null;
             this.#watch(false);
             this.#setState('closed', detail);
-            if (first) first.reject(new HubbubError(code, message, { retryAfter }));
+            if (first) first.reject(new HubbubError(code, message, { retryAfter, reason }));
         }
 
         #setState(state, detail) {
@@ -491,8 +492,8 @@
             } catch (error) {
                 if (error.code === 'offline' || !this.rooms.has(name)) return; // the next connection tries again
                 if (!(error.code in REJOIN)) {
-                    const { code: why, message: reason, retryAfter } = error;
-                    this.#part(name, { why, reason, retryAfter }, why);
+                    const { code: why, message, reason, retryAfter } = error;
+                    this.#part(name, { why, message, reason, retryAfter }, why);
                     return;
                 }
                 setTimeout(() => {
@@ -507,7 +508,7 @@
             const here = this.rooms.delete(name);
             this.#settle(name, false);
             for (const message of side.queue.slice()) {
-                const error = new HubbubError(code, why.reason || 'Not in this room any more.', { room: name });
+                const error = new HubbubError(code, why.reason || why.message || 'Not in this room any more.', { room: name });
                 if (message.state !== 'sent') this.#fail(message, error);
             }
             side.password = undefined;
@@ -658,10 +659,10 @@
             const { type, id } = frame;
             const waiting = this.#pending.get(id);
             if (waiting && (type === 'ok' || type === 'error' || type === 'pong')) {
-                const { code, message, room, retryAfter } = frame;
+                const { code, message, room, retryAfter, reason } = frame;
                 this.#pending.delete(id);
                 clearTimeout(waiting.timer);
-                if (type === 'error') waiting.done(new HubbubError(code, message, { room, retryAfter }));
+                if (type === 'error') waiting.done(new HubbubError(code, message, { room, retryAfter, reason }));
                 else waiting.done(null, frame);
             } else if (type === 'welcome') {
                 this.#online(frame);

@@ -291,6 +291,7 @@
         not now = Not now = Jetzt nicht
         private talks = Private conversations = Private Gespräche
         talk to = Message privately = Privat schreiben
+        not to be reached = Nobody of this name can be reached now. A conversation begins while both are here. = Niemand dieses Namens ist jetzt zu erreichen. Ein Gespräch beginnt, wenn beide da sind.
         block = Block = Blockieren
         unblock = Unblock = Blockierung aufheben
         e blocked = You have blocked this person. Nothing they say reaches you, and they are not told. = Du hast diese Person blockiert. Nichts von ihr erreicht dich, und sie erfährt es nicht.
@@ -353,9 +354,7 @@
         e wrong_password = This is not the password of this room. Try again, or ask who runs it. = Das ist nicht das Passwort dieses Raums. Versuch es noch einmal oder frag dort nach.
         e invite_required = This room needs an invitation that is still good. Ask somebody who runs it. = Dieser Raum braucht eine gültige Einladung. Frag jemanden, der ihn leitet.
         e not_member = Only members may enter. Ask somebody who runs it to add you. = Nur Mitglieder dürfen hinein. Bitte jemanden, der ihn leitet, dich aufzunehmen.
-        e not_authenticated = This server asks you to sign in. Open it by the link of whoever runs it. = Dieser Server verlangt eine Anmeldung. Öffne ihn über den Link des Betreibers.
-        e token_expired = Your sign-in has ended. Open this page by a new link. = Deine Anmeldung ist abgelaufen. Öffne die Seite über einen neuen Link.
-        bad link = This link is not valid, or not any more. = Dieser Link gilt nicht oder nicht mehr.
+        e not_authenticated = You need a sign-in link that is still valid: ask whoever runs this server for a new one. = Du brauchst einen Anmeldelink, der noch gilt: Bitte den Betreiber um einen neuen.
         as guest = Where guests may enter, a name is enough. = Wo Gäste hinein dürfen, genügt ein Name.
         e banned = You are banned here. = Du bist hier gesperrt.
         e muted = You may not write here at the moment. = Du darfst hier zurzeit nicht schreiben.
@@ -441,12 +440,12 @@
         return Chat.t('seconds', { n: Math.max(1, Math.ceil(seconds)) });
     };
 
-    const SAME = { disconnected: 'not connected', offline: 'not connected', not_connected: 'not connected' };
+    const SAME = { offline: 'not connected', token_expired: 'not_authenticated' };
 
     Chat.errorText = function (error) {
         const code = SAME[error.code] || error.code;
-        const said = code === 'bad_request' || !Chat.hasText('e ' + code) ? error.message : Chat.t('e ' + code, { why: error.message });
-        const wait = error.retryAfter || (error.reply && error.reply.retryAfter);
-        return wait ? said + ' ' + Chat.t('again in', { time: Chat.duration(wait) }) : said;
+        return [code === 'bad_request' || !Chat.hasText('e ' + code) ? error.message : Chat.t('e ' + code, { why: error.message }),
+            error.retryAfter && Chat.t('again in', { time: Chat.duration(error.retryAfter) }),
+            error.reason && Chat.t('because', { reason: Chat.plain(error.reason) })].filter(Boolean).join(' ');
     };
 })();

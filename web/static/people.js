@@ -53,16 +53,15 @@
         }
         const row = room.rows.get(id);
         const mine = member.userId === Chat.hub.userId;
-        const muted = room.showsMuted(member);
-        const look = [member.username, member.role, member.status, mine, muted, Chat.language].join('\n');
+        const marks = [mine && 'you', // two at most, or there is no room for the name
+            room.shows('ban', member) ? 'banned' : room.shows('mute', member) ? 'muted' : Chat.rank(member.role) > 0 && member.role].filter(Boolean);
+        const look = [member.username, member.role, member.status, marks, Chat.language].join('\n');
         if (row.look === look) return row.node;
         row.look = look;
         const button = row.node.firstChild;
         Object.assign(button.dataset, { user: member.username, role: member.role });
         button.replaceChildren(Chat.avatar(member.username, member.status), bdi(member.username, { class: 'person-name' }),
-            ...(muted ? [el('span', { class: 'badge-role' }, t('muted'))] : []),
-            ...(mine ? [el('span', { class: 'badge-role' }, t('you'))] : []),
-            ...(Chat.rank(member.role) > 0 ? [el('span', { class: 'badge-role ' + member.role }, t(member.role))] : []));
+            ...marks.map((mark) => el('span', { class: 'badge-role ' + mark }, t(mark))));
         return row.node;
     }
 
@@ -73,7 +72,8 @@
         const row = person.userId ? room.members.get(person.userId) : person; // never by the name, which may be somebody else's by now
         Chat.menu(anchor, [
             { label: t('mention', { name: person.username }), icon: 'mail', run: () => Chat.insertText('@' + person.username + ' ') },
-            ...(person.userId === Chat.hub.userId || room.with ? [] : [{ label: t('talk to'), icon: 'send', run: () => Chat.talkTo(person) }]),
+            ...(person.userId !== Chat.hub.userId && !room.with && ((row && row.status === 'online') || Chat.talkOf(person))
+                ? [{ label: t('talk to'), icon: 'send', run: () => Chat.talkTo(person) }] : []),
             ...moderation(room, row || { userId: person.userId, username: person.username, role: 'guest' }),
         ]);
     };
@@ -104,10 +104,13 @@
         const role = { label: t('role of'), icon: 'rank', run: () => Chat.askRole(room, member) };
         if (member.userId === Chat.hub.userId && room.info.kept && !room.with && !room.out && Chat.rank(member.role) > 0) return [null, role]; // to step down
         if (room.out || member.userId === Chat.hub.userId || !room.may('moderator') || !room.outranks(member)) return [];
-        const item = (action, icon) => ({ label: t(action), icon, danger: true, run: () => Chat.sanction(room, member, action) });
+        const item = (action) => ({ label: t(action), icon: action, danger: true, run: () => Chat.sanction(room, member, action) });
         const items = [null];
-        if (member.status === 'online' || !member.status) items.push(item('kick', 'kick'));
-        items.push(room.showsMuted(member) ? { label: t('unmute'), icon: 'mute', run: () => Chat.hub.unmute(room.name, idOf(member)).catch(Chat.toastError) } : item('mute', 'mute'), item('ban', 'ban'));
+        if (member.status === 'online' || !member.status) items.push(item('kick'));
+        for (const action of ['mute', 'ban']) {
+            items.push(room.shows(action, member)
+                ? { label: t('un' + action), icon: action, run: () => Chat.hub['un' + action](room.name, idOf(member)).catch(Chat.toastError) } : item(action));
+        }
         if (room.may('admin') && room.info.kept) {
             items.push(null, role);
             if (Chat.rank(member.role) > 0) {
@@ -140,7 +143,7 @@
                 action === 'kick' ? null : Chat.field(t('ends'), period),
                 room ? null : Chat.check(address, t('ban address')),
             ],
-            buttons: [Chat.cancelButton(), el('button', { class: 'primary danger' }, t(action + ' do'))],
+            action: t(action + ' do'), danger: true,
             onsubmit: (dialog) => Chat.attempt(dialog, async () => {
                 await Chat.hub[action](room ? room.name : null, idOf(member), {
                     ...(reason.value.trim() ? { reason: reason.value.trim() } : {}),
@@ -160,7 +163,7 @@
             content: el('fieldset', { class: 'choices' }, el('legend', { class: 'unseen' }, t('role')), offered.map((role) => el('label', {},
                 el('input', { type: 'radio', name: 'role', value: role, checked: role === member.role, autofocus: role === member.role }),
                 el('span', {}, el('strong', {}, t(role)), el('span', { class: 'hint' }, t(role + ' hint')))))),
-            buttons: [Chat.cancelButton(), el('button', { class: 'primary' }, t('save'))],
+            action: t('save'),
             onsubmit: (dialog) => Chat.attempt(dialog, async () => {
                 const role = dialog.node.querySelector('[name=role]:checked').value;
                 if (role === member.role) return;

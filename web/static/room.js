@@ -39,7 +39,7 @@
             this.until = 0; // and what comes up to this one was said while we were away
             this.pending = []; // what was said and is not confirmed: Outgoing of the library
             this.members = new Map(); // userId, or '@name' where the id is not known -> row
-            this.muted = new Map(); // userId -> until when, as far as we know
+            this.sanctions = new Map(); // 'mute' or 'ban', and the userId -> until when, as far as we know
             this.rows = new Map(); // of people.js: userId or name -> what shows them
             this.count = 0;
             this.draft = '';
@@ -282,19 +282,19 @@
             if (row) row.role = role;
         }
 
-        mute(userId, until) {
-            this.muted.set(userId, until || Infinity);
+        sanction(action, userId, until) {
+            this.sanctions.set(action + userId, until || Infinity);
             if (until) setTimeout(Chat.drawPeople, Math.min(until - Date.now() + 50, 86400000));
         }
 
         moderated({ action, undone, userId, until }) {
-            const done = undone ? { mute: 'unmute', unmute: 'mute' }[undone] : action;
-            if (done === 'mute') this.mute(userId, until);
-            else if (done === 'unmute') this.muted.delete(userId);
+            const done = (undone ? 'un' + undone : action).replace('unun', '');
+            if (done === 'mute' || done === 'ban') this.sanction(done, userId, until);
+            else this.sanctions.delete(done.slice(2) + userId);
         }
 
         /* For those who may lift it. */
-        showsMuted({ userId }) { return this.may('moderator') && this.muted.get(userId) > Date.now(); }
+        shows(action, { userId }) { return this.may('moderator') && this.sanctions.get(action + userId) > Date.now(); }
 
         called(name) {
             const wanted = name.toLowerCase();

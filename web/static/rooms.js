@@ -169,7 +169,7 @@
         const dialog = Chat.dialog({
             title,
             content: [el('p', {}, t(key === 'password' ? 'asks password' : 'asks invite')), Chat.field(t(key === 'password' ? 'password' : 'invite code'), input)],
-            buttons: [Chat.cancelButton(), el('button', { class: 'primary' }, t('enter'))],
+            action: t('enter'),
             onsubmit: () => Chat.attempt(dialog, async () => {
                 await Chat.join(name, { [key]: input.value.trim() });
                 Chat.show(Chat.rooms.get(name));
@@ -190,6 +190,7 @@
     };
 
     Chat.talkWith = (test) => (Array.from(Chat.talks).find(([, one]) => test(one)) || [])[0];
+    Chat.talkOf = ({ userId }) => Chat.talkWith((one) => one.userId === userId);
 
     Chat.block = async function (room) {
         const person = room.with;
@@ -226,7 +227,7 @@
                 Chat.field(t('topic'), fields.topic), Chat.visibilityField('public'),
                 Chat.field(t('password'), fields.password, t('password none')), Chat.check(hides, t('hides past')),
             ],
-            buttons: [Chat.cancelButton(), el('button', { class: 'primary' }, t(name ? 'keep' : 'create'))],
+            action: t(name ? 'keep' : 'create'),
             onsubmit: () => {
                 const room = fields.room.value.trim().replace(/^#/, '');
                 const wrong = Chat.nameProblem(room);
@@ -298,11 +299,21 @@
         return el('li', {}, button);
     }
 
-    async function showFound(dialog, list, asked) {
+    /* `more`: the row at the end that asks for what follows, which takes its place. */
+    async function showFound(dialog, list, ask, more) {
         try {
-            const { messages } = await asked;
-            list.replaceChildren(...messages.map((found) => foundRow(dialog, found)));
-            dialog.error(messages.length ? '' : t('no messages'));
+            const { messages, cursor } = await ask(more && more.cursor);
+            if (more && !more.isConnected) return; // it was pressed twice
+            const rows = messages.map((found) => foundRow(dialog, found));
+            if (more) more.remove();
+            else list.replaceChildren();
+            list.append(...rows);
+            if (more && rows[0]) rows[0].firstChild.focus();
+            dialog.error(list.firstChild ? '' : t('no messages'));
+            if (!cursor) return;
+            const next = el('li', {}, el('button', { type: 'button', class: 'quiet', onclick: () => showFound(dialog, list, ask, next) }, t('more')));
+            next.cursor = cursor;
+            list.append(next);
         } catch (error) {
             dialog.error(Chat.errorText(error));
         }
@@ -310,7 +321,7 @@
 
     Chat.showMentions = function () {
         const list = el('ul', {});
-        showFound(Chat.dialog({ title: t('mentions'), wide: 'tall', content: list }), list, Chat.hub.mentions({ limit: 100 }));
+        showFound(Chat.dialog({ title: t('mentions'), wide: 'tall', content: list }), list, (cursor) => Chat.hub.mentions({ limit: 50, cursor }));
     };
 
     Chat.search = function (words = '') {
@@ -324,7 +335,7 @@
             title: t('search'), wide: 'tall',
             content: [input, Chat.active && el('label', {}, here, ' ', t('room'), ' ', bdi(Chat.active.place)), list],
             buttons: el('button', { class: 'primary' }, t('search')),
-            onsubmit: () => showFound(dialog, list, Chat.hub.search(input.value, { room: here.checked ? Chat.active.name : undefined })),
+            onsubmit: () => showFound(dialog, list, () => Chat.hub.search(input.value, { room: here.checked ? Chat.active.name : undefined })),
         });
         if (words) input.form.requestSubmit();
     };

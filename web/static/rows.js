@@ -185,7 +185,7 @@
         const dialog = Chat.dialog({
             title: t('react'),
             content: [el('div', { class: 'usual' }, USUAL.map((emoji) => el('button', { type: 'button', class: 'plain', onclick: () => choose(emoji) }, emoji))), Chat.field(t('emoji'), input)],
-            buttons: [Chat.cancelButton(), el('button', { class: 'primary' }, t('react'))],
+            action: t('react'),
             onsubmit: () => choose(input.value.trim()),
         });
     };

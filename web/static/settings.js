@@ -229,7 +229,7 @@
                 Chat.dialog({
                     title: t('delete room'),
                     content: [el('p', {}, t('delete room text')), Chat.field(t('delete room type', { room: room.name }), name), Chat.field(t('reason'), reason, t('reason hint'))],
-                    buttons: [Chat.cancelButton(), el('button', { class: 'primary danger' }, t('delete room'))],
+                    action: t('delete room'), danger: true,
                     onsubmit: (sure) => {
                         if (name.value.trim() !== room.name.trim()) sure.error(t('delete room wrong'));
                         else {

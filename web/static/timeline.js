@@ -17,9 +17,11 @@
     const STEP = 60;
     const MARGIN = 800; // pixels from an end at which the window moves on
     const PAGE = 100; // messages asked for at once
+    const NEAR = 40; // pixels from the end: who is nearer is there
 
     const timeline = Chat.timeline = { room: null, due: false };
     let log, list;
+    let settled = 0; // where we scrolled to last
 
     timeline.start = function () {
         log = $('log');
@@ -31,15 +33,10 @@
             timeline.toEnd();
             Chat.focusComposer();
         });
-        list.addEventListener('load', () => { // a picture of unknown size
-            if (timeline.room && timeline.room.view.follow) log.scrollTop = log.scrollHeight;
-        }, true);
+        const stay = () => timeline.room && settle(timeline.room.view.anchor);
+        list.addEventListener('load', stay, true); // a picture of unknown size
         // Another width breaks lines elsewhere, another height moves the end: stay where we are.
-        new ResizeObserver(() => {
-            if (!timeline.room) return;
-            if (timeline.room.view.follow) log.scrollTop = log.scrollHeight;
-            else restore(timeline.room.view.anchor);
-        }).observe(log);
+        new ResizeObserver(stay).observe(log);
         setInterval(() => { // for the seconds that what waits shows
             if (timeline.room && timeline.room.pending.some((message) => message.retryAt)) timeline.touched(timeline.room);
         }, 1000);
@@ -79,7 +76,6 @@
     timeline.toEnd = function () {
         const { view } = timeline.room;
         view.follow = true;
-        view.fresh = 0;
         view.from = Math.max(0, timeline.room.items.length - SPAN);
         draw();
     };
@@ -168,11 +164,9 @@
         }
         if (view.to === items.length) room.pending.forEach((message, i) => wanted.push(Chat.pendingRow(room, message, i === 0)));
         put(wanted);
-        if (view.follow) log.scrollTop = log.scrollHeight;
-        else restore(keep);
+        settle(keep);
         if (extend()) timeline.touched(room);
         seek();
-        showJump();
     }
 
     /* A row that is made anew keeps the focus, where it was in it. */
@@ -244,19 +238,26 @@
         room.items[at].node.focus({ preventScroll: true });
     }
 
-    function restore(anchor) {
-        if (anchor && anchor.item.node) log.scrollTop = anchor.item.node.offsetTop - anchor.top;
+    const below = () => log.scrollHeight - log.scrollTop - log.clientHeight;
+
+    /* Where we were: at the end, or at what is to stay where it is. The end may come into view by that, and without
+     * any scrolling: where all there is fits in. */
+    function settle(anchor) {
+        const { view, items } = timeline.room;
+        if (view.follow) log.scrollTop = log.scrollHeight;
+        else if (anchor && anchor.item.node) log.scrollTop = anchor.item.node.offsetTop - anchor.top;
+        settled = log.scrollTop;
+        if (log.clientHeight && below() < NEAR && view.to === items.length && !(view.from && settled < MARGIN)) view.follow = true;
+        showJump();
     }
 
     function onScroll() {
         const { room } = timeline;
         if (!room) return;
-        const below = log.scrollHeight - log.scrollTop - log.clientHeight;
         const { view } = room;
-        // Who was at the end and still is follows, though more may have come that is not drawn yet.
-        view.follow = below < 40 && (view.follow || view.to === room.items.length);
-        if (view.follow) view.fresh = 0;
-        else view.anchor = anchorNow();
+        // Who was at the end follows, though more may have come that is not drawn yet, or what is there has grown since.
+        view.follow = below() < NEAR ? view.follow || view.to === room.items.length : view.follow && log.scrollTop > settled - NEAR;
+        if (!view.follow) view.anchor = anchorNow();
         if (!timeline.due && extend()) draw();
         else seek();
         showJump();
@@ -265,12 +266,11 @@
     /* Moves the window on when the view is near one of its ends; true when it did. */
     function extend() {
         const { items, view } = timeline.room;
-        const below = log.scrollHeight - log.scrollTop - log.clientHeight;
         if (view.follow) return false;
         if (log.scrollTop < MARGIN && view.from > 0) {
             view.from = Math.max(0, view.from - STEP);
             view.to = Math.min(view.to, view.from + MOST);
-        } else if (below < MARGIN && view.to < items.length) {
+        } else if (below() < MARGIN && view.to < items.length) {
             view.to = Math.min(items.length, view.to + STEP);
             view.from = Math.max(view.from, view.to - MOST);
         } else {
@@ -281,6 +281,7 @@
 
     function showJump() {
         const { view } = timeline.room;
+        if (view.follow) view.fresh = 0;
         Chat.markRead();
         $('to-newest').hidden = view.follow;
         $('to-newest-text').textContent = view.fresh ? t('n new', { n: view.fresh }) : t('to newest');

@@ -197,7 +197,8 @@ static void an_old_one_does_not_replace_a_new_one(void **state)
     act_on_entry(moderator, REQUEST_UNDO, "den", lifting);
     probe_skip(guest);
     say(guest, "den", "?", "2");
-    EXPECT(guest, "{'type':'error','id':'2','code':'muted','message':'for ever','room':'den'}");
+    EXPECT(guest, "{'type':'error','id':'2','code':'muted','message':'for ever','reason':'for "
+                  "ever','room':'den'}");
     house_fini(&h);
 }
 

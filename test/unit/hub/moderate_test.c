@@ -157,8 +157,9 @@ static void who_is_banned_stays_out(void **state)
                   "'entry':*}");
     EXPECT(guest, "{'type':'leave',*'content':'guest was banned from the room',*}");
     join_too(guest, "den", "2");
-    EXPECT(guest, "{'type':'error','id':'2','code':'banned','message':'spam','room':'den',"
-                  "'retryAfter':3*}"); /* 3600, or 3599 */
+    EXPECT(guest,
+           "{'type':'error','id':'2','code':'banned','message':'spam','reason':'spam','room':'den',"
+           "'retryAfter':3*}"); /* 3600, or 3599 */
     /* A session that was not there yet. */
     struct probe *tab = stage_enter_as(&h.stage, DIALECT_FULL, "u-guest", "somebody else");
     probe_skip(tab);
@@ -260,8 +261,9 @@ static void who_is_muted_listens(void **state)
     EXPECT(guest, "{'type':'moderation','room':'den','action':'mute',*'reason':'hush','until':*}");
     quiet(&h);
     say(guest, "den", "but", "2");
-    EXPECT(guest, "{'type':'error','id':'2','code':'muted','message':'hush','room':'den',"
-                  "'retryAfter':*}");
+    EXPECT(guest,
+           "{'type':'error','id':'2','code':'muted','message':'hush','reason':'hush','room':'den',"
+           "'retryAfter':*}");
     type(guest, "den", false, "3");
     EXPECT(guest, "{'type':'error','id':'3','code':'muted',*}");
     EXPECT_NOTHING(moderator);

@@ -43,7 +43,8 @@ static void who_is_banned_from_the_server_is_closed(void **state)
     EXPECT(guest, "{'type':'moderation','action':'ban','userId':'u-guest','username':'guest','by':"
                   "'operator','reason':'enough','until':1*,'entry':1}");
     EXPECT(guest, "{'type':'leave','room':'den',*'content':'guest was banned from the server',*}");
-    EXPECT(guest, "{'type':'error','code':'banned','message':'enough','retryAfter':3*}");
+    EXPECT(guest,
+           "{'type':'error','code':'banned','message':'enough','reason':'enough','retryAfter':3*}");
     EXPECT_CLOSED(guest, 4003);
     EXPECT(classic, "{'type':'error','code':'banned',*}");
     EXPECT_CLOSED(classic, 4003);

@@ -113,6 +113,13 @@ static void errors_in_both_dialects(void **state)
     encode_error(&b, DIALECT_FULL, PROBLEM_UNAVAILABLE, "later", "", "", 5);
     assert_encoded(&b, "{\"type\":\"error\",\"code\":\"unavailable\",\"message\":\"later\","
                        "\"retryAfter\":5}");
+    encode_error(&b, DIALECT_FULL, PROBLEM_BANNED, "spam", "1", "a", 60);
+    assert_encoded(&b, "{\"type\":\"error\",\"id\":\"1\",\"code\":\"banned\","
+                       "\"message\":\"spam\",\"reason\":\"spam\",\"room\":\"a\","
+                       "\"retryAfter\":60}");
+    encode_error(&b, DIALECT_FULL, PROBLEM_MUTED, NULL, NULL, NULL, 0);
+    assert_encoded(&b, "{\"type\":\"error\",\"code\":\"muted\","
+                       "\"message\":\"you are muted here\"}");
     encode_error(&b, DIALECT_FULL, PROBLEM_BAD_JSON, NULL, NULL, NULL, 0);
     assert_encoded(&b, "{\"type\":\"error\",\"code\":\"bad_json\","
                        "\"message\":\"this is not a JSON object\"}");
