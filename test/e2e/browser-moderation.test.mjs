@@ -36,6 +36,8 @@ test('kicked: out at once, told why, and free to come back', async (t) => {
     noComplaints(alice, bob, carol);
 });
 
+const BANNED = /^You are banned here\. Again in (1 hour|\d\d minutes)\. Reason: spam$/;
+
 test('banned: out, kept out, lifted from the settings', async (t) => {
     const { alice, bob, carol } = await roomOfThree(t);
     await choose(alice, 'bob', 'Ban…');
@@ -43,14 +45,14 @@ test('banned: out, kept out, lifted from the settings', async (t) => {
     await bob.locator('#hindrance').getByText('You were banned from this room by alice.').waitFor();
     await bob.locator('#hindrance').getByText('Reason: spam').waitFor();
     await bob.getByRole('button', { name: 'Enter again' }).click();
-    await dialog(bob).getByText('You are banned here. Again in 1 hour. Reason: spam').waitFor();
+    await dialog(bob).getByText(BANNED).waitFor();
     await bob.keyboard.press('Escape');
     await closed(bob);
     await bob.getByRole('button', { name: 'Take off the list' }).click();
     await bob.getByText('You are in no room.').waitFor();
     await bob.getByRole('searchbox', { name: 'Find or enter a room' }).fill('yard');
     await bob.getByRole('searchbox', { name: 'Find or enter a room' }).press('Enter');
-    await dialog(bob).getByText(/^You are banned here\. Again in (1 hour|\d\d minutes)\. Reason: spam$/).waitFor();
+    await dialog(bob).getByText(BANNED).waitFor();
     await bob.keyboard.press('Escape');
 
     await settingsOf(alice, 'Bans and mutes');
