@@ -156,6 +156,22 @@ test('a search that had not the time to look at all says so', async (t) => {
     assert.equal(web.json().partial, true);
 });
 
+test('searches that fail do not fill the log', async (t) => {
+    const postgres = await startPostgres(t);
+    const server = await startServer(t, data(postgres.url()));
+    const alice = await connect(t, server, { username: 'alice' });
+    await alice.join('lobby');
+    await say(alice, 'lobby', 'an old fox', 'm1');
+    await server.metricUntil('hubbub_store_indexed_total', (n) => n === 1, 'it is in the index');
+    postgres.ask('ALTER TABLE words RENAME TO gone');
+    for (let i = 0; i < 20; i++) await alice.refused('unavailable', 'search', { query: 'fox' });
+    const said = () => lines(server.stderr).filter((line) => line.includes('cannot be searched')).length;
+    await until(() => said() > 0, 'the log to say why');
+    assert.ok(said() < 5, server.stderr);
+    postgres.ask('ALTER TABLE gone RENAME TO words');
+    assert.equal((await alice.ok('search', { query: 'fox' })).messages.length, 1);
+});
+
 test('guests of one address who search at once leave others their turn', async (t) => {
     const postgres = await startPostgres(t);
     const server = await startServer(t, data(postgres.url(), '--trusted-proxy', '127.0.0.1'));
