@@ -158,7 +158,7 @@ void begin_log(struct hub *h, struct room *r); /* anew: what was said is gone */
 /* The named room, if whoever asks may know of it, or the only one; NULL after the refusal was sent. */
 struct room *meant_room(struct hub *h, const struct event *e);
 struct member *meant_member(struct hub *h, const struct event *e); /* the same, being in it */
-struct room_look look_of(const struct room *r);
+struct room_look look_of(const struct hub *h, const struct room *r);
 void leave_room(struct hub *h, struct member *m, const char *did); /* did NULL: it just left */
 /* All of a user's sessions leave, and are told by what; true when there were any. */
 bool expel(struct hub *h, struct room *r, struct user *u, const char *did);
