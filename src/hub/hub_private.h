@@ -34,6 +34,7 @@ enum {
     BANNED_ADDRESSES_MAX = 10000,
     WAITING_BUCKETS = 1024,
     AWAY_BUCKETS = 1024,
+    MARK_BUCKETS = 8192,
     BEGUN_BUCKETS = 4096
 };
 
@@ -83,6 +84,7 @@ struct hub {
     uint32_t nmarks;      /* records in it */
     struct cds_list_head away; /* they, as long as it is not on the disk, the oldest first */
     struct marks *away_by[AWAY_BUCKETS];
+    struct mark *marks_in[MARK_BUCKETS]; /* by room */
 
     struct pairs *pairs;          /* private conversations, and blocks */
     int64_t begun[BEGUN_BUCKETS]; /* see begun.c */
