@@ -152,32 +152,17 @@ int archive_count(const char *directory, const char *url, const char *user_id, s
 
 /* ---- of a name ----------------------------------------------------------------------------------- */
 
-#define CALLED(id, name, ts, table)                                                 \
-    "SELECT " id " AS id, 0 AS said, " ts " AS at FROM " table " WHERE lower(" name \
-    ") = lower(CAST($1 AS text))"
-
 static const char NAMES[] =
     "SELECT id, sum(said), max(at) FROM ("
-    "SELECT user_id AS id, 1 AS said, ts AS at FROM messages"
-    " WHERE lower(username) = lower(CAST($1 AS text))"
-    " UNION ALL " CALLED("user_id", "username", "0", "ranks") " UNION ALL " CALLED("user_id", "username", "ts", "ledger") " UNION ALL " CALLED(
-        "by_id", "by_name", "ts",
-        "ledger") " UNION ALL " CALLED("user_id", "username", "ts",
-                                       "sanctions") " UNION ALL " CALLED("user_id", "username",
-                                                                         "ts",
-                                                                         "pairs") " UNION "
-                                                                                  "ALL " CALLED("by"
-                                                                                                "_i"
-                                                                                                "d",
-                                                                                                "by"
-                                                                                                "_n"
-                                                                                                "am"
-                                                                                                "e",
-                                                                                                "t"
-                                                                                                "s",
-                                                                                                "pa"
-                                                                                                "ir"
-                                                                                                "s") ") AS called WHERE id <> '' GROUP BY id ORDER BY max(at) DESC, id";
+    "SELECT user_id AS id, username AS name, 1 AS said, ts AS at FROM messages"
+    " UNION ALL SELECT user_id, username, 0, 0 FROM ranks"
+    " UNION ALL SELECT user_id, username, 0, ts FROM ledger"
+    " UNION ALL SELECT by_id, by_name, 0, ts FROM ledger"
+    " UNION ALL SELECT user_id, username, 0, ts FROM sanctions"
+    " UNION ALL SELECT user_id, username, 0, ts FROM pairs"
+    " UNION ALL SELECT by_id, by_name, 0, ts FROM pairs"
+    ") AS called WHERE lower(name) = lower(CAST($1 AS text)) AND id <> ''"
+    " GROUP BY id ORDER BY max(at) DESC, id";
 
 struct naming {
     archive_name_fn *fn;
