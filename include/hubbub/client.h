@@ -53,6 +53,7 @@ struct limits *clients_limits(struct clients *cs);
  * that means. Plain ones are wiped. A tenth of a second when there is one.
  * PROBLEM_NONE; PROBLEM_RATE_LIMITED, with *wait ns until another may be tried; PROBLEM_UNAVAILABLE: no
  * memory for it. */
+#define TOO_MANY_PASSWORDS "too many passwords, wait a moment" /* says the former to people */
 enum problem clients_seal_password(struct hub *hub, struct limits *limits, const struct visit *v,
                                    struct request *r, int64_t *wait);
 

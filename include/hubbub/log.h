@@ -7,6 +7,7 @@
 #ifndef HUBBUB_LOG_H
 #define HUBBUB_LOG_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #define LOG_LEVEL_TABLE(X) X(ERROR, "error") X(WARN, "warn") X(INFO, "info") X(DEBUG, "debug")
@@ -33,6 +34,10 @@ struct log_field {
 
 /* May be called again at any time: the next line obeys. */
 void log_configure(enum log_level level, enum log_format format);
+
+/* True for the first who asks, and to one more every ten seconds: for what a client can bring about as often as it likes.
+ * *next: atomic, 0 at first; of the place that would say it. */
+bool log_seldom(int64_t *next);
 
 void log_write(enum log_level level, const char *message, const struct log_field *fields, int n);
 

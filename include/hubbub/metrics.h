@@ -54,6 +54,12 @@
     X(LIMITED_FILES, "limited_files_total", "counter", "Downloads refused by the rate limit")      \
     X(LIMITED_REQUESTS, "limited_requests_total", "counter",                                       \
       "Requests refused by the rate of all others")                                                \
+    X(LIMITED_PASSWORDS, "limited_passwords_total", "counter",                                     \
+      "Requests refused by the rate of passwords set and tried")                                   \
+    X(LIMITED_SLOW_MODE, "limited_slow_mode_total", "counter",                                     \
+      "Messages refused by the slow mode of a room")                                               \
+    X(LIMITED_NEW, "limited_new_total", "counter",                                                 \
+      "Open rooms and conversations refused: too many new ones of one address")                    \
     X(LIMITED_ADDRESS, "limited_address_total", "counter",                                         \
       "Connections refused: too many of one address")                                              \
     X(LIMITED_USER, "limited_user_total", "counter", "Connections refused: too many of one user")  \

@@ -225,6 +225,8 @@ void room_remove(struct member *m);
 
 /* Never NULL; inside a read section, or the hub. */
 const struct room_info *room_info(const struct room *r);
+/* How many users may be in, where the server lets `most` in; 0: any number. */
+uint32_t room_most(const struct room_info *info, uint32_t most);
 void room_set_info(struct room *r, const struct room_info *info); /* copied */
 void room_set_kept(struct room *r, bool kept);
 /* Gives a user a rank in the roster; RANK_GUEST takes it away. */

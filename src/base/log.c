@@ -82,6 +82,13 @@ static void add_field(struct line *l, enum log_format format, const char *key, c
         add_quoted(l, str);
 }
 
+bool log_seldom(int64_t *next)
+{
+    int64_t now = clock_now(), then = __atomic_load_n(next, __ATOMIC_RELAXED);
+    return now >= then && __atomic_compare_exchange_n(next, &then, now + 10 * NS_PER_S, false,
+                                                      __ATOMIC_RELAXED, __ATOMIC_RELAXED);
+}
+
 void log_write(enum log_level level, const char *message, const struct log_field *fields, int n)
 {
     if (level > __atomic_load_n(&current_level, __ATOMIC_RELAXED))

@@ -4,6 +4,7 @@
 #include <hubbub/clock.h>
 #include <hubbub/directory.h>
 #include <hubbub/mem.h>
+#include <hubbub/metrics.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -52,6 +53,7 @@ enum problem clients_seal_password(struct hub *hub, struct limits *limits, const
     if (work_to_do(hub, r, hash)) {
         if (limits != NULL)
             *wait = limits_charge_password(limits, v, clock_now());
+        metric_add(METRIC_LIMITED_PASSWORDS, *wait > 0);
         problem = *wait > 0 ? PROBLEM_RATE_LIMITED : hash_or_prove(r->args, hash);
     }
     wipe(r->args);

@@ -34,27 +34,27 @@ static bool is_exempt(const struct client *c, enum rate rate, const char *room)
 }
 
 /* Says so; and after too many of these it is over. */
-static void refuse_rate(struct client *c, enum rate rate, int64_t wait, const char *id,
-                        const char *room)
+static void refuse_for_now(struct client *c, const char *detail, int64_t wait, const char *id,
+                           const char *room)
 {
-    char detail[64];
-    metric_add(METRICS[rate], 1);
     if (!limits_strike(c->all->limits, &c->visit, clock_now())) {
         metric_add(METRIC_FLOOD_CLOSED, 1);
         throw_out(c, PROBLEM_RATE_LIMITED, "turned away for flooding", LIMITS_REFUSAL_S, FLOODING,
                   "flooding");
         return;
     }
-    snprintf(detail, sizeof detail, "too many %s, wait a moment", rate_name(rate));
     answer_error(c, PROBLEM_RATE_LIMITED, detail, id, room, whole_seconds(wait));
 }
 
 static bool pay(struct client *c, enum rate rate, const char *id, const char *room)
 {
+    char detail[64];
     int64_t wait = limits_charge(c->all->limits, &c->visit, rate, clock_now());
     if (wait == 0 || is_exempt(c, rate, room))
         return true;
-    refuse_rate(c, rate, wait, id, room);
+    metric_add(METRICS[rate], 1);
+    snprintf(detail, sizeof detail, "too many %s, wait a moment", rate_name(rate));
+    refuse_for_now(c, detail, wait, id, room);
     return false;
 }
 
@@ -88,7 +88,7 @@ static void post_sealed(struct client *c, struct request *r)
     else if (problem == PROBLEM_NONE)
         post_request(c, r);
     else if (problem == PROBLEM_RATE_LIMITED)
-        refuse_rate(c, RATES[r->type], wait, r->id, r->room);
+        refuse_for_now(c, TOO_MANY_PASSWORDS, wait, r->id, r->room);
     else
         answer_error(c, problem, NULL, r->id, r->room, 0);
 }

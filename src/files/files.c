@@ -87,8 +87,10 @@ static enum upload_fault fault_of(const char *what)
 {
     if (errno == ENOSPC || errno == EDQUOT)
         return UPLOAD_DISK_FULL;
-    log_error("files: cannot be written", LOG_STR("doing", what),
-              LOG_STR("error", strerror(errno)));
+    static int64_t next;
+    if (log_seldom(&next))
+        log_error("files: cannot be written", LOG_STR("doing", what),
+                  LOG_STR("error", strerror(errno)));
     return UPLOAD_FAILED;
 }
 

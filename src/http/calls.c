@@ -108,23 +108,27 @@ static bool find_payer(struct http *h, const char *session, struct visit *v, boo
     return true;
 }
 
-/* PROBLEM_NONE when it was paid for, and a password is as the hub wants it. */
-static enum problem prepare(struct http *h, const char *session, struct request *r, int64_t *wait)
+/* PROBLEM_NONE when it was paid for, and a password is as the hub wants it. *detail: of PROBLEM_RATE_LIMITED. */
+static enum problem prepare(struct http *h, const char *session, struct request *r, int64_t *wait,
+                            const char **detail)
 {
     struct visit v;
     bool there, pays = find_payer(h, session, &v, &there);
     *wait = 0;
+    *detail = NULL;
     if (!there) /* which is for the hub to say; no password is tried for nobody */
         return PROBLEM_NONE;
     enum rate rate = r->type == REQUEST_JOIN ? RATE_JOINS : RATE_REQUESTS;
     enum problem problem = PROBLEM_RATE_LIMITED;
     *wait = pays ? limits_charge(h->limits, &v, rate, clock_now()) : 0;
-    if (*wait == 0)
-        problem = clients_seal_password(h->hub, pays ? h->limits : NULL, &v, r, wait);
-    if (problem == PROBLEM_RATE_LIMITED) {
+    if (*wait > 0) {
         metric_add(rate == RATE_JOINS ? METRIC_LIMITED_JOINS : METRIC_LIMITED_REQUESTS, 1);
-        limits_strike(h->limits, &v, clock_now());
+    } else {
+        problem = clients_seal_password(h->hub, pays ? h->limits : NULL, &v, r, wait);
+        *detail = TOO_MANY_PASSWORDS;
     }
+    if (problem == PROBLEM_RATE_LIMITED)
+        limits_strike(h->limits, &v, clock_now());
     if (pays)
         limits_leave(h->limits, &v);
     return problem;
@@ -136,6 +140,7 @@ static void call(struct http *h, enum request_type type, const struct http_reque
     char session[SESSION_ID_MAX + 1];
     struct request request;
     struct request_error error;
+    const char *detail;
     int64_t wait;
     if (q->body_too_large) {
         respond_problem(r, PROBLEM_TOO_LARGE, NULL);
@@ -147,9 +152,9 @@ static void call(struct http *h, enum request_type type, const struct http_reque
         return;
     }
     request.type = type;
-    enum problem problem = prepare(h, session, &request, &wait);
+    enum problem problem = prepare(h, session, &request, &wait, &detail);
     if (problem == PROBLEM_RATE_LIMITED)
-        respond_too_fast(r, wait);
+        respond_too_fast(r, detail, wait);
     else if (problem != PROBLEM_NONE)
         respond_problem(r, problem, NULL);
     else if (hub_call(h->hub, session, &request, &r->owned) != 0)

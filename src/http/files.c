@@ -186,7 +186,7 @@ void post_file(struct http *h, const struct http_request *q, struct http_respons
         if (problem != PROBLEM_NONE)
             respond_problem(r, problem, NULL);
         else if (wait > 0)
-            respond_too_fast(r, wait);
+            respond_too_fast(r, NULL, wait);
         else
             upload(h, q, &v, &f, r);
         free(v.who.grants);
@@ -359,7 +359,7 @@ void get_file(struct http *h, const struct http_request *q, struct http_response
     int64_t wait = charge_visit(h, q, &v);
     enum problem problem = wait > 0 ? PROBLEM_NONE : give(h, q, &v, r);
     if (wait > 0)
-        respond_too_fast(r, wait);
+        respond_too_fast(r, NULL, wait);
     else if (problem != PROBLEM_NONE)
         respond_problem(r, problem, NULL);
     free(v.who.grants);

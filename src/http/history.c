@@ -162,7 +162,7 @@ static void serve(struct http *h, const struct http_request *q, struct request *
         a.address = q->address;
         int64_t wait = charge(h, q, a.user_id, RATE_HISTORY);
         if (wait > 0)
-            respond_too_fast(r, wait);
+            respond_too_fast(r, NULL, wait);
         else
             look_up(h, q, &a, request, r);
         free(who.grants);

@@ -54,7 +54,8 @@ void respond_problem(struct http_response *r, enum problem problem, const char *
 
 /* The hub's answer, {"error":{"code":…}} or anything else: the status is the code's, or 200. */
 int respond_status(const struct buf *answer);
-void respond_too_fast(struct http_response *r, int64_t wait); /* ns until it would be in order */
+/* detail NULL: "too fast"; wait: ns until it would be in order. */
+void respond_too_fast(struct http_response *r, const char *detail, int64_t wait);
 
 /* pack.c */
 bool accepts_gzip(const struct http_request *q);

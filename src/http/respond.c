@@ -45,9 +45,9 @@ int respond_status(const struct buf *answer)
     return 500;
 }
 
-void respond_too_fast(struct http_response *r, int64_t wait)
+void respond_too_fast(struct http_response *r, const char *detail, int64_t wait)
 {
-    respond_problem(r, PROBLEM_RATE_LIMITED, NULL);
+    respond_problem(r, PROBLEM_RATE_LIMITED, detail);
     size_t body_len = r->owned.len;
     buf_add_char(&r->owned, '\0');
     buf_add_int(&r->owned, (wait + NS_PER_S - 1) / NS_PER_S);

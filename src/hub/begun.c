@@ -4,6 +4,7 @@
 
 #include <hubbub/clock.h>
 #include <hubbub/hash.h>
+#include <hubbub/metrics.h>
 
 enum { BURST = 500, EVERY_S = 2 };
 
@@ -17,8 +18,10 @@ unsigned wait_to_begin(struct hub *h, const struct session *s)
     int64_t *full_at = &h->begun[hash_text(h->repeats.hash_key, subject) % BEGUN_BUCKETS];
     int64_t now = clock_now();
     int64_t then = (*full_at > now ? *full_at : now) + each, wait = then - now - BURST * each;
-    if (wait > 0)
+    if (wait > 0) {
+        metric_add(METRIC_LIMITED_NEW, 1);
         return (unsigned)((wait + NS_PER_S - 1) / NS_PER_S);
+    }
     *full_at = then;
     return 0;
 }

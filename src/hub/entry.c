@@ -83,9 +83,7 @@ static struct verdict check_door(struct hub *h, const struct event *e, struct ro
     struct verdict ban = check_ban(r, e->session);
     if (ban.problem != PROBLEM_NONE || key.problem != PROBLEM_NONE)
         return ban.problem != PROBLEM_NONE ? ban : key;
-    uint32_t own = room_info(r)->max_users, most = h->settings->max_per_room;
-    if (own > 0 && (own < most || most == 0))
-        most = own;
+    uint32_t most = room_most(room_info(r), h->settings->max_per_room);
     return most > 0 && r->count >= most ? no(PROBLEM_ROOM_FULL, NULL) : key;
 }
 
@@ -123,7 +121,7 @@ static void encode_reply(struct hub *h, const struct event *e, struct member *m,
     struct room *r = m->room;
     const struct session *s = e->session;
     const struct entry *mute = books_sanction(r->books, ACTION_MUTE, s->user_id, clock_wall_ms());
-    const struct room_look look = look_of(r);
+    const struct room_look look = look_of(h, r);
     const struct joined j = {.seq = r->seq,
                              .read = mark_of(s->user, r),
                              .shown_from = shown_to(r, m),

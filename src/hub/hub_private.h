@@ -34,6 +34,7 @@ enum {
     BANNED_ADDRESSES_MAX = 10000,
     WAITING_BUCKETS = 1024,
     AWAY_BUCKETS = 1024,
+    MARK_BUCKETS = 8192,
     BEGUN_BUCKETS = 4096
 };
 
@@ -83,6 +84,7 @@ struct hub {
     uint32_t nmarks;      /* records in it */
     struct cds_list_head away; /* they, as long as it is not on the disk, the oldest first */
     struct marks *away_by[AWAY_BUCKETS];
+    struct mark *marks_in[MARK_BUCKETS]; /* by room */
 
     struct pairs *pairs;          /* private conversations, and blocks */
     int64_t begun[BEGUN_BUCKETS]; /* see begun.c */
@@ -158,7 +160,7 @@ void begin_log(struct hub *h, struct room *r); /* anew: what was said is gone */
 /* The named room, if whoever asks may know of it, or the only one; NULL after the refusal was sent. */
 struct room *meant_room(struct hub *h, const struct event *e);
 struct member *meant_member(struct hub *h, const struct event *e); /* the same, being in it */
-struct room_look look_of(const struct room *r);
+struct room_look look_of(const struct hub *h, const struct room *r);
 void leave_room(struct hub *h, struct member *m, const char *did); /* did NULL: it just left */
 /* All of a user's sessions leave, and are told by what; true when there were any. */
 bool expel(struct hub *h, struct room *r, struct user *u, const char *did);

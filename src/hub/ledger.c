@@ -143,7 +143,7 @@ void on_settings_request(struct hub *h, struct event *e)
         sanctions[i] = row_of(b->sanctions[i]);
     qsort(sanctions, b->nsanctions, sizeof *sanctions, newest_first);
     struct room_look look =
-        r != NULL ? look_of(r) : (struct room_look){.room = "", .title = "", .topic = ""};
+        r != NULL ? look_of(h, r) : (struct room_look){.room = "", .title = "", .topic = ""};
     encode_ok_settings(scratch(h), e->request.id, &look, rank_of_session(h, r, e->session), rows,
                        nroster, sanctions, b->nsanctions, b->ninvites);
     reply_scratch(h, e);

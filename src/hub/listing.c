@@ -250,7 +250,7 @@ void listing_rooms(const struct directory *d, struct buf *to, bool reply, const 
                      .title = info->title,
                      .topic = info->topic,
                      .visibility = info->visibility,
-                     .max_users = info->max_users > 0 ? info->max_users : max_users,
+                     .max_users = room_most(info, max_users),
                      .slow_mode = info->slow_mode,
                      .hides_past = info->hides_past,
                      .has_password = info->password[0] != '\0',

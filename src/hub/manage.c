@@ -35,10 +35,23 @@ static void change_info(struct hub *h, struct room *r, const struct request_args
         note_witnesses(h, r);
 }
 
+/* True after the refusal: nobody would ever come in beyond what the server allows. */
+static bool is_too_large(struct hub *h, const struct event *e)
+{
+    char detail[64];
+    const struct request_args *a = e->request.args;
+    uint32_t most = h->settings->max_per_room;
+    if (!(a->given & ROOM_MAX_USERS) || most == 0 || a->max_users <= most)
+        return false;
+    snprintf(detail, sizeof detail, "maxUsers is more than this server allows: %u", most);
+    refuse(h, e, PROBLEM_BAD_REQUEST, detail);
+    return true;
+}
+
 /* Tells the room what is new, and whoever asked that it is done. */
 static void conclude(struct hub *h, const struct event *e, struct room *r, struct change **c)
 {
-    const struct room_look look = look_of(r);
+    const struct room_look look = look_of(h, r);
     encode_room(scratch(h), &look, e->request.args->given, e->session->user->username);
     say_to_all(h, r);
     encode_ok(scratch(h), e->request.id, r->name);
@@ -99,6 +112,8 @@ void on_create(struct hub *h, struct event *e)
                                               : NULL);
         return;
     }
+    if (is_too_large(h, e))
+        return;
     if (r == NULL) {
         r = open_room(h, e->request.room, NULL);
         begin_log(h, r);
@@ -124,7 +139,7 @@ static bool would_close(const struct room *r, const struct request_args *a)
 void on_update(struct hub *h, struct event *e)
 {
     struct room *r = meant_room(h, e);
-    if (r == NULL || !may(h, e, r))
+    if (r == NULL || !may(h, e, r) || is_too_large(h, e))
         return;
     if (would_close(r, e->request.args)) {
         refuse(h, e, PROBLEM_FORBIDDEN, "an open room is open to all: create it, then close it");

@@ -22,13 +22,29 @@ static struct marks *marks_new(const char *user_id)
     return k;
 }
 
+/* Takes out the one that is linked there. */
+static void drop(struct mark **at)
+{
+    struct mark *m = *at;
+    *at = m->next;
+    *m->link = m->others;
+    if (m->others != NULL)
+        m->others->link = m->link;
+    m->of->n--;
+    free(m);
+}
+
 static void marks_free(struct marks *k)
 {
-    for (struct mark *m = k->first, *next; m != NULL; m = next) {
-        next = m->next;
-        free(m);
-    }
+    while (k->first != NULL)
+        drop(&k->first);
     free(k);
+}
+
+/* Where those of a room begin, among others. */
+static struct mark **marks_in(struct hub *h, const char *room)
+{
+    return &h->marks_in[hash_text(h->repeats.hash_key, room) % MARK_BUCKETS];
 }
 
 /* Where it is linked, or the end. */
@@ -59,13 +75,19 @@ uint64_t mark_of(const struct user *u, const struct room *r)
     return m->seq < r->seq ? m->seq : r->seq;
 }
 
-static struct mark *add(struct marks *k, const char *room, struct mark **link)
+static struct mark *add(struct hub *h, struct marks *k, const char *room, struct mark **at)
 {
-    struct mark *m = xcalloc(1, sizeof *m + strlen(room) + 1);
+    struct mark *m = xcalloc(1, sizeof *m + strlen(room) + 1), **in = marks_in(h, room);
     strcpy(m->room, room);
-    m->next = *link;
-    *link = m;
+    m->next = *at;
+    *at = m;
+    m->of = k;
     k->n++;
+    m->others = *in;
+    m->link = in;
+    if (m->others != NULL)
+        m->others->link = &m->others;
+    *in = m;
     return m;
 }
 
@@ -225,23 +247,14 @@ void end_marks(struct hub *h)
     }
 }
 
-static void forget_one(struct marks *k, const char *room)
-{
-    struct mark **link = k == NULL ? NULL : find(k, room), *m = k == NULL ? NULL : *link;
-    if (m == NULL)
-        return;
-    *link = m->next;
-    k->n--;
-    free(m);
-}
-
 void forget_marks(struct hub *h, const char *room)
 {
-    struct marks *k;
     post_away(h); /* before the log that they are about is gone */
-    cds_list_for_each_entry(k, &h->away, node) forget_one(k, room);
-    for (const struct session *s = h->sessions; s != NULL; s = s->next)
-        forget_one(s->user->marks, room);
+    for (struct mark *m = *marks_in(h, room), *next; m != NULL; m = next) {
+        next = m->others;
+        if (strcmp(m->room, room) == 0)
+            drop(find(m->of, room));
+    }
 }
 
 /* ---- users come and go --------------------------------------------------------------------------- */
@@ -331,7 +344,7 @@ static void load(struct hub *h, struct user *u, const struct errand *x)
             continue;
         struct mark *m = find_among(k, had, row->room);
         if (m == NULL) {
-            m = add(k, row->room, end);
+            m = add(h, k, row->room, end);
             m->life = h->lives;
             end = &m->next;
         }
@@ -382,9 +395,7 @@ static void forget_oldest(struct hub *h, struct marks *k)
     if (c != NULL)
         write_down(c, k, *link, true);
     keep_quietly(h, &c);
-    free(*link);
-    *link = NULL;
-    k->n--;
+    drop(link);
 }
 
 struct mark *marks_put(struct hub *h, struct marks *k, const struct room *r, uint64_t seq)
@@ -394,7 +405,7 @@ struct mark *marks_put(struct hub *h, struct marks *k, const struct room *r, uin
     if (m == NULL) {
         if (k->n >= MARKS_MAX)
             forget_oldest(h, k);
-        m = add(k, r->name, &k->first);
+        m = add(h, k, r->name, &k->first);
     } else {
         *link = m->next;
         m->next = k->first;

@@ -7,6 +7,8 @@
 /* Of one room. */
 struct mark {
     struct mark *next;
+    struct mark *others, **link; /* all users' of rooms in the same bucket */
+    struct marks *of;
     uint64_t seq;
     uint64_t since; /* with this message begins what the user may see, if the room hides its past */
     uint64_t

@@ -145,14 +145,15 @@ struct member *meant_member(struct hub *h, const struct event *e)
     return m;
 }
 
-struct room_look look_of(const struct room *r)
+struct room_look look_of(const struct hub *h, const struct room *r)
 {
     const struct room_info *info = room_info(r);
+    uint32_t most = info->max_users == 0 ? 0 : room_most(info, h->settings->max_per_room);
     return (struct room_look){.room = r->name,
                               .title = info->title,
                               .topic = info->topic,
                               .visibility = info->visibility,
-                              .max_users = info->max_users,
+                              .max_users = most,
                               .slow_mode = info->slow_mode,
                               .hides_past = info->hides_past,
                               .has_password = info->password[0] != '\0',

@@ -44,9 +44,11 @@ static bool is_too_soon(struct hub *h, const struct event *e, const struct membe
     if (slow == 0)
         return false;
     int64_t wait = books_speak(room_books(m->room), m->session->user_id, slow, clock_now());
-    if (wait > 0)
-        refuse_until(h, e, PROBLEM_SLOW_MODE, NULL, seconds(wait));
-    return wait > 0;
+    if (wait == 0)
+        return false;
+    metric_add(METRIC_LIMITED_SLOW_MODE, 1);
+    refuse_until(h, e, PROBLEM_SLOW_MODE, NULL, seconds(wait));
+    return true;
 }
 
 /* ---- talking ------------------------------------------------------------------------------------- */

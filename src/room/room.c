@@ -170,6 +170,12 @@ const struct room_info *room_info(const struct room *r)
     return info != NULL ? info : r->pair ? &pair : &plain;
 }
 
+uint32_t room_most(const struct room_info *info, uint32_t most)
+{
+    uint32_t own = info->max_users;
+    return own > 0 && (own < most || most == 0) ? own : most;
+}
+
 void room_set_info(struct room *r, const struct room_info *info)
 {
     struct room_info *fresh = xmalloc(sizeof *fresh), *old = r->info;

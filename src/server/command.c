@@ -1,6 +1,9 @@
 /* What the subcommands share: see command.h. */
 #include "server/command.h"
 
+#include <hubbub/archive.h>
+#include <hubbub/text.h>
+#include <inttypes.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
@@ -50,6 +53,10 @@ static bool read_word(struct command *c, int argc, char **argv, int *i)
     char *word = argv[(*i)++], *equals = strchr(word, '=');
     if (strncmp(word, "--", 2) != 0)
         return set_operand(c, word);
+    if (c->flag.option != NULL && strcmp(word, c->flag.option) == 0) {
+        c->flag.given = true;
+        return true;
+    }
     if (equals == NULL && *i == argc)
         return command_refuse(c->name, "%s: wants a value, see hubbub %s --help", word, c->name);
     int n = equals != NULL ? (int)(equals - word) : (int)strlen(word);
@@ -92,4 +99,50 @@ int command_config(const struct command *c, struct config *out)
         return COMMAND_RUN;
     command_refuse(c->name, "%s", err);
     return CONFIG_EXIT_USAGE;
+}
+
+/* ---- of the data ---------------------------------------------------------------------------------- */
+
+bool command_set_name(const char *command, const char **to, const char *option, const char *value)
+{
+    *to = value;
+    return text_is_name(value, strlen(value)) ||
+           command_refuse(
+               command, "%s: 1 to 64 bytes, without control characters or white space at the ends",
+               option);
+}
+
+int command_find_data(struct command *command, int argc, char **argv, const char **wanted,
+                      const char *what, struct config *c)
+{
+    int status = command_read(command, argc, argv);
+    bool instead = command->flag.given && command->flag.alone;
+    if (status == COMMAND_RUN && (*wanted == NULL) != instead) {
+        command_refuse(command->name, "%s, see hubbub %s --help", what, command->name);
+        status = CONFIG_EXIT_USAGE;
+    }
+    if (status == COMMAND_RUN)
+        status = command_config(command, c);
+    if (status == COMMAND_RUN && !config_keeps(c)) {
+        command_refuse(command->name, "a server with --store memory keeps nothing");
+        config_free(c);
+        status = 1;
+    }
+    return status;
+}
+
+uint64_t command_waiting(const struct config *c)
+{
+    return config_database(c) == NULL ? 0 : archive_waiting(c->data);
+}
+
+/* Before and after: what came into the database meanwhile may be missing, too. */
+void command_tell_waiting(const struct config *c, const char *command, uint64_t before)
+{
+    uint64_t after = command_waiting(c), n = after > before ? after : before;
+    if (n > 0)
+        command_refuse(command,
+                       "not in this: %" PRIu64 " change%s waiting in %s/backlog.db for the database"
+                       " (carried over when it is back)",
+                       n, n == 1 ? "" : "s", c->data);
 }

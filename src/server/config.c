@@ -17,6 +17,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include <hubbub/buf.h>
 #include <hubbub/check.h>
 #include <hubbub/err.h>
 #include <hubbub/mem.h>
@@ -34,11 +35,12 @@ struct loader {
     bool failed;
     enum config_source now;              /* being read */
     enum config_source set[MAX_OPTIONS]; /* what set each option last */
+    int at[MAX_OPTIONS];                 /* the line of the file that did */
 
     /* the file being read */
     FILE *file;
     const char *path;
-    int line;
+    int line, section; /* section: the line of the last one's name */
 };
 
 /* Writes the one line that the user will see; the first error is the one that is kept. */
@@ -63,6 +65,7 @@ static void set(struct loader *l, const struct option_row *row, const char *wher
     if (row->type == OPTION_LIST && l->set[i] < l->now)
         option_clear(row, l->c); // replaces what a weaker source said
     l->set[i] = l->now;
+    l->at[i] = l->line;
     if (option_set(row, l->c, text, why, sizeof(why)) != NULL)
         fail(l, "%s: %s", where, why);
 }
@@ -94,6 +97,8 @@ static char *read_line(char *buffer, int space, void *stream)
     if (l->failed || fgets(buffer, space, l->file) == NULL)
         return NULL;
     l->line++;
+    if (buffer[strspn(buffer, " \t")] == '[')
+        l->section = l->line;
     if (strchr(buffer, '\n') == NULL && !feof(l->file)) {
         fail(l, "%s:%d: longer than %d bytes; a list may be given on several lines", l->path,
              l->line, space - 2);
@@ -111,7 +116,7 @@ static int on_entry(void *user, const char *section, const char *name, const cha
     const struct option_row *row = option_find(name, strlen(name));
     const char *like = option_suggest(name, strlen(name));
     if (section[0] != '\0')
-        fail(l, "%s:%d: no sections here, but there is [%s]", l->path, l->line, section);
+        fail(l, "%s:%d: no sections here, but there is [%s]", l->path, l->section, section);
     else if (row == NULL)
         fail_unknown(l, where, like != NULL ? like : "");
     else if (row->type == OPTION_ACTION || strcmp(name, "config") == 0)
@@ -277,6 +282,32 @@ static enum config_source source_of(const struct loader *l, const char *option)
     return l->set[option_find(option, strlen(option)) - options];
 }
 
+/* Does the text name the option, as "--name"? */
+static bool names_option(const char *text, const char *name)
+{
+    size_t n = strlen(name);
+    for (const char *at = text; (at = strstr(at, "--")) != NULL;) {
+        at += 2;
+        if (strncmp(at, name, n) == 0 && !isalnum((unsigned char)at[n]) && at[n] != '-')
+            return true;
+    }
+    return false;
+}
+
+/* What is wrong, and where the options that it names stand in the file, as far as they do. */
+static void fail_together(struct loader *l, const char *wrong)
+{
+    struct buf where = BUF_INIT;
+    for (const struct option_row *row = options; row->name != NULL; row++) {
+        size_t i = (size_t)(row - options);
+        if (l->set[i] == SOURCE_FILE && l->at[i] > 0 && names_option(wrong, row->name))
+            buf_printf(&where, "%s%s:%d: %s", where.len == 0 ? " (" : ", ", l->path, l->at[i],
+                       row->name);
+    }
+    fail(l, "%s%s%s", wrong, where.len > 0 ? where.data : "", where.len > 0 ? ")" : "");
+    buf_fini(&where);
+}
+
 static void check_together(struct loader *l)
 {
     char why[512];
@@ -293,7 +324,7 @@ static void check_together(struct loader *l)
     }
     const char *wrong = config_fits_together(l->c, &from, why, sizeof(why));
     if (wrong != NULL)
-        fail(l, "%s", wrong);
+        fail_together(l, wrong);
 }
 
 static void name_node(struct config *c)

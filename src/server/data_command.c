@@ -1,7 +1,6 @@
-/* `hubbub backup`, `hubbub export` and `hubbub erase`: see the texts of their --help.
+/* `hubbub backup` and `hubbub export`: see the texts of their --help.
  *
- * Main thread of a process of its own. They ask the database, not the server, which doesn't notice the first two and
- * must not be running for the third. */
+ * Main thread of a process of its own. They ask the database, not the server, which doesn't notice. */
 #include "server/data_command.h"
 
 #include "server/command.h"
@@ -10,24 +9,17 @@
 #include <hubbub/archive.h>
 #include <hubbub/buf.h>
 #include <hubbub/err.h>
-#include <hubbub/log.h>
 #include <hubbub/protocol.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
-
-#define HELP_DATA                                                                                 \
-    "  --data DIR            the server's data directory (./hubbub-data)\n"                       \
-    "  --store WHERE         the server's --store, if it is not sqlite; better in HUBBUB_STORE\n" \
-    "  --config FILE         the server's configuration, to learn both from\n"                    \
-    "  --help                print this, then exit\n\n"
 
 static const char backup_help[] =
     "Usage: hubbub backup FILE [--data DIR] [--store WHERE] [--config FILE]\n\n"
     "Copies the database of a server (rooms, ranks, bans, messages) into the new file FILE, as it\n"
     "is at one moment. The server goes on meanwhile. FILE is there whole or not at all. What is "
     "in\n"
-    "PostgreSQL is for pg_dump.\n\n" HELP_DATA
+    "PostgreSQL is for pg_dump.\n\n" COMMAND_HELP_DATA
     "A backup is three things. After FILE copy from the data directory what is not in it: files/\n"
     "(what people shared) and server.key (without it guests come back as others).\n\n"
     "To restore: stop the server, put FILE, named hubbub.db, into an empty directory, with files/\n"
@@ -35,54 +27,17 @@ static const char backup_help[] =
     "an older state, and load what is there.\n";
 
 static const char export_help[] =
-    "Usage: hubbub export --room ROOM [--data DIR] [--store WHERE] [--config FILE]\n\n"
+    "Usage: hubbub export --room ROOM [--data DIR] [--store WHERE] [--config FILE]\n"
+    "       hubbub export --list [--data DIR] [--store WHERE] [--config FILE]\n\n"
     "Prints what was said in a room and is kept, oldest first, one JSON object a line, with the\n"
     "names that messages have on the wire, and for each reaction who chose it. The server goes on\n"
-    "meanwhile.\n\n"
-    "  --room ROOM           the room, whether somebody is in it or not\n" HELP_DATA;
-
-static const char erase_help[] =
-    "Usage: hubbub erase --user ID [--data DIR] [--store WHERE] [--config FILE]\n\n"
-    "Forgets a user, while no server is running: messages become deleted ones of nobody; "
-    "reactions,\n"
-    "mentions, read markers, ranks and invitations go; ledgers keep what happened, not to whom or "
-    "by whom. The file\n"
-    "(or, in PostgreSQL, each table) is written anew, so that nothing is left in it. What keeps "
-    "the\n"
-    "user out stays in force: bans, mutes and banned addresses keep the id; lift them first to be\n"
-    "rid of that, too. Backups that were made before are as they were, and so are the logs of\n"
-    "PostgreSQL until it writes over them.\n\n"
-    "  --user ID             the id, not the name (/members?room=lobby shows both)\n" HELP_DATA;
-
-/* ---- in common ----------------------------------------------------------------------------------- */
-
-static bool set_name(const char *command, const char **to, const char *option, const char *value)
-{
-    *to = value;
-    return text_is_name(value, strlen(value)) ||
-           command_refuse(
-               command, "%s: 1 to 64 bytes, without control characters or white space at the ends",
-               option);
-}
-
-/* COMMAND_RUN, or the exit status. */
-static int find_data(struct command *command, int argc, char **argv, const char **wanted,
-                     const char *what, struct config *c)
-{
-    int status = command_read(command, argc, argv);
-    if (status == COMMAND_RUN && *wanted == NULL) {
-        command_refuse(command->name, "%s, see hubbub %s --help", what, command->name);
-        status = CONFIG_EXIT_USAGE;
-    }
-    if (status == COMMAND_RUN)
-        status = command_config(command, c);
-    if (status == COMMAND_RUN && !config_keeps(c)) {
-        command_refuse(command->name, "a server with --store memory keeps nothing");
-        config_free(c);
-        status = 1;
-    }
-    return status;
-}
+    "meanwhile. What waits on the server's disk for a PostgreSQL that is away is not in it; when\n"
+    "something does, standard error says so.\n\n"
+    "  --room ROOM           the room, whether somebody is in it or not\n"
+    "  --list                which rooms there are, one JSON object a line, conversations of two\n"
+    "                        among them: first and last (seq), firstTs and lastTs (ms since "
+    "1970),\n"
+    "                        where something is left\n" COMMAND_HELP_DATA;
 
 /* ---- backup -------------------------------------------------------------------------------------- */
 
@@ -94,7 +49,7 @@ int backup_command(int argc, char **argv)
     struct config c;
     char why[512];
     uint64_t bytes = 0;
-    int status = find_data(&command, argc, argv, &file, "the file must be named", &c);
+    int status = command_find_data(&command, argc, argv, &file, "the file must be named", &c);
     if (status != COMMAND_RUN)
         return status;
     if (config_database(&c) != NULL) {
@@ -192,93 +147,60 @@ static int show(void *arg, const struct archived *a)
 
 static bool set_room(void *order, const char *option, const char *value)
 {
-    return strcmp(option, "--room") == 0 ? set_name("export", order, option, value)
+    return strcmp(option, "--room") == 0 ? command_set_name("export", order, option, value)
                                          : command_no_such("export", option);
+}
+
+/* Gathered, so that whoever reads slowly keeps nobody from tidying up. */
+static int add_log(void *arg, const struct archived_log *l)
+{
+    struct buf *b = arg;
+    buf_add_str(b, "{\"room\":");
+    protocol_quote(b, l->room, strlen(l->room));
+    if (l->last > 0) {
+        add_number(b, "first", (int64_t)l->first);
+        add_number(b, "last", (int64_t)l->last);
+        add_number(b, "firstTs", l->first_ts);
+        add_number(b, "lastTs", l->last_ts);
+    }
+    buf_add_str(b, "}\n");
+    return 0;
+}
+
+static int list_logs(const struct config *c, struct buf *b, char *why, size_t space)
+{
+    int err = archive_list(c->data, config_database(c), add_log, b, why, space);
+    return err != 0 || fwrite(b->data, 1, b->len, stdout) == b->len ? err : ERR_CLOSED;
 }
 
 int export_command(int argc, char **argv)
 {
     struct shown s = {.line = BUF_INIT};
-    struct command command = {
-        .name = "export", .of_data = true, .help = export_help, .set = set_room, .order = &s.room};
+    struct command command = {.name = "export",
+                              .of_data = true,
+                              .help = export_help,
+                              .flag = {.option = "--list", .alone = true},
+                              .set = set_room,
+                              .order = &s.room};
     struct config c;
     char why[512];
-    int status = find_data(&command, argc, argv, &s.room, "--room must say which", &c);
+    int status = command_find_data(&command, argc, argv, &s.room,
+                                   "--room must say which, or --list stand alone", &c);
     if (status != COMMAND_RUN)
         return status;
-    int err = archive_export(c.data, config_database(&c), s.room, show, &s, why, sizeof why);
+    uint64_t waiting = command_waiting(&c);
+    int err = command.flag.given
+                  ? list_logs(&c, &s.line, why, sizeof why)
+                  : archive_export(c.data, config_database(&c), s.room, show, &s, why, sizeof why);
     if (err == 0 && fflush(stdout) != 0)
         err = ERR_CLOSED;
     if (err == ERR_CLOSED)
         command_refuse("export", "cannot write: %s", strerror(errno));
     else if (err != 0)
         command_refuse("export", "%s", why);
-    buf_fini(&s.line);
-    config_free(&c);
-    return err == 0 ? 0 : 1;
-}
-
-/* ---- erase --------------------------------------------------------------------------------------- */
-
-/* A number and what it is of, and what comes then. */
-static void tell(uint64_t n, const char *one, const char *many, const char *then)
-{
-    fprintf(stderr, "%" PRIu64 " %s%s", n, n == 1 ? one : many, then);
-}
-
-static void tell_erased(const struct erased *e)
-{
-    static const char start[] = "hubbub erase: ";
-    fputs(start, stderr);
-    tell(e->messages, "message", "messages", ", ");
-    tell(e->reactions, "reaction", "reactions", ", ");
-    tell(e->ranks, "rank", "ranks", ", ");
-    tell(e->ledger, "name in ledgers", "names in ledgers", "\n");
-    if (e->mentions + e->marks > 0) {
-        fputs(start, stderr);
-        tell(e->mentions, "mention", "mentions", ", ");
-        tell(e->marks, "read marker", "read markers", "\n");
-    }
-    if (e->files > 0) {
-        fputs(start, stderr);
-        tell(e->files, "file", "files", "\n");
-    }
-    if (e->sanctions > 0) {
-        fputs(start, stderr);
-        tell(e->sanctions, "ban or mute stays in force", "bans and mutes stay in force",
-             ", by the id alone\n");
-    }
-    if (e->ownerless > 0) {
-        fputs(start, stderr);
-        tell(e->ownerless, "room has", "rooms have",
-             " no owner any more: an operator (--admin) can make one\n");
-    }
-}
-
-static bool set_user(void *order, const char *option, const char *value)
-{
-    return strcmp(option, "--user") == 0 ? set_name("erase", order, option, value)
-                                         : command_no_such("erase", option);
-}
-
-int erase_command(int argc, char **argv)
-{
-    const char *user = NULL;
-    struct command command = {
-        .name = "erase", .of_data = true, .help = erase_help, .set = set_user, .order = &user};
-    struct config c;
-    struct erased erased;
-    char why[512];
-    int status = find_data(&command, argc, argv, &user, "--user must say whom", &c);
-    if (status != COMMAND_RUN)
-        return status;
-    log_configure(LOG_WARN,
-                  LOG_LOGFMT); /* it does what a server does at its start, and that tells of it */
-    int err = archive_erase(c.data, config_database(&c), user, &erased, why, sizeof why);
-    if (err == 0)
-        tell_erased(&erased);
     else
-        command_refuse("erase", "%s%s", why, err == ERR_AGAIN ? ": stop it first" : "");
+        command_tell_waiting(&c, "export", waiting);
+    buf_fini(&s.line);
     config_free(&c);
     return err == 0 ? 0 : 1;
 }

@@ -15,6 +15,7 @@
 #include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <unistd.h>
 
 int shards_of(const struct config *c, unsigned cores)
 {
@@ -47,6 +48,15 @@ static void keep_as_told(struct store *s, const struct config *c)
     struct retention keep = retention_settings(c);
     store_set_sync(s, c->sync == CONFIG_SYNC_FULL);
     store_set_retention(s, &keep);
+}
+
+/* What a first start would fail at, before anything is made for it. */
+static bool may_begin(const struct config *c, char *why, size_t space)
+{
+    struct identity_config who = identity_settings(c);
+    return !config_keeps(c) || access(c->data, F_OK) == 0 ||
+           (identities_try(&who, why, space) &&
+            store_try(c->data, config_database(c), why, space) == 0);
 }
 
 /* The store first: it is what a second server on the same directory fails at. */
@@ -161,7 +171,7 @@ bool parts_start(struct parts *p, const struct config *c, unsigned cores, uint32
                  char *why, size_t space)
 {
     p->listener = listen_on_all(c, why, space); /* first: the likeliest to fail */
-    if (p->listener == NULL)
+    if (p->listener == NULL || !may_begin(c, why, space))
         return false;
     p->relay = make_relay(c, cores);
     if (!open_data(p, c, why, space) || !open_files(p, c, why, space) ||

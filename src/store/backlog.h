@@ -7,6 +7,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#define BACKLOG_FILE "backlog.db" /* in the data directory */
+
 struct backlog;
 
 /* Opens or makes the file. NULL with `why`. */

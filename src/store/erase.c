@@ -19,7 +19,8 @@ static const struct {
 #define NONE ((size_t)-1)
 #define COUNT(member) offsetof(struct erased, member)
     {"DELETE FROM reactions WHERE user_id = ?1", COUNT(reactions)},
-    {"DELETE FROM reactions WHERE message IN (SELECT id FROM messages WHERE user_id = ?1)", NONE},
+    {"DELETE FROM reactions WHERE message IN (SELECT id FROM messages WHERE user_id = ?1)",
+     COUNT(received)},
     {"UPDATE files SET message = -1 WHERE user_id = ?1", COUNT(files)},
     {"DELETE FROM words WHERE rowid IN (" INDEXED ")", NONE},
     {"INSERT INTO words (rowid, text) SELECT id, '' FROM (" INDEXED ")", NONE},
@@ -36,15 +37,16 @@ static const struct {
     {"DELETE FROM mentions WHERE user_id = ?1", COUNT(mentions)},
     {"DELETE FROM marks WHERE user_id = ?1", COUNT(marks)},
     {"DELETE FROM ranks WHERE user_id = ?1", COUNT(ranks)},
-    {"DELETE FROM invites WHERE user_id = ?1", NONE},
-    {"DELETE FROM blocks WHERE by_id = ?1 OR user_id = ?1", NONE},
+    {"DELETE FROM invites WHERE user_id = ?1", COUNT(invites)},
+    {"DELETE FROM blocks WHERE by_id = ?1 OR user_id = ?1", COUNT(blocks)},
     /* The other one keeps the conversation; nobody has the id of a room. */
-    {"UPDATE pairs SET user_id = room, username = '" ERASED_NAME "' WHERE user_id = ?1", NONE},
-    {"UPDATE pairs SET by_id = room, by_name = '" ERASED_NAME "' WHERE by_id = ?1", NONE},
-    {"UPDATE invites SET by_id = '' WHERE by_id = ?1", NONE},
+    {"UPDATE pairs SET user_id = room, username = '" ERASED_NAME "' WHERE user_id = ?1",
+     COUNT(pairs)},
+    {"UPDATE pairs SET by_id = room, by_name = '" ERASED_NAME "' WHERE by_id = ?1", COUNT(pairs)},
+    {"UPDATE invites SET by_id = '' WHERE by_id = ?1", COUNT(given)},
     {"UPDATE sanctions SET username = '" ERASED_NAME "', reason = '' WHERE user_id = ?1",
      COUNT(sanctions)},
-    {"UPDATE sanctions SET by_id = '', by_name = '" ERASED_NAME "' WHERE by_id = ?1", NONE},
+    {"UPDATE sanctions SET by_id = '', by_name = '" ERASED_NAME "' WHERE by_id = ?1", COUNT(given)},
     {"UPDATE ledger SET user_id = '', username = '" ERASED_NAME "', reason = ''"
      " WHERE user_id = ?1",
      COUNT(ledger)},

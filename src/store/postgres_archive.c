@@ -1,12 +1,15 @@
 /* What commands do with a PostgreSQL: show a room, beside a server, and forget a user, without one. See export.c and
  * erase.c, which do it with SQLite. The main thread of a command; blocks for as long as the database takes. */
+#include "store/backlog.h"
 #include "store/export.h"
+#include "store/kept.h"
 #include "store/postgres.h"
 #include "store/vault.h"
 
 #include <errno.h>
 #include <hubbub/buf.h>
 #include <hubbub/err.h>
+#include <hubbub/mem.h>
 #include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -141,6 +144,59 @@ int postgres_export(const char *url, const char *room, archive_fn *fn, void *arg
     return err;
 }
 
+/* ---- asking -------------------------------------------------------------------------------------- */
+
+#define OF_LOG "FROM messages WHERE log = l.log AND seq > l.removed ORDER BY seq"
+
+static int ask_rows(void *of, const char *sql, const char *param, kept_row_fn *fn, void *arg)
+{
+    const char *column[KEPT_COLUMNS] = {NULL};
+    PGresult *res;
+    int err = ask(of, sql, param != NULL ? 1 : 0, &param, &res);
+    for (int row = 0; err == 0 && row < PQntuples(res); row++) {
+        for (int i = 0; i < KEPT_COLUMNS && i < PQnfields(res); i++)
+            column[i] = PQgetisnull(res, row, i) ? NULL : PQgetvalue(res, row, i);
+        err = fn(arg, column);
+    }
+    PQclear(res);
+    return err;
+}
+
+static void close_kept(void *of)
+{
+    link_close(of);
+    free(of);
+}
+
+int postgres_kept_open(const char *url, struct kept_source *out, char *why, size_t space)
+{
+    struct link *l = xcalloc(1, sizeof *l);
+    int err = open_link(l, url, why, space);
+    if (err == 0 && (err = link_run(l, "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY")) != 0) {
+        snprintf(why, space, "cannot use the database of --store: %s", l->error);
+        link_close(l);
+    }
+    if (err != 0) {
+        free(l);
+        return err;
+    }
+    *out = (struct kept_source){
+        .of = l,
+        .ask = ask_rows,
+        .error = error,
+        .close = close_kept,
+        .received = "SELECT count(*) FROM reactions r JOIN messages m USING (log, seq)"
+                    " WHERE m.user_id = $1 AND r.user_id <> $1",
+        .mentioned = "SELECT count(*) FROM mentions n WHERE n.user_id = $1 AND NOT EXISTS (SELECT"
+                     " FROM messages m WHERE m.user_id = $1 AND m.log = n.log AND m.seq = n.seq)",
+        .logs = "SELECT l.room, f.seq, f.ts, t.seq, t.ts FROM logs l"
+                " LEFT JOIN LATERAL (SELECT seq, ts " OF_LOG " LIMIT 1) f ON true"
+                " LEFT JOIN LATERAL (SELECT seq, ts " OF_LOG " DESC LIMIT 1) t ON true"
+                " WHERE l.room IS NOT NULL ORDER BY l.room",
+    };
+    return 0;
+}
+
 /* ---- forgetting ---------------------------------------------------------------------------------- */
 
 #define MINE "USING mine WHERE mine.log = r.log AND mine.seq = r.seq"
@@ -155,7 +211,7 @@ static const struct {
     {"CREATE TEMP TABLE mine (log bigint, seq bigint) ON COMMIT DROP", NONE},
     {"INSERT INTO mine SELECT log, seq FROM messages WHERE user_id = $1", NONE},
     {"DELETE FROM reactions WHERE user_id = $1", COUNT(reactions)},
-    {"DELETE FROM reactions r " MINE, NONE},
+    {"DELETE FROM reactions r " MINE, COUNT(received)},
     {"UPDATE files SET log = -1, seq = 0 WHERE user_id = $1", COUNT(files)},
     {"DELETE FROM mentions r " MINE, NONE},
     {"UPDATE messages SET user_id = '', username = '" ERASED_NAME "', request_id = '',"
@@ -178,16 +234,17 @@ static const struct {
                     " JOIN messages m USING (log, seq) WHERE mine.log = w.log AND mine.seq = w.seq",
      NONE},
     {"UPDATE words_mark SET bytes = (SELECT coalesce(sum(bytes), 0) FROM words)", NONE},
-    {"DELETE FROM blocks WHERE by_id = $1 OR user_id = $1", NONE},
+    {"DELETE FROM blocks WHERE by_id = $1 OR user_id = $1", COUNT(blocks)},
     /* The other one keeps the conversation. */
-    {"UPDATE pairs SET user_id = room, username = '" ERASED_NAME "' WHERE user_id = $1", NONE},
-    {"UPDATE pairs SET by_id = room, by_name = '" ERASED_NAME "' WHERE by_id = $1", NONE},
+    {"UPDATE pairs SET user_id = room, username = '" ERASED_NAME "' WHERE user_id = $1",
+     COUNT(pairs)},
+    {"UPDATE pairs SET by_id = room, by_name = '" ERASED_NAME "' WHERE by_id = $1", COUNT(pairs)},
     {"DELETE FROM ranks WHERE user_id = $1", COUNT(ranks)},
-    {"DELETE FROM invites WHERE user_id = $1", NONE},
-    {"UPDATE invites SET by_id = '' WHERE by_id = $1", NONE},
+    {"DELETE FROM invites WHERE user_id = $1", COUNT(invites)},
+    {"UPDATE invites SET by_id = '' WHERE by_id = $1", COUNT(given)},
     {"UPDATE sanctions SET username = '" ERASED_NAME "', reason = '' WHERE user_id = $1",
      COUNT(sanctions)},
-    {"UPDATE sanctions SET by_id = '', by_name = '" ERASED_NAME "' WHERE by_id = $1", NONE},
+    {"UPDATE sanctions SET by_id = '', by_name = '" ERASED_NAME "' WHERE by_id = $1", COUNT(given)},
     {"UPDATE ledger SET user_id = '', username = '" ERASED_NAME "', reason = ''"
      " WHERE user_id = $1",
      COUNT(ledger)},
@@ -299,7 +356,7 @@ static int erase_alone(const char *directory, const char *url, struct link *l, c
 static int check_directory(const char *directory, char *why, size_t space)
 {
     struct buf path = BUF_INIT;
-    buf_printf(&path, "%s/backlog.db", directory);
+    buf_printf(&path, "%s/" BACKLOG_FILE, directory);
     int err = access(path.data, R_OK | W_OK) == 0 ? 0 : errno == ENOENT ? ERR_NOTFOUND : ERR_SYSTEM;
     if (err != 0)
         snprintf(why, space,

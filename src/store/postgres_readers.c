@@ -110,7 +110,9 @@ int reader_reconnect(struct reader *r)
         p->again = clock_now() + AGAIN_MS * NS_PER_MS;
         snprintf(p->error, sizeof p->error, "%s", r->link.error);
         pthread_mutex_unlock(&p->mu);
-        log_error("store: cannot be read", LOG_STR("error", r->link.error));
+        static int64_t next;
+        if (log_seldom(&next))
+            log_error("store: cannot be read", LOG_STR("error", r->link.error));
     }
     return err;
 }
@@ -136,7 +138,8 @@ PGresult *reader_ask(struct reader *r, int statement, const struct pg_values *v)
     PGresult *res = link_ask_prepared(&r->link, name, v->n, v->value);
     if (res == NULL && !link_alive(&r->link) && !r->in_page && reader_reconnect(r) == 0)
         res = link_ask_prepared(&r->link, name, v->n, v->value);
-    if (res == NULL)
+    static int64_t next;
+    if (res == NULL && log_seldom(&next))
         log_error("store: cannot be read", LOG_STR("error", r->link.error),
                   LOG_STR("room", v->value[0]));
     return res;

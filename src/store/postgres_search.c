@@ -102,7 +102,9 @@ static int failed(struct searcher *s)
 {
     if (strcmp(s->link.state, CANCELED) == 0)
         return ERR_TIMEOUT;
-    log_error("store: cannot be searched", LOG_STR("error", s->link.error));
+    static int64_t next;
+    if (log_seldom(&next))
+        log_error("store: cannot be searched", LOG_STR("error", s->link.error));
     return ERR_SYSTEM;
 }
 

@@ -127,8 +127,10 @@ static void give_back(struct readers *p, struct reader *r)
 
 static int failed(struct reader *r, const char *room)
 {
-    log_error("store: cannot be read", LOG_STR("error", sqlite3_errmsg(r->sql)),
-              LOG_STR("room", room));
+    static int64_t next;
+    if (log_seldom(&next))
+        log_error("store: cannot be read", LOG_STR("error", sqlite3_errmsg(r->sql)),
+                  LOG_STR("room", room));
     return ERR_SYSTEM;
 }
 

@@ -151,7 +151,9 @@ static int failed(struct searcher *s, int code)
 {
     if ((code & 0xff) == SQLITE_INTERRUPT)
         return ERR_TIMEOUT;
-    log_error("store: cannot be searched", LOG_STR("error", sqlite3_errmsg(s->sql)));
+    static int64_t next;
+    if (log_seldom(&next))
+        log_error("store: cannot be searched", LOG_STR("error", sqlite3_errmsg(s->sql)));
     return ERR_SYSTEM;
 }
 

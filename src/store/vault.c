@@ -155,7 +155,7 @@ static bool carry_all(struct vault *v, const char *path, char *why, size_t space
 static bool open_backlog(struct vault *v, const char *directory, char *why, size_t space)
 {
     struct buf path = BUF_INIT;
-    buf_printf(&path, "%s/backlog.db", directory);
+    buf_printf(&path, "%s/" BACKLOG_FILE, directory);
     v->backlog = backlog_open(path.data, why, space);
     bool good = v->backlog != NULL && carry_all(v, path.data, why, space);
     buf_fini(&path);

@@ -185,6 +185,75 @@ for (const store of STORES) {
         for (const name of ['files', 'mentionsRoom', 'replyTo', 'editedTs']) assert.ok(name in lines[1], name);
     });
 
+    test(`${store}: what can be exported is listed`, async (t) => {
+        const server = await start(t, ...await kept(store));
+        const list = async () => {
+            const { stdout, stderr } = await done('export', '--list', ...whereOf(server));
+            assert.equal(stderr, '');
+            return stdout.split('\n').slice(0, -1).map((line) => JSON.parse(line));
+        };
+        assert.deepEqual(await list(), []);
+        const alice = await member(t, server, 'alice', 'den');
+        const bob = await member(t, server, 'bob', 'a "room"');
+        await alice.ok('create', { room: 'club' }); // where nothing was said
+        const first = await alice.ok('message', { room: 'den', content: 'one' });
+        await alice.ok('message', { room: 'den', content: 'two' });
+        const last = await alice.ok('message', { room: 'den', content: 'three' });
+        await alice.ok('delete', { room: 'den', seq: 3 });
+        const only = await bob.ok('message', { room: 'a "room"', content: 'one' });
+        const rows = [
+            { room: 'a "room"', first: 1, last: 1, firstTs: only.ts, lastTs: only.ts },
+            { room: 'den', first: 1, last: 3, firstTs: first.ts, lastTs: last.ts },
+        ];
+        assert.deepEqual(await list(), rows);
+        const pair = await alice.ok('dm', { to: 'bob', content: 'psst' });
+        assert.deepEqual((await list()).map((row) => row.room).sort(), [...rows.map((row) => row.room), pair.room].sort());
+        for (const { room } of await list()) await exported(server, room); // each can be had
+    });
+
+    test(`${store}: an erasure is told beforehand, and a name is not an id`, async (t) => {
+        const server = await start(t, ...await kept(store));
+        const alice = await member(t, server, 'alice', 'den');
+        const bob = await member(t, server, 'bob', 'den');
+        const carol = await member(t, server, 'carol', 'den');
+        await alice.ok('create', { room: 'club' });
+        await alice.join('club');
+        await alice.ok('invite', { room: 'club', user: 'bob' });
+        await alice.ok('ban', { room: 'club', user: 'carol' });
+        await alice.ok('block', { user: 'carol' });
+        await alice.ok('dm', { to: 'bob', content: 'psst' });
+        const file = await share(server, alice, 'den', 'words.txt', 'words');
+        await alice.ok('message', { room: 'den', content: '@alice and @bob', files: [file.id] });
+        await bob.ok('message', { room: 'den', content: '@alice and @carol' });
+        await bob.ok('react', { room: 'den', seq: 1, emoji: 'x' });
+        await carol.ok('react', { room: 'den', seq: 1, emoji: 'x' });
+        await alice.ok('react', { room: 'den', seq: 1, emoji: 'x' });
+        await alice.ok('read', { room: 'den', seq: 2 });
+        const where = whereOf(server), id = alice.welcome.userId;
+        const named = new RegExp(`'Alice' is a name, and --user wants the id: ${id} \\(2 messages, last seen \\d{4}-\\d\\d-\\d\\d\\)`);
+        await fails(2, named, 'erase', '--user', 'Alice', ...where); // also while the server runs
+        await fails(2, named, 'erase', '--user', 'Alice', '--dry-run', ...where);
+        assert.match((await done('erase', '--user', id, '--dry-run', ...where)).stderr, /: 2 messages, /);
+        await server.stop();
+        await fails(2, named, 'erase', '--user', 'Alice', ...where);
+        await fails(1, /nothing is kept of a user with the id 'nobody'/, 'erase', '--user', 'nobody', ...where);
+        await fails(1, /nothing is kept of a user with the id 'nobody'/, 'erase', '--user', 'nobody', '--dry-run', ...where);
+
+        const told = await done('erase', '--dry-run', '--user', id, ...where);
+        assert.equal(told.stdout, '');
+        const [head, ...rows] = told.stderr.split('\n');
+        assert.equal(head, 'hubbub erase: nothing is erased yet; without --dry-run it would be:');
+        const again = await done('erase', '--dry-run', '--user', id, ...where);
+        assert.equal(again.stderr, told.stderr, 'nothing has changed');
+        for (const row of [/2 messages, 1 reaction, 1 rank, 1 name in ledgers$/, /1 mention, 1 read marker$/,
+            /1 file, 2 reactions of others to the messages$/, /0 invitations, 1 block$/, /1 conversation stays/,
+            /: 2 .*by the user stay/, /1 room has no owner/])
+            assert.ok(rows.some((one) => row.test(one)), `${row} in ${told.stderr}`);
+        assert.deepEqual(readdirSync(path.join(dataOf(server), 'files')), [file.id]);
+        const erased = await done('erase', '--user', id, ...where);
+        assert.deepEqual(erased.stderr.split('\n'), rows, 'as it was told');
+    });
+
     test(`${store}: a user is forgotten when no server runs`, async (t) => {
         const server = await start(t, ...await kept(store));
         const alice = await member(t, server, 'alice', 'den');
@@ -201,7 +270,7 @@ for (const store of STORES) {
         const { stderr, stdout } = await done('erase', ...user);
         assert.equal(stdout, '');
         assert.match(stderr, /^hubbub erase: 1 message, 1 reaction, 1 rank, \d+ names? in ledgers$/m);
-        assert.match(stderr, /^hubbub erase: 1 file$/m);
+        assert.match(stderr, /^hubbub erase: 1 file, 0 reactions of others/m);
         assert.match(stderr, /^hubbub erase: 1 room has no owner any more/m);
         assert.deepEqual(readdirSync(path.join(dataOf(server), 'files')), [files[1].id]);
         for (const file of readdirSync(dataOf(server), { recursive: true })) {
@@ -260,6 +329,10 @@ test('what cannot be done is told in one line, and nothing is made', async (t) =
     await fails(2, /--room must say which/, 'export');
     await fails(2, /--room: 1 to 64 bytes/, 'export', '--room', '');
     await fails(2, /--user must say whom/, 'erase');
+    await fails(2, /--list stand alone/, 'export', '--list', '--room', 'den');
+    await fails(1, /cannot read .*hubbub\.db: No such file/, 'export', '--list', '--data', nowhere);
+    await fails(1, /cannot read .*hubbub\.db: No such file/, 'erase', '--dry-run', '--user', 'u1', '--data', nowhere);
+    await fails(2, /--dry-run: no such option/, 'export', '--dry-run', 'x');
     await fails(2, /--usr: no such option/, 'erase', '--usr', 'u1');
     await fails(2, /--data: wants a value/, 'export', '--data');
     await fails(1, /it is in PostgreSQL: use pg_dump/, 'backup', 'x', '--store', 'postgres://h/d');

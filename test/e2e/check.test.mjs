@@ -78,3 +78,23 @@ test('it may be asked while the server runs, as before a reload', async (t) => {
     assert.ok(existsSync(path.join(data, 'hubbub.lock')));
     await fails(['--port', `${server.port}`, '--data', path.join(folder(), 'data')], 'in use'); // another one
 });
+
+test('a first start that fails leaves nothing behind', async (t) => {
+    const squatter = net.createServer().listen(0, '127.0.0.1');
+    t.after(() => squatter.close());
+    await new Promise((resolve) => squatter.once('listening', resolve));
+    const taken = ['--listen', `127.0.0.1:${squatter.address().port}`];
+    for (const [args, word] of [
+        [taken, 'cannot listen'],
+        [['--port', '0', '--listen', `unix:${path.join(folder(), 'none', 'x')}`], '--port'],
+        [['--listen', '127.0.0.1:0', ...taken], 'cannot listen'],
+        [[...anywhere, '--auth-alg', 'RS256', '--auth-key', '/nowhere/at/all.pem'], '/nowhere/at/all.pem'],
+        [[...anywhere, '--store', 'postgres://u@/d?host=/nowhere'], 'cannot use the database'],
+    ]) {
+        const above = folder();
+        const end = await runToEnd([...args, '--data', path.join(above, 'one', 'two')]);
+        assert.notEqual(end.code, 0);
+        assert.ok(end.stderr.includes(word), end.stderr);
+        assert.deepEqual(readdirSync(above), [], word);
+    }
+});

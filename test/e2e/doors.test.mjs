@@ -3,9 +3,12 @@
  * rooms, limits; and the same over plain HTTP.
  */
 import assert from 'node:assert/strict';
+import { writeFileSync } from 'node:fs';
+import path from 'node:path';
 import { test } from 'node:test';
 import { bearing, connectAgain, namesOf, people, roomsOf } from './support/client.mjs';
-import { startServer } from './support/server.mjs';
+import { folder, startServer } from './support/server.mjs';
+import { until } from './support/wait.mjs';
 
 const post = (server, target, body) => server.request(target, {
     method: 'POST', headers: { 'Content-Type': 'application/json' }, body: JSON.stringify(body),
@@ -191,9 +194,34 @@ test('a full room lets nobody else in, until it is made larger', async (t) => {
     await carol.refused('room_full', 'join', { room: 'bench' });
     await alice.ok('update', { room: 'bench', maxUsers: 1 });
     await bob.ok('message', { room: 'bench', content: 'nobody is moved out' });
-    await alice.ok('update', { room: 'bench', maxUsers: 1000 });
+    await alice.ok('update', { room: 'bench', maxUsers: 0 });
     await carol.join('bench');
     await dave.refused('room_full', 'join', { room: 'bench' }); // the server's own limit
+});
+
+test('a room is not made larger than the server allows, and says what it is', async (t) => {
+    const file = path.join(folder(), 'hubbub.ini');
+    writeFileSync(file, 'max-per-room = 3\n');
+    const server = await startServer(t, ['--config', file]);
+    const { alice, bob, carol } = await people(t, server, 'alice', 'bob', 'carol');
+    const refused = await alice.refused('bad_request', 'create', { room: 'bench', maxUsers: 4 });
+    assert.match(refused.message, /maxUsers .*: 3$/);
+    await alice.refused('no_such_room', 'settings', { room: 'bench' });
+    await alice.ok('create', { room: 'bench', maxUsers: 3 });
+    await alice.refused('bad_request', 'update', { room: 'bench', maxUsers: 4, title: 'The bench' });
+    assert.deepEqual(Object.entries(await alice.ok('settings', { room: 'bench' })).filter(([key]) => /title|maxUsers/.test(key)),
+        [['title', ''], ['maxUsers', 3]], 'all or nothing');
+
+    writeFileSync(file, 'max-per-room = 2\n');
+    server.signal('SIGHUP');
+    await until(() => /msg=reloaded/.test(server.stderr), 'the reload');
+    const says = async () => [(await alice.ok('settings', { room: 'bench' })).maxUsers, (await alice.ok('rooms')).rooms[0].maxUsers];
+    await until(async () => (await says())[1] === 2, 'the new limit');
+    assert.deepEqual(await says(), [2, 2]);
+    for (const each of [alice, bob]) assert.equal((await each.join('bench')).maxUsers, 2);
+    await carol.refused('room_full', 'join', { room: 'bench' });
+    await alice.ok('update', { room: 'bench', maxUsers: 0 });
+    assert.deepEqual(await says(), [0, 2]);
 });
 
 test('slow mode: one message in so many seconds, but for moderators', async (t) => {

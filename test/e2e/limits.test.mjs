@@ -95,6 +95,29 @@ for (const [rule, option, type, fields, prepare] of [
     });
 }
 
+test('passwords, set or tried, and slow mode are told by what they are', async (t) => {
+    const server = await startServer(t, ['--rate-limits']);
+    const { alice, bob } = await people(t, server, 'alice', 'bob');
+    await alice.ok('create', { room: 'club', password: 'open sesame' });
+    await alice.ok('create', { room: 'hall', slowMode: 3600 });
+    const { reply } = await untilLimited(bob, 'join', () => ({ room: 'club', password: 'close sesame' }), 15);
+    assert.equal(reply.message, 'too many passwords, wait a moment');
+    const web = await server.request('/join-room', {
+        method: 'POST', body: JSON.stringify({ session: bob.welcome.session, room: 'club', password: 'close sesame' }),
+    });
+    assert.equal(web.status, 429);
+    assert.equal(web.json().error.message, 'too many passwords, wait a moment');
+    assert.ok(web.headers['retry-after'] >= 1);
+    assert.equal(await server.metric('hubbub_limited_passwords_total'), 2);
+    assert.equal(await server.metric('hubbub_limited_joins_total'), 0);
+    await bob.join('hall');
+    assert.equal(await server.metric('hubbub_limited_slow_mode_total'), 0);
+    await bob.ok('message', { room: 'hall', content: 'one' });
+    await bob.refused('slow_mode', 'message', { room: 'hall', content: 'two' });
+    assert.equal(await server.metric('hubbub_limited_slow_mode_total'), 1);
+    assert.equal(await server.metric('hubbub_limited_messages_total'), 0);
+});
+
 test('creates: over all guests of an address, so that another guest does not get more', async (t) => {
     const server = await startServer(t, ['--trusted-proxy', '127.0.0.1', '--creates-per-hour', '3']);
     const from = (address) => ({ headers: { 'X-Forwarded-For': address } });
@@ -132,6 +155,7 @@ test('conversations stay, so an address begins no end of them, whoever its guest
         assert.equal(reply.code, 'rate_limited', reply.message);
         assert.ok(reply.retryAfter >= 1 && reply.retryAfter <= 2, `${reply.retryAfter} s`);
     }
+    assert.equal(await server.metric('hubbub_limited_new_total'), late.length);
     await begun[0].one.ok('dm', { to: begun[0].other.name, content: 'those that there are go on' });
     const dave = await connect(t, server, { username: 'dave', ...from('203.0.113.8') });
     await dave.ok('dm', { to: 'm0', content: 'from next door' });

@@ -81,6 +81,36 @@ test('while the database is away people talk on, and the probe says so', async (
     assert.deepEqual(all.messages.map((one) => one.content), ['1', '2', '3', '4', '5', '6']);
 });
 
+test('an export says what it does not have, because it waits', async (t) => {
+    const postgres = await startPostgres(t);
+    const server = await startServer(t, data(postgres.url()));
+    const alice = await connect(t, server, { username: 'alice' });
+    await alice.join('lobby');
+    await say(alice, 'lobby', '1', 'm1');
+    const export_ = (...args) => runToEnd(['export', ...args, ...server.args]);
+    assert.equal((await export_('--room', 'lobby')).stderr, '');
+    postgres.ask('CREATE FUNCTION no_space() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN'
+        + " RAISE 'could not extend file: No space left on device' USING ERRCODE = 'disk_full'; END $$");
+    postgres.ask('CREATE TRIGGER no_space BEFORE INSERT ON messages FOR EACH ROW EXECUTE FUNCTION no_space()');
+    await say(alice, 'lobby', '2', 'm2');
+    const waits = /^hubbub [a-z]+: not in this: \d+ changes? waiting in .*\/backlog\.db for the database/m;
+    for (let life = 0; life < 2; life++) { // with the server, and without
+        const end = await export_('--room', 'lobby');
+        assert.deepEqual([end.code, lines(end.stdout).length], [0, 1], end.stderr);
+        assert.match(end.stderr, waits);
+        assert.match((await export_('--list')).stderr, waits);
+        const dry = await runToEnd(['erase', '--dry-run', '--user', alice.welcome.userId, ...server.args]);
+        assert.match(dry.stderr, /: 1 message, /);
+        assert.match(dry.stderr, waits);
+        await server.kill();
+    }
+    postgres.ask('DROP TRIGGER no_space ON messages');
+    const again = await startAgain(t, server);
+    await until(() => ready(again), 'the probe to be well');
+    const end = await export_('--room', 'lobby');
+    assert.deepEqual([lines(end.stdout).length, end.stderr], [2, '']);
+});
+
 /* Its own disk has no room: for what is written, or only when it is committed. */
 for (const [when, trigger] of [
     ['at each row', 'TRIGGER no_space BEFORE INSERT ON messages FOR EACH ROW'],
@@ -154,6 +184,22 @@ test('a search that had not the time to look at all says so', async (t) => {
     assert.deepEqual([enough.messages.map((one) => one.seq), enough.partial], [[2], undefined]);
     const web = await server.request('/search?query=fox', { headers: bearing(alice.token) });
     assert.equal(web.json().partial, true);
+});
+
+test('searches that fail do not fill the log', async (t) => {
+    const postgres = await startPostgres(t);
+    const server = await startServer(t, data(postgres.url()));
+    const alice = await connect(t, server, { username: 'alice' });
+    await alice.join('lobby');
+    await say(alice, 'lobby', 'an old fox', 'm1');
+    await server.metricUntil('hubbub_store_indexed_total', (n) => n === 1, 'it is in the index');
+    postgres.ask('ALTER TABLE words RENAME TO gone');
+    for (let i = 0; i < 20; i++) await alice.refused('unavailable', 'search', { query: 'fox' });
+    const said = () => lines(server.stderr).filter((line) => line.includes('cannot be searched')).length;
+    await until(() => said() > 0, 'the log to say why');
+    assert.ok(said() < 5, server.stderr);
+    postgres.ask('ALTER TABLE gone RENAME TO words');
+    assert.equal((await alice.ok('search', { query: 'fox' })).messages.length, 1);
 });
 
 test('guests of one address who search at once leave others their turn', async (t) => {

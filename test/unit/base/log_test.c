@@ -233,6 +233,21 @@ static void lines_of_threads_do_not_mix(void **state)
     }
 }
 
+static void what_may_come_often_is_said_seldom(void **state)
+{
+    (void)state;
+    int64_t next = 0, other = 0;
+    int64_t before = clock_now();
+    assert_true(log_seldom(&next));
+    assert_true(next >= before + 10 * NS_PER_S);
+    for (int i = 0; i < 3; i++)
+        assert_false(log_seldom(&next));
+    assert_true(log_seldom(&other)); // each place for itself
+    next = clock_now();              // when the time is over
+    assert_true(log_seldom(&next));
+    assert_false(log_seldom(&next));
+}
+
 int main(int argc, char **argv)
 {
     const struct CMUnitTest tests[] = {
@@ -245,6 +260,7 @@ int main(int argc, char **argv)
         cmocka_unit_test_setup(the_time_is_now_in_utc, defaults),
         cmocka_unit_test_setup(an_overlong_line_is_cut_and_stays_one, defaults),
         cmocka_unit_test_setup(lines_of_threads_do_not_mix, defaults),
+        cmocka_unit_test(what_may_come_often_is_said_seldom),
     };
     return RUN_TESTS(argc, argv, "log", tests);
 }

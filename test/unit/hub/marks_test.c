@@ -144,6 +144,46 @@ static void a_log_that_is_gone_was_not_read(void **state)
     stage_fini(&s);
 }
 
+/* Whoever has read in it, also who has just left; and nothing of what they have read elsewhere. */
+static void a_log_that_is_gone_is_forgotten_of_all(void **state)
+{
+    (void)state;
+    struct stage s;
+    stage_init_past(&s, 100);
+    struct probe *alice = person(&s, "alice"), *bob = person(&s, "bob"),
+                 *carol = person(&s, "carol");
+    uint64_t seq = 0;
+    act(alice, REQUEST_CREATE, "den", NULL);
+    AWAIT_OK(alice);
+    for (struct probe **p = (struct probe *[]){alice, bob, carol, NULL}; *p != NULL; p++) {
+        join_too(*p, "attic", NULL);
+        join_too(*p, "den", NULL);
+        seq++;
+        chat_kept(*p, "den", seq, 1);
+        chat_kept(*p, "attic", seq, 1);
+        read_up_to(*p, "den", 1);
+        read_up_to(*p, "attic", 1);
+    }
+    probe_leave(carol);
+    act(alice, REQUEST_DESTROY, "den", NULL);
+    carol = person(&s, "carol");
+    struct probe *dave = person(&s, "dave");
+    join_too(dave, "den", NULL);
+    chat_kept(dave, "den", 1, 3);
+    part(dave, "den", NULL); /* now it is on the disk alone */
+    hub_fence(s.hub);
+    for (struct probe **p = (struct probe *[]){alice, bob, carol, NULL}; *p != NULL; p++) {
+        probe_skip(*p);
+        join_too(*p, "den", "1");
+        AWAIT(*p, "{'type':'ok','id':'1','room':'den','seq':3,'epoch':'*','members':*}");
+        join_too(*p, "attic", "2");
+        AWAIT(*p, "{'type':'ok','id':'2','room':'attic','seq':3,'epoch':'*','read':1,*}");
+        part(*p, "den", NULL);
+        hub_fence(s.hub);
+    }
+    stage_fini(&s);
+}
+
 static void of_a_thousand_rooms_and_no_more(void **state)
 {
     (void)state;
@@ -294,6 +334,7 @@ int main(int argc, char **argv)
         cmocka_unit_test(without_a_store_it_ends_with_the_room_or_the_user),
         cmocka_unit_test(what_the_disk_has_is_fetched_once_and_merged),
         cmocka_unit_test(a_log_that_is_gone_was_not_read),
+        cmocka_unit_test(a_log_that_is_gone_is_forgotten_of_all),
         cmocka_unit_test(of_a_thousand_rooms_and_no_more),
         cmocka_unit_test(those_who_are_there_are_meant),
         cmocka_unit_test(who_belongs_to_the_room_is_meant_while_away),

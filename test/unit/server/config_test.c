@@ -292,12 +292,26 @@ static void bad_file(void **state)
         {"port = 80\nprot = 81\n", ":2: prot: no such option, did you mean port?"},
         {"\n; comment\nport = x\n", ":3: port: 'x' is not a number"},
         {"port\n", ":1: want name = value"},
-        {"[limits]\nport = 80\n", "no sections here, but there is [limits]"},
+        {"[limits]\nport = 80\n", ":1: no sections here, but there is [limits]"},
+        {"\n[limits]\n; 3\nport = 80\n", ":2: no sections here"},
+        {"listen = [::1]:1\nport = 1\n", ":2: port, "},
+        {"listen = [::1]:1\nport = 1\n", ":1: listen)"},
+        {"\nping-period = 9s\n\npong-wait = 9s\n", ":2: ping-period)"},
+        {"port = 1\n\nweb = /nowhere\n", "No such file or directory ("},
+        {"port = 1\n\nweb = /nowhere\n", ":3: web)"},
         {"check = yes\n", ":1: check: only on the command line"},
         {"config = other.ini\n", ":1: config: only on the command line"},
     };
     for (size_t i = 0; i < sizeof(all) / sizeof(all[0]); i++)
         refuses(ARGV("--config", ini(all[i].text)), all[i].words);
+
+    /* What came from elsewhere has no line. */
+    refuses(ARGV("--config", ini("web = /a\n"), "--web", "/nowhere/at/all"), "No such file");
+    struct config c;
+    char err[512];
+    char **argv = ARGV("--config", ini("web = /a\n"), "--web", "/nowhere/at/all");
+    assert_int_equal(config_load(&c, count(argv), argv, err, sizeof(err)), CONFIG_ERROR);
+    assert_null(strstr(err, " (/"));
 
     char endless[600] = "origin = https://";
     memset(endless + strlen(endless), 'a', 400);
