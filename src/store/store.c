@@ -14,24 +14,25 @@
 #include <hubbub/log.h>
 #include <hubbub/mem.h>
 #include <hubbub/metrics.h>
+#include <hubbub/relay.h>
 #include <hubbub/thread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 #include <unistd.h>
 
 enum {
     STORE_STACK = 256 * 1024,
     STUCK_S = 10, /* a disk that takes longer for one commit is not well */
-    /* After a commit of so many bytes that nobody waited for, the next one begins no sooner than that: many small ones
-     * would take the time of those who talk. */
+    /* After a commit of so many bytes that nobody waited for, the next one begins no sooner than that, unless somebody
+     * does: many small ones would take the time of those who talk. */
     PLENTY = 16 * 1024,
-    APART_MS = 5,
+    APART_MS = 20,
 };
 
 struct store {
     struct channel inbox;
+    struct parker rest; /* WAKE_OWNER: a change came that somebody waits for */
     size_t bytes;       /* atomic: what they take */
     uint32_t backlog;   /* atomic: changes posted and neither written nor refused */
     int64_t busy_since; /* atomic: when the present commit began; 0: none */
@@ -88,6 +89,7 @@ struct store *store_open(const char *directory, const char *url, char *why, size
     pthread_mutex_init(&s->busy, NULL);
     upkeep_init(&s->upkeep, vault);
     channel_init(&s->inbox, STORE_BACKLOG);
+    parker_init(&s->rest);
     return s;
 }
 
@@ -161,12 +163,15 @@ int store_post(struct store *s, struct change **c)
     REQUIRE(s->done != NULL);
     if (__atomic_load_n(&s->backlog, __ATOMIC_RELAXED) >= STORE_BACKLOG)
         return ERR_FULL;
+    bool awaited = (*c)->note != NULL;
     enter_backlog(s, *c); /* first: it may be written before channel_send() returns */
     (*c)->number = s->posted + 1;
     int err = channel_send(&s->inbox, *c, DEADLINE_NOW);
     if (err == 0) {
         s->posted++;
         *c = NULL;
+        if (awaited)
+            parker_wake(&s->rest, WAKE_OWNER);
     } else {
         leave_backlog(s, *c);
     }
@@ -355,11 +360,10 @@ static bool is_plenty(const struct store *s)
 }
 
 /* Lets some more come together. */
-static void rest(const struct store *s)
+static void rest(struct store *s)
 {
-    int64_t ns = s->write_at - clock_now();
-    if (ns > 0)
-        nanosleep(&(struct timespec){.tv_nsec = ns}, NULL);
+    if (clock_now() < s->write_at)
+        parker_wait(&s->rest, s->write_at);
 }
 
 static void write_waiting(struct store *s)
@@ -436,6 +440,7 @@ int store_start(struct store *s, store_done_fn *done, void *arg)
 void store_stop(struct store *s)
 {
     channel_close(&s->inbox);
+    parker_wake(&s->rest, WAKE_STOP);
     if (s->thread != NULL) /* it never started */
         thread_join(s->thread);
     else if (s->done != NULL)

@@ -450,7 +450,7 @@ static void a_record_that_is_refused_takes_only_its_change_along(void **state)
 static void what_nobody_waits_for_is_gathered(void **state)
 {
     (void)state;
-    enum { CHANGES = 20, EACH = 100, APART_MS = 5 };
+    enum { CHANGES = 10, EACH = 100, APART_MS = 20 };
     struct shop *s = shop_started();
     struct change *c = change_new();
     add_epoch(c, "den", "e", 0);
@@ -463,7 +463,8 @@ static void what_nobody_waits_for_is_gathered(void **state)
         shop_wait(s, i + 2);
     }
     commits = metric_read(METRIC_STORE_COMMITS) - commits;
-    assert_in_range(commits, 1, (clock_now() - begun) / (APART_MS * NS_PER_MS) + 1);
+    /* One more at first, of who waited before; and one begins at once. */
+    assert_in_range(commits, 1, (clock_now() - begun) / (APART_MS * NS_PER_MS) + 2);
     assert_int_equal(shop_count(s, "SELECT count(*) FROM messages"), CHANGES * EACH);
     shop_free(s);
 }
