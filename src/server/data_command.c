@@ -170,7 +170,9 @@ static int add_log(void *arg, const struct archived_log *l)
 static int list_logs(const struct config *c, struct buf *b, char *why, size_t space)
 {
     int err = archive_list(c->data, config_database(c), add_log, b, why, space);
-    return err != 0 || fwrite(b->data, 1, b->len, stdout) == b->len ? err : ERR_CLOSED;
+    if (err != 0 || b->len == 0)
+        return err;
+    return fwrite(b->data, 1, b->len, stdout) == b->len ? 0 : ERR_CLOSED;
 }
 
 int export_command(int argc, char **argv)

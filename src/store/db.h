@@ -76,7 +76,7 @@ struct statement {
              " SELECT ?1, ifnull(max(n), 0) + 1, ?2, ?3 FROM epochs WHERE log = ?1")               \
     X(OLD_EPOCHS, "DELETE FROM epochs WHERE log = ?1"                                              \
                   " AND n <= (SELECT max(n) FROM epochs WHERE log = ?1) - ?2")                     \
-    /* Not OR REPLACE, which costs a fifth more even where there is nothing to replace. */          \
+    /* Not OR REPLACE, which costs a fifth more even where there is nothing to replace. */         \
     X(MESSAGE, "INSERT INTO messages (" SQL_MESSAGE ")"                                            \
                " VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11)"                            \
                " ON CONFLICT (id) DO UPDATE SET ts = excluded.ts, user_id = excluded.user_id,"     \

@@ -75,7 +75,7 @@ test('create is refused where there is a room, but for its owner', async (t) => 
 });
 
 test('fields of a room have limits', async (t) => {
-    const server = await startServer(t);
+    const server = await startServer(t, ['--max-per-room', '1000000']);
     const alice = await connect(t, server, { username: 'alice' });
     await alice.ok('create', { room: 'garden' });
     for (const [field, good, bad] of [
