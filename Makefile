@@ -248,6 +248,11 @@ bench-compare:  ## hubbub beside its peers, interleaved, medians
 	@$(MAKE) all
 	@bench/compare
 
+bench-log:  ## what keeping the messages costs, medians
+	@third_party/install.sh build bench
+	@$(MAKE) build $(B)/bench/log-store
+	@node bench/log-bench.mjs --built $(B)
+
 # ---- the state of the source ---------------------------------------------------------------------
 
 FORMATTED = $(shell find src include test bench -name '*.[ch]' -not -path '*/node_modules/*')
@@ -283,4 +288,4 @@ help:  ## this list
 	  '  DESTDIR=dir       put before PREFIX, to make packages'
 
 .PHONY: build all tests run test asan tsan valgrind fuzz fuzz-targets model check-loop bench-compare \
-        lint format clean install help no-strays FORCE
+        bench-log lint format clean install help no-strays FORCE

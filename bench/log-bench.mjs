@@ -110,8 +110,9 @@ function load({ port, pid }, ...args) {
 function alone(batch) {
   const where = fresh();
   mkdirSync(where);
-  const { stdout, stderr, status } = spawnSync(program('bench/log-store'), ['sqlite', where, String(batch), opt.duration, 'full']);
+  const { stdout, stderr, status, error } = spawnSync(program('bench/log-store'), ['sqlite', where, String(batch), opt.duration, 'full']);
   rmSync(where, { recursive: true });
+  if (error) throw new Error(`${error.message}: make bench-log builds it`);
   if (status !== 0) throw new Error(stderr.toString());
   return JSON.parse(stdout).rows_per_s;
 }
