@@ -45,8 +45,9 @@ static bool meet(struct http *h, const struct http_request *q, struct http_respo
 static bool is_own_page(struct http *h, const struct http_request *q)
 {
     rcu_read_lock();
+    const struct site *site = rcu_dereference(h->site);
     RCU_FOUND();
-    bool own = origin_allowed(rcu_dereference(h->site), q->origin, q->host, q->peer_is_local);
+    bool own = origin_allowed(site, q->origin, q->host, q->peer_is_local);
     rcu_read_unlock();
     return own;
 }

@@ -29,9 +29,9 @@ bool http_admit(void *arg, const struct http_request *request, bool peer_is_loca
 {
     struct http *h = arg;
     rcu_read_lock();
+    const struct site *site = rcu_dereference(h->site);
     RCU_FOUND();
-    bool ok =
-        origin_allowed(rcu_dereference(h->site), request->origin, request->host, peer_is_local);
+    bool ok = origin_allowed(site, request->origin, request->host, peer_is_local);
     rcu_read_unlock();
     if (!ok)
         respond_problem(refusal, PROBLEM_FORBIDDEN,

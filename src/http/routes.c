@@ -84,8 +84,9 @@ static bool serve_file(struct http *h, const struct http_request *q, struct http
     if (name[0] == '\0')
         name = "index.html";
     rcu_read_lock();
+    const struct site *site = rcu_dereference(h->site);
     RCU_FOUND();
-    const struct asset *a = site_find(rcu_dereference(h->site), name);
+    const struct asset *a = site_find(site, name);
     if (a != NULL)
         serve_asset(a, q, r);
     rcu_read_unlock();

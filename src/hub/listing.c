@@ -145,8 +145,9 @@ static int copy_people(const struct directory *d, const struct asker *asker, con
     if (err == 0) {
         add_online(p, r);
         if (__atomic_load_n(&r->kept, __ATOMIC_RELAXED) && is_in(asker, r)) {
+            const struct roster *roster = rcu_dereference(r->roster);
             RCU_FOUND();
-            add_away(p, rcu_dereference(r->roster));
+            add_away(p, roster);
         }
     }
     rcu_read_unlock();
