@@ -43,6 +43,9 @@ int hub_post(struct hub *h, struct event **e, int64_t deadline);
 /* Waits until everything this thread posted before has been done and put into outboxes. 0 or ERR_CLOSED. */
 int hub_fence(struct hub *h);
 
+/* May the hub lack something that is on a disk? Where it cannot, a request of a session may as well be posted: waiting
+ * for the answer costs two switches of threads. Any thread. */
+bool hub_may_lack(const struct hub *h);
 /* Asks for something on behalf of a live session, waits until it is done, and reads from the disk meanwhile what the
  * hub lacks for it. Replies and errors go to the session's outbox. Any thread but the hub's that may block.
  * *request is consumed. 0 or ERR_CLOSED. */

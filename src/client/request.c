@@ -70,9 +70,13 @@ static void post_request(struct client *c, struct request *request)
     c->unfenced = true;
 }
 
-/* What may have to be fetched from the disk for the hub: waited for. */
+/* What may have to be fetched from the disk for the hub: then it is waited for. */
 static void ask_hub(struct client *c, struct request *r)
 {
+    if (!hub_may_lack(c->all->config.hub)) {
+        post_request(c, r);
+        return;
+    }
     hub_ask(c->all->config.hub, c->session, r);
     c->unfenced = false;
 }

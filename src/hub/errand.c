@@ -353,6 +353,11 @@ int hub_fence(struct hub *h)
     return ask(h, &(struct event){.type = EVENT_FENCE}, &none, NULL, NULL);
 }
 
+bool hub_may_lack(const struct hub *h)
+{
+    return h->config.store != NULL;
+}
+
 int hub_ask(struct hub *h, struct session *s, struct request *request)
 {
     return ask(h, &(struct event){.type = EVENT_REQUEST, .session = s}, request, NULL, NULL);
