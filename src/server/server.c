@@ -36,12 +36,26 @@ struct server {
 
 /* ---- what fits ----------------------------------------------------------------------------------- */
 
-/* The library sizes its tables by the soft limit, so this comes before everything. */
+/* Of the server itself: the store, the pages, whoever is told that there is no room. */
+enum { OWN_DESCRIPTORS = 1024 };
+
 static void raise_descriptor_limit(void)
 {
     struct rlimit r;
     if (getrlimit(RLIMIT_NOFILE, &r) == 0 && r.rlim_cur < r.rlim_max) {
         r.rlim_cur = r.rlim_max > 1 << 20 ? 1 << 20 : r.rlim_max;
+        setrlimit(RLIMIT_NOFILE, &r);
+    }
+}
+
+/* No more than can be of use, with a file for every fourth connection: the library has a table by descriptor in each
+ * shard, as long as this limit (a million entries by default), and goes through all of it when a connection ends. */
+static void lower_descriptor_limit(uint32_t connections)
+{
+    struct rlimit r;
+    rlim_t enough = (rlim_t)connections + connections / 4 + OWN_DESCRIPTORS;
+    if (getrlimit(RLIMIT_NOFILE, &r) == 0 && r.rlim_cur > enough) {
+        r.rlim_cur = enough;
         setrlimit(RLIMIT_NOFILE, &r);
     }
 }
@@ -234,6 +248,7 @@ int server_run(const struct config *config, int argc, char **argv)
     work_out_capacity(config, s.cores, &capacity);
     s.max_sessions =
         capacity.connections < MAX_SESSIONS ? (uint32_t)capacity.connections : MAX_SESSIONS;
+    lower_descriptor_limit(s.max_sessions);
     thread_expect(2 * (size_t)s.max_sessions);
     char why[512] = "";
     bool up = parts_start(&s.parts, config, s.cores, s.max_sessions, why, sizeof why);

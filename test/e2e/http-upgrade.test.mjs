@@ -3,6 +3,7 @@
  * something else.
  */
 import assert from 'node:assert/strict';
+import { readFileSync } from 'node:fs';
 import { test } from 'node:test';
 import { connect, refusal } from './support/client.mjs';
 import { rawPeer, rawSocket } from './support/raw.mjs';
@@ -80,6 +81,13 @@ test('a full server says 503 and when to come back', async (t) => {
     await alice.close();
     // The place is free when the server has seen the end.
     await until(() => connect(t, server, { username: 'carol' }).catch((error) => assert.equal(error.status, 503)), 'a place');
+});
+
+/* The library's tables are as long as the limit, and it goes through them whenever a connection ends. */
+test('no more descriptors than the connections can use', async (t) => {
+    const server = await startServer(t, ['--max-connections', '100']);
+    const [, limit] = /^Max open files +(\d+)/m.exec(readFileSync(`/proc/${server.pid}/limits`, 'utf8'));
+    assert.ok(limit >= 200 && limit <= 2000, `${limit} for 100 connections`);
 });
 
 test('what is not an upgrade is told so', async (t) => {
