@@ -53,6 +53,7 @@ struct config {
     char *data;      /* directory, never NULL */
     char *store;     /* "sqlite", "memory" or an address: see config_keeps(), config_database() */
     int sync;        /* enum config_sync */
+    int64_t commit_delay_ns; /* between commits that nobody waits for */
     bool open_rooms; /* (r) a join makes a room that isn't there */
 
     /* messages */

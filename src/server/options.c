@@ -91,6 +91,10 @@ const struct option_row options[] = {
     {CHOICE("sync", sync, "full|normal"), .initial = "full", .for_disk = true, GROUP,
      .help = "normal: faster on some disks, but a power cut may take back what was confirmed last; "
              "the end of the process does not"},
+    {TIME("commit-delay", commit_delay_ns, 0, 10000 * MS), .initial = "100ms", .for_disk = true,
+     GROUP,
+     .help = "for so long what nobody waits for (messages without an id) may be put together before "
+             "it is written, which takes less of the machine; 0 = not at all"},
     {FLAG("open-rooms", open_rooms), .initial = "yes", .reloadable = true, GROUP,
      .help = "joining a room that isn't there makes it"},
 #undef GROUP

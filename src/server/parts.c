@@ -47,6 +47,7 @@ static void keep_as_told(struct store *s, const struct config *c)
 {
     struct retention keep = retention_settings(c);
     store_set_sync(s, c->sync == CONFIG_SYNC_FULL);
+    store_set_commit_delay(s, c->commit_delay_ns);
     store_set_retention(s, &keep);
 }
 

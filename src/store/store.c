@@ -24,15 +24,11 @@
 enum {
     STORE_STACK = 256 * 1024,
     STUCK_S = 10, /* a disk that takes longer for one commit is not well */
-    /* After a commit of so many bytes that nobody waited for, the next one begins no sooner than that, unless somebody
-     * does: many small ones would take the time of those who talk. */
-    PLENTY = 16 * 1024,
-    APART_MS = 20,
 };
 
 struct store {
     struct channel inbox;
-    struct parker rest; /* WAKE_OWNER: a change came that somebody waits for */
+    struct parker rest; /* WAKE_OWNER: it is time for a commit */
     size_t bytes;       /* atomic: what they take */
     uint32_t backlog;   /* atomic: changes posted and neither written nor refused */
     int64_t busy_since; /* atomic: when the present commit began; 0: none */
@@ -47,6 +43,7 @@ struct store {
 
     /* set before the thread starts */
     int lock;
+    int64_t commit_delay;
     struct thread *thread;
     store_done_fn *done;
     void *arg;
@@ -122,6 +119,12 @@ void store_set_sync(struct store *s, bool full)
         log_error("store: stays in step with the disk", LOG_STR("error", vault_error(s->vault)));
 }
 
+void store_set_commit_delay(struct store *s, int64_t ns)
+{
+    REQUIRE(s->thread == NULL);
+    s->commit_delay = ns;
+}
+
 int store_exec(struct store *s, const char *sql)
 {
     pthread_mutex_lock(&s->busy);
@@ -158,6 +161,13 @@ bool store_full(const struct store *s)
            __atomic_load_n(&s->bytes, __ATOMIC_RELAXED) >= STORE_BACKLOG_BYTES;
 }
 
+/* So many that no more are waited for. */
+static bool is_crowded(const struct store *s)
+{
+    return __atomic_load_n(&s->backlog, __ATOMIC_RELAXED) >= STORE_BACKLOG / 4 ||
+           __atomic_load_n(&s->bytes, __ATOMIC_RELAXED) >= STORE_BACKLOG_BYTES / 4;
+}
+
 int store_post(struct store *s, struct change **c)
 {
     REQUIRE(s->done != NULL);
@@ -170,7 +180,7 @@ int store_post(struct store *s, struct change **c)
     if (err == 0) {
         s->posted++;
         *c = NULL;
-        if (awaited)
+        if (awaited || is_crowded(s))
             parker_wake(&s->rest, WAKE_OWNER);
     } else {
         leave_backlog(s, *c);
@@ -348,22 +358,12 @@ static int try_to_write(struct store *s, size_t *at)
     return err;
 }
 
-static bool is_plenty(const struct store *s)
+static bool nobody_waits(const struct store *s)
 {
-    size_t bytes = 0;
-    for (size_t i = 0; i < s->n; i++) {
+    for (size_t i = 0; i < s->n; i++)
         if (s->waiting[i]->note != NULL)
             return false;
-        bytes += s->waiting[i]->bytes;
-    }
-    return bytes >= PLENTY;
-}
-
-/* Lets some more come together. */
-static void rest(struct store *s)
-{
-    if (clock_now() < s->write_at)
-        parker_wait(&s->rest, s->write_at);
+    return true;
 }
 
 static void write_waiting(struct store *s)
@@ -371,7 +371,7 @@ static void write_waiting(struct store *s)
     size_t at = 0;
     int err;
     int64_t now = clock_now();
-    s->write_at = is_plenty(s) ? now + APART_MS * NS_PER_MS : 0;
+    s->write_at = nobody_waits(s) ? now + s->commit_delay : 0;
     __atomic_store_n(&s->busy_since, now, __ATOMIC_RELAXED);
     while ((err = try_to_write(s, &at)) == ERR_INVALID)
         on_refused(s, at);
@@ -405,20 +405,35 @@ static void give_up(struct store *s)
     s->told = 0;
 }
 
+static int take(struct store *s, int64_t deadline)
+{
+    int got = channel_recv(&s->inbox, (void **)&s->waiting[s->n],
+                           (uint32_t)(STORE_BACKLOG + 1 - s->n), deadline);
+    if (got > 0) {
+        s->n += (size_t)got;
+        s->latest = s->waiting[s->n - 1]->number;
+    }
+    return got;
+}
+
+/* More may come together with what nobody waits for. */
+static void gather(struct store *s)
+{
+    if (clock_now() >= s->write_at || is_crowded(s) || !nobody_waits(s))
+        return;
+    parker_wait(&s->rest, s->write_at);
+    take(s, DEADLINE_NOW);
+}
+
 static void store_main(void *arg)
 {
     struct store *s = arg;
     int got;
     do {
-        rest(s);
         int64_t wake = s->n > 0 ? s->retry_at : upkeep_at(&s->upkeep);
-        got = channel_recv(&s->inbox, (void **)&s->waiting[s->n],
-                           (uint32_t)(STORE_BACKLOG + 1 - s->n),
-                           wake < s->tend_at ? wake : s->tend_at);
-        if (got > 0) {
-            s->n += (size_t)got;
-            s->latest = s->waiting[s->n - 1]->number;
-        }
+        got = take(s, wake < s->tend_at ? wake : s->tend_at);
+        if (got > 0)
+            gather(s);
         if (s->n > 0 && (got != ERR_TIMEOUT || clock_now() >= s->retry_at))
             write_waiting(s);
         pthread_mutex_lock(&s->busy);
