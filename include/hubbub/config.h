@@ -50,11 +50,11 @@ struct config {
     struct config_list trusted_proxy; /* address[/bits], "unix" */
 
     /* rooms and data */
-    char *data;      /* directory, never NULL */
-    char *store;     /* "sqlite", "memory" or an address: see config_keeps(), config_database() */
-    int sync;        /* enum config_sync */
+    char *data;  /* directory, never NULL */
+    char *store; /* "sqlite", "memory" or an address: see config_keeps(), config_database() */
+    int sync;    /* enum config_sync */
     int64_t commit_delay_ns; /* between commits that nobody waits for */
-    bool open_rooms; /* (r) a join makes a room that isn't there */
+    bool open_rooms;         /* (r) a join makes a room that isn't there */
 
     /* messages */
     int64_t edit_window_ns;      /* (r) for so long one may edit what one said */

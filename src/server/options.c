@@ -93,8 +93,9 @@ const struct option_row options[] = {
              "the end of the process does not"},
     {TIME("commit-delay", commit_delay_ns, 0, 10000 * MS), .initial = "100ms", .for_disk = true,
      GROUP,
-     .help = "for so long what nobody waits for (messages without an id) may be put together before "
-             "it is written, which takes less of the machine; 0 = not at all"},
+     .help =
+         "for so long what nobody waits for (messages without an id) may be put together before "
+         "it is written, which takes less of the machine; 0 = not at all"},
     {FLAG("open-rooms", open_rooms), .initial = "yes", .reloadable = true, GROUP,
      .help = "joining a room that isn't there makes it"},
 #undef GROUP

@@ -133,6 +133,15 @@ static inline void add_messages(struct change *c, const char *room, uint64_t fro
     }
 }
 
+/* Messages from..to, at the beginning of an epoch. */
+static inline struct change *a_log(const char *room, const char *epoch, uint64_t from, uint64_t to)
+{
+    struct change *c = change_new();
+    add_epoch(c, room, epoch, from - 1);
+    add_messages(c, room, from, to);
+    return c;
+}
+
 static inline struct record *add_reaction(struct change *c, enum record_type type, const char *room,
                                           uint64_t seq, const char *user_id, const char *emoji)
 {
