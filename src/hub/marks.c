@@ -19,14 +19,13 @@ static struct marks *marks_new(const char *user_id)
 {
     struct marks *k = xcalloc(1, sizeof *k + strlen(user_id) + 1);
     strcpy(k->user_id, user_id);
+    CDS_INIT_LIST_HEAD(&k->all);
     return k;
 }
 
-/* Takes out the one that is linked there. */
-static void drop(struct mark **at)
+static void drop(struct mark *m)
 {
-    struct mark *m = *at;
-    *at = m->next;
+    cds_list_del(&m->node);
     *m->link = m->others;
     if (m->others != NULL)
         m->others->link = m->link;
@@ -36,8 +35,11 @@ static void drop(struct mark **at)
 
 static void marks_free(struct marks *k)
 {
-    while (k->first != NULL)
-        drop(&k->first);
+    struct mark *m, *next;
+    cds_list_for_each_entry_safe(m, next, &k->all, node)
+    {
+        drop(m);
+    }
     free(k);
 }
 
@@ -47,13 +49,15 @@ static struct mark **marks_in(struct hub *h, const char *room)
     return &h->marks_in[hash_text(h->repeats.hash_key, room) % MARK_BUCKETS];
 }
 
-/* Where it is linked, or the end. */
-static struct mark **find(struct marks *k, const char *room)
+static struct mark *find(struct marks *k, const char *room)
 {
-    struct mark **link = &k->first;
-    while (*link != NULL && strcmp((*link)->room, room) != 0)
-        link = &(*link)->next;
-    return link;
+    struct mark *m;
+    cds_list_for_each_entry(m, &k->all, node)
+    {
+        if (strcmp(m->room, room) == 0)
+            return m;
+    }
+    return NULL;
 }
 
 static bool is_good(const struct mark *m, const struct room *r)
@@ -63,7 +67,7 @@ static bool is_good(const struct mark *m, const struct room *r)
 
 const struct mark *marks_find(struct marks *k, const struct room *r)
 {
-    const struct mark *m = k == NULL ? NULL : *find(k, r->name);
+    const struct mark *m = k == NULL ? NULL : find(k, r->name);
     return m != NULL && is_good(m, r) ? m : NULL;
 }
 
@@ -75,12 +79,11 @@ uint64_t mark_of(const struct user *u, const struct room *r)
     return m->seq < r->seq ? m->seq : r->seq;
 }
 
-static struct mark *add(struct hub *h, struct marks *k, const char *room, struct mark **at)
+/* Not in its user's list yet. */
+static struct mark *mark_new(struct hub *h, struct marks *k, const char *room)
 {
     struct mark *m = xcalloc(1, sizeof *m + strlen(room) + 1), **in = marks_in(h, room);
     strcpy(m->room, room);
-    m->next = *at;
-    *at = m;
     m->of = k;
     k->n++;
     m->others = *in;
@@ -107,7 +110,9 @@ static void write_down(struct change *c, const struct marks *k, const struct mar
 static uint32_t write_changed(struct change *c, struct marks *k)
 {
     uint32_t n = 0;
-    for (struct mark *m = k->first; m != NULL; m = m->next) {
+    struct mark *m;
+    cds_list_for_each_entry(m, &k->all, node)
+    {
         if (!m->changed)
             continue;
         m->changed = false;
@@ -253,7 +258,7 @@ void forget_marks(struct hub *h, const char *room)
     for (struct mark *m = *marks_in(h, room), *next; m != NULL; m = next) {
         next = m->others;
         if (strcmp(m->room, room) == 0)
-            drop(find(m->of, room));
+            drop(m);
     }
 }
 
@@ -320,37 +325,27 @@ bool marks_are_recent(const struct errand *x, const struct room *r)
     return r == NULL || r->begun_by <= x->marks_written;
 }
 
-static struct mark *find_among(const struct marks *k, uint32_t n, const char *room)
-{
-    for (struct mark *m = k->first; n > 0 && m != NULL; n--, m = m->next)
-        if (strcmp(m->room, room) == 0)
-            return m;
-    return NULL;
-}
-
 /* What was read from the disk, behind what has been noted since. There each room is once. */
 static void load(struct hub *h, struct user *u, const struct errand *x)
 {
     if (x->marks.n == 0)
         return;
     struct marks *k = marks_of(h, u);
-    struct mark **end = &k->first;
-    uint32_t had = k->n;
-    while (*end != NULL)
-        end = &(*end)->next;
+    CDS_LIST_HEAD(read);
     for (size_t i = 0; i < x->marks.n && k->n < MARKS_MAX; i++) {
         const struct mark_row *row = &x->marks.rows[i];
         if (!marks_are_recent(x, room_in_memory(h, row->room)))
             continue;
-        struct mark *m = find_among(k, had, row->room);
+        struct mark *m = find(k, row->room);
         if (m == NULL) {
-            m = add(h, k, row->room, end);
+            m = mark_new(h, k, row->room);
             m->life = h->lives;
-            end = &m->next;
+            cds_list_add_tail(&m->node, &read);
         }
         m->seq = row->seq > m->seq ? row->seq : m->seq;
         m->since = row->since; /* the first one, which stays */
     }
+    cds_list_splice(&read, k->all.prev);
 }
 
 struct user *user_of(struct hub *h, const struct event *e, const struct viewer *v)
@@ -387,30 +382,27 @@ bool has_marks(struct hub *h, struct event *e, const struct viewer *v)
 /* As many as are kept: the one that was noted longest ago goes. */
 static void forget_oldest(struct hub *h, struct marks *k)
 {
-    struct mark **link = &k->first;
-    INSIST(*link != NULL);
-    while ((*link)->next != NULL)
-        link = &(*link)->next;
+    INSIST(k->n > 0);
+    struct mark *m = cds_list_entry(k->all.prev, struct mark, node);
     struct change *c = change_begin(h);
     if (c != NULL)
-        write_down(c, k, *link, true);
+        write_down(c, k, m, true);
     keep_quietly(h, &c);
-    drop(link);
+    drop(m);
 }
 
 struct mark *marks_put(struct hub *h, struct marks *k, const struct room *r, uint64_t seq)
 {
-    struct mark **link = find(k, r->name), *m = *link;
+    struct mark *m = find(k, r->name);
     bool had = m != NULL && is_good(m, r);
-    if (m == NULL) {
+    if (m != NULL) {
+        cds_list_del(&m->node);
+    } else {
         if (k->n >= MARKS_MAX)
             forget_oldest(h, k);
-        m = add(h, k, r->name, &k->first);
-    } else {
-        *link = m->next;
-        m->next = k->first;
-        k->first = m;
+        m = mark_new(h, k, r->name);
     }
+    cds_list_add(&m->node, &k->all);
     if (!had)
         m->since = room_info(r)->hides_past ? r->seq + 1 : 0;
     m->seq = seq;

@@ -6,7 +6,7 @@
 
 /* Of one room. */
 struct mark {
-    struct mark *next;
+    struct cds_list_head node;   /* of its user's */
     struct mark *others, **link; /* all users' of rooms in the same bucket */
     struct marks *of;
     uint64_t seq;
@@ -19,7 +19,7 @@ struct mark {
 
 /* Of one user. */
 struct marks {
-    struct mark *first; /* the one that was noted last */
+    struct cds_list_head all; /* the one that was noted last comes first */
     uint32_t n;
     bool changed;              /* in the hub's list */
     uint64_t change;           /* the latest of the store that has one of them */

@@ -19,10 +19,9 @@ static const char *const TEXTS[NREADS] = {
 
 struct readers {
     char *url; /* owned, set once */
+    struct lender lender;
     pthread_mutex_t mu;
-    pthread_cond_t came_back;
     /* under mu */
-    struct reader *idle;
     int64_t again; /* nobody tries to connect before */
     char error[256];
 
@@ -58,7 +57,7 @@ void postgres_readers_close(struct readers *p)
 {
     for (int i = 0; i < NREADERS; i++)
         link_close(&p->all[i].link);
-    pthread_cond_destroy(&p->came_back);
+    lender_fini(&p->lender);
     pthread_mutex_destroy(&p->mu);
     free(p->url);
     free(p);
@@ -68,7 +67,7 @@ struct readers *postgres_readers_open(const char *url, char *why, size_t space)
 {
     struct readers *p = xcalloc(1, sizeof *p);
     pthread_mutex_init(&p->mu, NULL);
-    pthread_cond_init(&p->came_back, NULL);
+    lender_init(&p->lender);
     p->url = xstrdup(url);
     for (int i = 0; i < NREADERS; i++) {
         struct reader *r = &p->all[i];
@@ -78,20 +77,14 @@ struct readers *postgres_readers_open(const char *url, char *why, size_t space)
             postgres_readers_close(p);
             return NULL;
         }
-        r->next = p->idle;
-        p->idle = r;
+        reader_give_back(r);
     }
     return p;
 }
 
 void reader_give_back(struct reader *r)
 {
-    struct readers *p = r->of;
-    pthread_mutex_lock(&p->mu);
-    r->next = p->idle;
-    p->idle = r;
-    pthread_cond_signal(&p->came_back);
-    pthread_mutex_unlock(&p->mu);
+    lender_give_back(&r->of->lender, &r->lent);
 }
 
 int reader_reconnect(struct reader *r)
@@ -119,12 +112,7 @@ int reader_reconnect(struct reader *r)
 
 struct reader *reader_borrow(struct readers *p)
 {
-    pthread_mutex_lock(&p->mu);
-    while (p->idle == NULL)
-        pthread_cond_wait(&p->came_back, &p->mu);
-    struct reader *r = p->idle;
-    p->idle = r->next;
-    pthread_mutex_unlock(&p->mu);
+    struct reader *r = (struct reader *)lender_borrow(&p->lender);
     if (link_still_there(&r->link) || reader_reconnect(r) == 0)
         return r;
     reader_give_back(r);

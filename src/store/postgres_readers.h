@@ -3,6 +3,7 @@
 #ifndef HUBBUB_STORE_POSTGRES_READERS_H
 #define HUBBUB_STORE_POSTGRES_READERS_H
 
+#include "store/lender.h"
 #include "store/postgres.h"
 
 #include <stdbool.h>
@@ -46,10 +47,10 @@ enum {
 
 /* Of one thread while it is lent. */
 struct reader {
+    struct lent lent; /* first */
     struct link link;
     struct readers *of;
-    bool in_page;        /* within a transaction */
-    struct reader *next; /* idle, too */
+    bool in_page; /* within a transaction */
 };
 
 /* NULL: there is no connection to be had. */

@@ -1,12 +1,12 @@
 /* Reading back what was said: a few connections that only read, lent to whoever asks. Any thread; who comes when
  * all are lent waits. In WAL mode they hinder the one that writes in nothing, nor does it hinder them. */
 #include "store/db.h"
+#include "store/lender.h"
 
 #include <hubbub/check.h>
 #include <hubbub/err.h>
 #include <hubbub/log.h>
 #include <hubbub/mem.h>
-#include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -49,15 +49,13 @@ static const char *const TEXTS[NREADS] = {
 };
 
 struct reader {
+    struct lent lent; /* first */
     sqlite3 *sql;
     sqlite3_stmt *st[NREADS];
-    struct reader *next; /* idle, too */
 };
 
 struct readers {
-    pthread_mutex_t mu;
-    pthread_cond_t came_back;
-    struct reader *idle; /* under mu */
+    struct lender lender;
     struct reader all[NREADERS];
 };
 
@@ -80,16 +78,14 @@ void readers_close(struct readers *p)
             sqlite3_finalize(p->all[i].st[k]);
         INSIST(sqlite3_close(p->all[i].sql) == SQLITE_OK);
     }
-    pthread_cond_destroy(&p->came_back);
-    pthread_mutex_destroy(&p->mu);
+    lender_fini(&p->lender);
     free(p);
 }
 
 struct readers *readers_open(const char *path, char *why, size_t space)
 {
     struct readers *p = xcalloc(1, sizeof *p);
-    pthread_mutex_init(&p->mu, NULL);
-    pthread_cond_init(&p->came_back, NULL);
+    lender_init(&p->lender);
     for (int i = 0; i < NREADERS; i++) {
         struct reader *r = &p->all[i];
         if (open_one(r, path) != SQLITE_OK) {
@@ -97,30 +93,19 @@ struct readers *readers_open(const char *path, char *why, size_t space)
             readers_close(p);
             return NULL;
         }
-        r->next = p->idle;
-        p->idle = r;
+        lender_give_back(&p->lender, &r->lent);
     }
     return p;
 }
 
 static struct reader *borrow(struct readers *p)
 {
-    pthread_mutex_lock(&p->mu);
-    while (p->idle == NULL)
-        pthread_cond_wait(&p->came_back, &p->mu);
-    struct reader *r = p->idle;
-    p->idle = r->next;
-    pthread_mutex_unlock(&p->mu);
-    return r;
+    return (struct reader *)lender_borrow(&p->lender);
 }
 
 static void give_back(struct readers *p, struct reader *r)
 {
-    pthread_mutex_lock(&p->mu);
-    r->next = p->idle;
-    p->idle = r;
-    pthread_cond_signal(&p->came_back);
-    pthread_mutex_unlock(&p->mu);
+    lender_give_back(&p->lender, &r->lent);
 }
 
 /* ---- one row ------------------------------------------------------------------------------------- */
