@@ -112,19 +112,17 @@ static int add_name(void *arg, const struct archived_name *a)
     return 0;
 }
 
-/* The status to exit with; 0: nobody was ever called so, as far as is kept. */
-static int tell_called(const struct config *c, const char *name)
+/* False: nobody was ever called so, as far as is kept. */
+static bool tell_called(const struct config *c, const char *name)
 {
     struct called called = {.text = BUF_INIT};
     char why[512];
-    int err = archive_names(c->data, config_database(c), name, add_name, &called, why, sizeof why);
+    archive_names(c->data, config_database(c), name, add_name, &called, why, sizeof why);
     if (called.n > 0)
         command_refuse("erase", "'%s' is a name, and --user wants the id:%s", name,
                        called.text.data);
-    else if (err != 0)
-        command_refuse("erase", "%s", why);
     buf_fini(&called.text);
-    return called.n > 0 ? CONFIG_EXIT_USAGE : err != 0;
+    return called.n > 0;
 }
 
 static int erase_or_count(const struct config *c, const char *user, bool dry)
@@ -138,9 +136,8 @@ static int erase_or_count(const struct config *c, const char *user, bool dry)
     bool none = err == ERR_NOTFOUND ||
                 (err == ERR_AGAIN &&
                  archive_count(c->data, url, user, &erased, other, sizeof other) == ERR_NOTFOUND);
-    int status = none ? tell_called(c, user) : 0;
-    if (status != 0)
-        return status;
+    if (none && tell_called(c, user))
+        return CONFIG_EXIT_USAGE;
     if (err != 0) {
         command_refuse("erase", "%s%s", why, err == ERR_AGAIN ? ": stop it first" : "");
         return 1;
