@@ -27,6 +27,7 @@ struct history {
     size_t naside;
     /* counts those of them that were let go of, now that their change is on the disk */
     uint32_t amended;
+    uint64_t gone; /* the latest change of an edited or removed one that was let go of */
 };
 
 /* What may stay when it is on the disk. */

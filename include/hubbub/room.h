@@ -180,7 +180,6 @@ struct room {
     uint32_t changes_flushed; /* those that are in the outboxes */
     uint32_t amendments; /* times that older messages, which were changed, were let go of: what was
                           * read from the disk before may be older */
-    uint64_t amended;    /* the latest change of the store with an edit or a removal, or of all */
     struct member **members; /* dense, for sending */
     uint32_t nmembers, space;
     uint32_t by_dialect[DIALECT_COUNT];

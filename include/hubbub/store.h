@@ -112,6 +112,7 @@ struct record {
 struct change {
     struct record *first, *last;
     void *note;      /* not the store's; NULL: nobody waits for this one */
+    bool urgent;     /* as if somebody did */
     uint64_t number; /* given by store_post(): they count up by one from 1 */
     size_t bytes;    /* what it takes, for store_full() */
 };
@@ -156,7 +157,7 @@ int store_load(struct store *s, uint32_t ledger, store_load_fn *fn, void *arg);
 /* Before store_start(). False: a commit may be lost in a power cut, though not when the process is killed; twice as
  * fast on some disks. */
 void store_set_sync(struct store *s, bool full);
-/* Before store_start(). After a commit that nobody waited for (no change in it has a note), the next one begins no sooner
+/* Before store_start(). After a commit that nobody waited for (no change in it has a note or is urgent), the next one begins no sooner
  * than that many ns, unless somebody does wait or a quarter of what may wait has come: many small ones would take the
  * time of those who talk. 0, as it is at first: there is no pause. */
 void store_set_commit_delay(struct store *s, int64_t ns);

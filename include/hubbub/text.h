@@ -10,8 +10,8 @@ enum { NAME_MAX_BYTES = 64 }; /* user and room names: 1 to 64 bytes (PROTOCOL) *
 /* Well-formed UTF-8 as RFC 3629 has it: no overlong forms, no surrogates, nothing above U+10FFFF. */
 bool text_is_utf8(const char *s, size_t n);
 
-/* A user or room name: 1 to 64 bytes of UTF-8, no control characters (C0, DEL, C1, line and
- * paragraph separators), no leading or trailing white space, not only invisible characters. */
+/* A user or room name: 1 to 64 bytes of UTF-8, no control characters (C0, DEL, C1, line and paragraph separators,
+ * overrides and isolates of the writing direction), no leading or trailing white space, not only invisible characters. */
 bool text_is_name(const char *s, size_t n);
 
 /* The same without white space anywhere. */

@@ -36,9 +36,11 @@ static bool in_ranges(const struct range *table, size_t n, uint32_t c)
     return false;
 }
 
+/* Controls of the writing direction, too: what stands behind them is not what it looks like. */
 static bool is_control(uint32_t c)
 {
-    return c < 0x20 || (c >= 0x7F && c <= 0x9F) || c == 0x2028 || c == 0x2029;
+    return c < 0x20 || (c >= 0x7F && c <= 0x9F) || (c >= 0x2028 && c <= 0x202E) ||
+           (c >= 0x2066 && c <= 0x2069);
 }
 
 /* The length of the character at s, whose first byte is not ASCII, or 0. RFC 3629 section 4: only

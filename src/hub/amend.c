@@ -51,8 +51,8 @@ static bool is_too_late(struct hub *h, const struct event *e, const struct slot 
 static void replace(struct hub *h, struct room *r, struct slot *s, const struct message *like)
 {
     struct message *m = message_new(like);
-    r->amended = log_message(h, r, m);
-    history_replace(&r->history, s, m, r->amended);
+    history_replace(&r->history, s, m, log_message(h, r, m));
+    hurry_log(h); /* what was taken back should not come back after a crash */
     r->changes++;
     metric_add(METRIC_AMENDMENTS, 1);
 }
@@ -197,6 +197,8 @@ static void react(struct hub *h, struct event *e, struct member *m)
                         log_reaction(h, r, a->seq, by->user_id, a->emoji, !a->remove));
         metric_add(METRIC_AMENDMENTS, 1);
         notice_reaction(h, r, by, a->seq, a->emoji, !a->remove, count);
+    } else if (s->change > written(h)) {
+        wait_for_log(h); /* it may have been there for a moment only */
     }
     encode_ok_reaction(scratch(h), e->request.id, r->name, a->seq, a->emoji, count);
     confirm_log(h, e);

@@ -336,6 +336,7 @@ void log_pair(struct hub *h, const struct pair *p); /* blocks.c: begun, or renam
 void load_pair(struct hub *h, const struct record *record);
 void load_block(struct hub *h, const struct record *record);
 void wait_for_log(struct hub *h); /* so that confirm_log() waits for all that was logged before */
+void hurry_log(struct hub *h);    /* what is in it does not rest (store_set_commit_delay()) */
 /* The reply in scratch, when all that is on the disk; at once without a store. */
 void confirm_log(struct hub *h, const struct event *e);
 void flush_log(struct hub *h); /* to the store; before any other change, and after each batch */

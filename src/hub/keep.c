@@ -346,6 +346,12 @@ uint64_t log_reaction(struct hub *h, struct room *r, uint64_t seq, const char *u
     return r->change;
 }
 
+void hurry_log(struct hub *h)
+{
+    if (h->log != NULL)
+        h->log->urgent = true;
+}
+
 void wait_for_log(struct hub *h)
 {
     if (h->log == NULL && h->config.store != NULL)

@@ -98,7 +98,7 @@ void begin_log(struct hub *h, struct room *r)
     count_gone(h, r->name);
     forget_marks(h, r->name);
     log_gone(h, r);
-    r->begun_by = r->amended = r->change;
+    r->begun_by = r->change;
 }
 
 /* Of the room at all. */

@@ -109,7 +109,8 @@ static enum verdict sift(struct hub *h, struct event *e, const struct viewer *v,
     if (m->seq < shown)
         return PASSED;
     const struct slot *s = history_find(&r->history, m->seq);
-    if (s == NULL && r->amended > e->errand->before->written)
+    uint64_t then = e->errand->before->written;
+    if (s == NULL && (r->history.gone > then || r->begun_by > then))
         to->doubtful = true; /* this one, perhaps */
     else if (s == NULL)
         add(to, f->room, &f->row);

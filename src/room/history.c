@@ -19,6 +19,14 @@ static void empty(struct slot *s)
     *s = (struct slot){.message = NULL};
 }
 
+static void let_go(struct history *h, struct slot *s)
+{
+    const struct message *m = s->message;
+    if ((m->edited_ts > 0 || m->deleted) && s->change > h->gone)
+        h->gone = s->change;
+    empty(s);
+}
+
 static struct slot *at(const struct history *h, uint64_t seq)
 {
     return &h->slots[seq & (h->space - 1)];
@@ -65,7 +73,7 @@ static void trim_aside(struct history *h, uint64_t written)
             continue;
         }
         h->amended += h->aside[i].change > 0; /* else it was looked at only */
-        empty(&h->aside[i]);
+        let_go(h, &h->aside[i]);
     }
     h->naside = left;
     if (left == 0) {
@@ -84,7 +92,7 @@ bool history_trim(struct history *h, const struct history_limit *limit, uint64_t
 {
     while (is_too_much(h, limit) && at(h, h->first)->change <= written) {
         h->bytes -= slot_size(at(h, h->first));
-        empty(at(h, h->first++));
+        let_go(h, at(h, h->first++));
         h->n--;
     }
     if (h->n == 0) {

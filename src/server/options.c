@@ -94,8 +94,9 @@ const struct option_row options[] = {
     {TIME("commit-delay", commit_delay_ns, 0, 10000 * MS), .initial = "100ms", .for_disk = true,
      GROUP,
      .help =
-         "for so long what nobody waits for (messages without an id) may be put together before "
-         "it is written, which takes less of the machine; 0 = not at all"},
+         "for so long messages and reactions without an id, which nobody gets confirmed, may be "
+         "put "
+         "together before they are written, which costs less; a crash takes them; 0 = not at all"},
     {FLAG("open-rooms", open_rooms), .initial = "yes", .reloadable = true, GROUP,
      .help = "joining a room that isn't there makes it"},
 #undef GROUP

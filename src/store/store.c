@@ -173,7 +173,7 @@ int store_post(struct store *s, struct change **c)
     REQUIRE(s->done != NULL);
     if (__atomic_load_n(&s->backlog, __ATOMIC_RELAXED) >= STORE_BACKLOG)
         return ERR_FULL;
-    bool awaited = (*c)->note != NULL;
+    bool awaited = (*c)->note != NULL || (*c)->urgent;
     enter_backlog(s, *c); /* first: it may be written before channel_send() returns */
     (*c)->number = s->posted + 1;
     int err = channel_send(&s->inbox, *c, DEADLINE_NOW);
@@ -361,7 +361,7 @@ static int try_to_write(struct store *s, size_t *at)
 static bool nobody_waits(const struct store *s)
 {
     for (size_t i = 0; i < s->n; i++)
-        if (s->waiting[i]->note != NULL)
+        if (s->waiting[i]->note != NULL || s->waiting[i]->urgent)
             return false;
     return true;
 }
@@ -386,7 +386,7 @@ static void write_waiting(struct store *s)
 static void tend(struct store *s)
 {
     s->tend_at = vault_tend(s->vault);
-    if (s->n == 0)
+    if (s->told == 0)
         tell_health(s);
 }
 
@@ -405,6 +405,11 @@ static void give_up(struct store *s)
     s->told = 0;
 }
 
+static int64_t earlier(int64_t a, int64_t b)
+{
+    return a < b ? a : b;
+}
+
 static int take(struct store *s, int64_t deadline)
 {
     int got = channel_recv(&s->inbox, (void **)&s->waiting[s->n],
@@ -416,12 +421,25 @@ static int take(struct store *s, int64_t deadline)
     return got;
 }
 
+/* What there is to do besides writing. */
+static void look_after(struct store *s)
+{
+    pthread_mutex_lock(&s->busy);
+    tend(s);
+    if (s->told == 0) /* a disk that is not well has other worries */
+        upkeep_run(&s->upkeep);
+    pthread_mutex_unlock(&s->busy);
+}
+
 /* More may come together with what nobody waits for. */
 static void gather(struct store *s)
 {
-    if (clock_now() >= s->write_at || is_crowded(s) || !nobody_waits(s))
-        return;
-    parker_wait(&s->rest, s->write_at);
+    while (s->told == 0 && clock_now() < s->write_at && !is_crowded(s) && nobody_waits(s)) {
+        int64_t wake = earlier(s->write_at, earlier(s->tend_at, upkeep_at(&s->upkeep)));
+        if (parker_wait(&s->rest, wake) != 0)
+            break;
+        look_after(s);
+    }
     take(s, DEADLINE_NOW);
 }
 
@@ -430,17 +448,12 @@ static void store_main(void *arg)
     struct store *s = arg;
     int got;
     do {
-        int64_t wake = s->n > 0 ? s->retry_at : upkeep_at(&s->upkeep);
-        got = take(s, wake < s->tend_at ? wake : s->tend_at);
+        got = take(s, earlier(s->tend_at, s->n > 0 ? s->retry_at : upkeep_at(&s->upkeep)));
         if (got > 0)
             gather(s);
         if (s->n > 0 && (got != ERR_TIMEOUT || clock_now() >= s->retry_at))
             write_waiting(s);
-        pthread_mutex_lock(&s->busy);
-        tend(s);
-        if (s->n == 0) /* a disk that is not well has other worries */
-            upkeep_run(&s->upkeep);
-        pthread_mutex_unlock(&s->busy);
+        look_after(s);
     } while (got != ERR_CLOSED);
     give_up(s);
 }

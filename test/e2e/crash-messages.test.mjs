@@ -37,6 +37,26 @@ test(`so it does when the disk is slow, full, or now and then full, over ${CRASH
     await live(t, CRASHES, roll, { ...disk, trouble });
 });
 
+test('a reaction that was there already is confirmed when it is on the disk; what is taken back stays so', async (t) => {
+    const first = await startServer(t, data('--commit-delay', '10s'));
+    const alice = await connect(t, first, { username: 'alice' });
+    await alice.join('lobby');
+    for (const content of ['one', 'two']) await alice.ok('message', { room: 'lobby', content });
+    for (let n = 0; n < 2; n++) alice.send({ type: 'message', room: 'lobby', content: 'and now it rests' });
+    alice.send({ type: 'react', room: 'lobby', seq: 1, emoji: '+1' });
+    await alice.ok('react', { room: 'lobby', seq: 1, emoji: '+1' });
+    const commits = await first.metric('hubbub_store_commits_total');
+    alice.send({ type: 'delete', room: 'lobby', seq: 2 });
+    await first.metricUntil('hubbub_store_commits_total', (n) => n > commits, 'it is written, though nobody waits');
+    await first.kill();
+    const server = await startAgain(t, first);
+    const again = await connectAgain(t, server, alice);
+    await again.join('lobby');
+    const { messages } = await again.ok('history', { room: 'lobby', limit: 10 });
+    assert.equal(messages[0].reactions['+1'].count, 1);
+    assert.ok(messages[1].deleted);
+});
+
 test('a disk that is full for a while: what was said is kept once there is room, and acknowledged then', async (t) => {
     const disk = badDisk();
     disk.calm();

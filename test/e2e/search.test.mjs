@@ -173,6 +173,19 @@ for (const store of STORES) {
         });
     }
 
+    test(`${store}: what is edited, and is not on the disk yet, takes nothing away from what is found`, async (t) => {
+        const server = await startServer(t, await where('--history-memory', '10', '--commit-delay', '10s'));
+        const { alice, bob } = await people(t, server, 'alice', 'bob');
+        for (const one of [alice, bob]) await one.join('lobby');
+        await fill(alice, 'lobby', 60, (n) => `word${n} each`);
+        for (let n = 0; n < 20; n++) {
+            alice.send({ type: 'edit', room: 'lobby', seq: 60 - n % 2 * 55, content: `again ${n}` }); // in memory, and not
+            await bob.next({ type: 'edit', seq: 60 - n % 2 * 55 });
+            const found = await bob.ok('search', { query: 'each', limit: 100 });
+            assert.deepEqual([found.messages.length, found.partial], [n === 0 ? 59 : 58, undefined]);
+        }
+    });
+
     test(`${store}: what is not kept any more is not found`, async (t) => {
         const server = await startServer(t, await where('--history-memory', '0', '--retain-messages', '10'));
         const alice = await member(t, server, 'alice', 'lobby');

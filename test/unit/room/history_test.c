@@ -196,6 +196,33 @@ static void older_ones_are_set_aside_until_they_are_written(void **state)
     history_fini(&h);
 }
 
+/* What was found on the disk before that may be older than what is there. */
+static void which_change_of_an_edited_one_went_last_is_known(void **state)
+{
+    (void)state;
+    struct history h = {0};
+    struct message edited = {.seq = 2,
+                             .user_id = "u-alice",
+                             .username = "alice",
+                             .id = "",
+                             .content = "\"y\"",
+                             .content_len = 3,
+                             .edited_ts = 1};
+    add(&h, 1, 9);
+    history_replace(&h, history_find(&h, 2), message_new(&edited), 20);
+    history_trim(&h, &(struct history_limit){8, SIZE_MAX, 0}, 20);
+    assert_int_equal(h.gone, 0); /* nobody edited the first */
+    history_trim(&h, &(struct history_limit){7, SIZE_MAX, 0}, 19);
+    assert_non_null(history_find(&h, 2));
+    assert_int_equal(h.gone, 0);
+    history_trim(&h, &(struct history_limit){7, SIZE_MAX, 0}, 20);
+    assert_null(history_find(&h, 2));
+    assert_int_equal(h.gone, 20);
+    history_trim(&h, &none, 20);
+    assert_int_equal(h.gone, 20);
+    history_fini(&h);
+}
+
 static void what_was_set_aside_and_left_alone_goes_at_once(void **state)
 {
     (void)state;
@@ -338,6 +365,7 @@ int main(int argc, char **argv)
         cmocka_unit_test(what_is_not_written_stays),
         cmocka_unit_test(a_new_version_has_to_be_written_anew),
         cmocka_unit_test(older_ones_are_set_aside_until_they_are_written),
+        cmocka_unit_test(which_change_of_an_edited_one_went_last_is_known),
         cmocka_unit_test(what_was_set_aside_and_left_alone_goes_at_once),
         cmocka_unit_test(it_is_as_a_simple_model_has_it),
     };

@@ -227,6 +227,37 @@ static void what_nobody_waits_for_is_gathered(void **state)
     shop_free(s);
 }
 
+static void nor_is_what_is_urgent(void **state)
+{
+    (void)state;
+    struct shop *s = shop_in_no_hurry();
+    say_one(s, 1, NULL);
+    SHOP_UNTIL(store_thread_sleeps());
+    struct change *c = change_new();
+    c->urgent = true;
+    add_messages(c, "den", 2, 2);
+    shop_post(s, c);
+    shop_wait(s, 3);
+    shop_free(s);
+}
+
+/* What is too old goes while it rests, too. */
+static void the_rest_is_made_use_of(void **state)
+{
+    (void)state;
+    struct shop *s = shop_new();
+    shop_open(s);
+    store_set_commit_delay(s->store, 3600 * NS_PER_S);
+    store_set_retention(s->store, &(struct retention){.per_room = 10});
+    shop_start(s);
+    shop_put(s, a_log("den", "e", 1, 2000), 0);
+    say_one(s, 2001, NULL);
+    shop_wait(s, 2);
+    say_one(s, 2002, NULL); /* rests */
+    SHOP_UNTIL(shop_count(s, "SELECT count(*) FROM messages") <= 10);
+    shop_free(s);
+}
+
 static void a_crowd_is_not_gathered(void **state)
 {
     (void)state;
@@ -248,6 +279,8 @@ int main(int argc, char **argv)
         cmocka_unit_test(changes_are_numbered_and_told_when_written),
         cmocka_unit_test(a_record_that_is_refused_takes_only_its_change_along),
         cmocka_unit_test(what_nobody_waits_for_is_gathered),
+        cmocka_unit_test(nor_is_what_is_urgent),
+        cmocka_unit_test(the_rest_is_made_use_of),
         cmocka_unit_test(a_crowd_is_not_gathered),
     };
     return SHOP_TESTS(argc, argv, "commit", tests);
