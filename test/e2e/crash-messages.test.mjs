@@ -53,7 +53,7 @@ test('a reaction that was there already is confirmed when it is on the disk; wha
     const again = await connectAgain(t, server, alice);
     await again.join('lobby');
     const { messages } = await again.ok('history', { room: 'lobby', limit: 10 });
-    assert.equal(messages[0].reactions['+1'].count, 1);
+    assert.deepEqual(messages[0].reactions, [{ emoji: '+1', count: 1, mine: true }]);
     assert.ok(messages[1].deleted);
 });
 
