@@ -91,8 +91,7 @@ const struct option_row options[] = {
     {CHOICE("sync", sync, "full|normal"), .initial = "full", .for_disk = true, GROUP,
      .help = "normal: faster on some disks, but a power cut may take back what was confirmed last; "
              "the end of the process does not"},
-    {TIME("commit-delay", commit_delay_ns, 0, 10000 * MS), .initial = "100ms", .for_disk = true,
-     GROUP,
+    {TIME("commit-delay", commit_delay_ns, 0, MINUTE), .initial = "100ms", .for_disk = true, GROUP,
      .help =
          "for so long messages and reactions without an id, which nobody gets confirmed, may be "
          "put "
