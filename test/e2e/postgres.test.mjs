@@ -70,7 +70,10 @@ test('while the database is away people talk on, and the probe says so', async (
     assert.equal(said.durable, true);
     assert.equal((await bob.next({ type: 'message', content: '6' })).seq, 6);
     await bob.join('nobody was ever here');
-    assert.equal((await bob.request('history', { room: 'lobby', before: 3 })).code, 'unavailable');
+    for (const [type, args] of [['history', { room: 'lobby', before: 3 }], ['search', { query: 'fox' }]]) {
+        const refusal = await bob.request(type, args);
+        assert.deepEqual([refusal.code, refusal.message], ['unavailable', 'what is kept cannot be read, try again']);
+    }
     assert.deepEqual((await bob.ok('history', { room: 'lobby', limit: 1 })).messages.map((one) => one.content), ['6']);
     assert.ok(await server.metric('hubbub_store_parked') > 0);
 
