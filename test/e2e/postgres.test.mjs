@@ -53,6 +53,27 @@ test('what was said and settled is there in the next life', async (t) => {
     assert.deepEqual([repeated.seq, repeated.dup], [said.seq, true]);
 });
 
+test('what SQLite has in the directory is not in the database, and the log says so', async (t) => {
+    const postgres = await startPostgres(t);
+    const unread = /level=warn msg="[^"]*--store sqlite, which are not in this database"/;
+    const former = await startServer(t, data('sqlite'));
+    await former.stop();
+    const [, where] = former.args;
+    const empty = await startServer(t, ['--data', where, '--store', postgres.url()]);
+    await empty.stop();
+    assert.doesNotMatch(empty.stderr, unread, 'nobody said anything');
+
+    const again = await startAgain(t, former);
+    const alice = await connect(t, again, { username: 'alice' });
+    await alice.join('lobby');
+    await say(alice, 'lobby', 'hello', 'm1');
+    await again.stop();
+    const server = await startServer(t, ['--data', where, '--store', postgres.url()]);
+    assert.match(server.stderr, unread);
+    const bob = await connect(t, server, { username: 'bob' });
+    assert.equal((await bob.join('lobby')).seq, 0);
+});
+
 test('while the database is away people talk on, and the probe says so', async (t) => {
     const postgres = await startPostgres(t);
     const server = await startServer(t, data(postgres.url(), '--history-memory', '2'));
