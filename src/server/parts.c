@@ -56,6 +56,7 @@ static void keep_as_told(struct store *s, const struct config *c)
 static bool may_begin(const struct config *c, char *why, size_t space)
 {
     struct identity_config who = identity_settings(c);
+    who.quiet = true;
     return !config_keeps(c) || access(c->data, F_OK) == 0 ||
            (identities_try(&who, why, space) &&
             store_try(c->data, config_database(c), why, space) == 0);
