@@ -9,6 +9,7 @@
 #define HUBBUB_ARCHIVE_H
 
 #include <hubbub/message.h>
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -48,6 +49,9 @@ int archive_list(const char *directory, const char *url, archive_log_fn *fn, voi
 /* How many changes wait in the directory for PostgreSQL, and so in nothing that is shown here. 0, too, when there is no
  * telling. */
 uint64_t archive_waiting(const char *directory);
+
+/* Has a server with --store sqlite left rooms or messages in the directory? False, too, when there is no telling. */
+bool archive_has_former(const char *directory);
 
 #define ERASED_NAME "erased" /* what the user is called from then on */
 

@@ -142,6 +142,9 @@ void config_print(const struct config *c, FILE *out);
 /* Prints what --help shows. */
 void config_help(FILE *out);
 
+/* Is the word of a command line an option, and so not the value of the one before it? */
+bool config_is_option(const char *word);
+
 /* Does anything outlive the server? */
 bool config_keeps(const struct config *c);
 /* The address of PostgreSQL, with its password; NULL: there is none. Borrowed. */

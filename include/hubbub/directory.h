@@ -20,6 +20,7 @@ struct room *directory_find_room(const struct directory *d, const char *name);
 struct session *directory_find_session(const struct directory *d, const char *id);
 struct user *directory_find_user(const struct directory *d, const char *id);
 struct user *directory_find_key(const struct directory *d, const char *key); /* lookalike_key() */
+struct user *directory_find_glance(const struct directory *d, uint64_t glance);
 
 /* Calls fn for every room, in no particular order, until it returns false. */
 typedef bool directory_room_fn(void *arg, struct room *r);

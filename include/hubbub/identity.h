@@ -25,6 +25,7 @@ struct identity_config {
     const char *jwks;     /* file, a JWK set; chosen by `kid` */
     const char *issuer;   /* wanted `iss`, NULL: any */
     const char *audience; /* wanted in `aud`, NULL: any */
+    bool quiet; /* only to try it: of a secret that others may read the log is told later */
 };
 
 struct identity {

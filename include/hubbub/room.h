@@ -48,7 +48,9 @@ struct user {
     struct marks *marks;  /* the hub's: how far it has read; NULL: none are known */
     bool marks_known;     /* (rcu, atomic) all that the disk has of them were read */
 
-    struct cds_lfht_node by_id, by_name; /* of the directory */
+    uint64_t glance; /* lookalike_glance() of the name */
+
+    struct cds_lfht_node by_id, by_name, by_glance; /* of the directory */
     struct rcu_head rcu;
 };
 #define USER_MAGIC 0x0053e401u

@@ -17,7 +17,7 @@ struct operators {
 };
 
 struct directory {
-    struct cds_lfht *rooms, *sessions, *users, *names;
+    struct cds_lfht *rooms, *sessions, *users, *names, *glances;
     struct operators *operators; /* (rcu) NULL: none */
     struct bars *bars;           /* (rcu) of the whole server; NULL: nobody */
     uint64_t seed;               /* so that nobody can choose names that fall into one bucket */
@@ -39,6 +39,7 @@ struct directory *directory_new(void)
     d->sessions = table_new();
     d->users = table_new();
     d->names = table_new();
+    d->glances = table_new();
     return d;
 }
 
@@ -48,6 +49,7 @@ void directory_free(struct directory *d)
     INSIST(cds_lfht_destroy(d->sessions, NULL) == 0);
     INSIST(cds_lfht_destroy(d->users, NULL) == 0);
     INSIST(cds_lfht_destroy(d->names, NULL) == 0);
+    INSIST(cds_lfht_destroy(d->glances, NULL) == 0);
     if (d->operators != NULL)
         free(d->operators->ids);
     free(d->operators);
@@ -114,6 +116,20 @@ struct user *directory_find_key(const struct directory *d, const char *key)
 {
     struct cds_lfht_node *n = find(d, d->names, name_matches, key);
     return n == NULL ? NULL : caa_container_of(n, struct user, by_name);
+}
+
+static int glance_matches(struct cds_lfht_node *node, const void *glance)
+{
+    RCU_FOUND(); /* it may have come at this moment */
+    return caa_container_of(node, struct user, by_glance)->glance == *(const uint64_t *)glance;
+}
+
+struct user *directory_find_glance(const struct directory *d, uint64_t glance)
+{
+    struct cds_lfht_iter iter;
+    cds_lfht_lookup(d->glances, (unsigned long)glance, glance_matches, &glance, &iter);
+    struct cds_lfht_node *n = cds_lfht_iter_get_node(&iter);
+    return n == NULL ? NULL : caa_container_of(n, struct user, by_glance);
 }
 
 void directory_each_room(const struct directory *d, directory_room_fn *fn, void *arg)
@@ -193,12 +209,11 @@ bool directory_password(const struct directory *d, const char *room, char hash[1
 
 /* ---- the hub ------------------------------------------------------------------------------------- */
 
-static void add(struct directory *d, struct cds_lfht *table, const char *key,
-                struct cds_lfht_node *node)
+static void add(struct cds_lfht *table, unsigned long hash, struct cds_lfht_node *node)
 {
     RCU_PUBLISHED();
     rcu_read_lock();
-    cds_lfht_add(table, hash(d, key), node);
+    cds_lfht_add(table, hash, node);
     rcu_read_unlock();
 }
 
@@ -212,7 +227,7 @@ static void del(struct cds_lfht *table, struct cds_lfht_node *node)
 void directory_add_room(struct directory *d, struct room *r)
 {
     cds_lfht_node_init(&r->by_name);
-    add(d, d->rooms, r->name, &r->by_name);
+    add(d->rooms, hash(d, r->name), &r->by_name);
 }
 
 void directory_remove_room(struct directory *d, struct room *r)
@@ -223,7 +238,7 @@ void directory_remove_room(struct directory *d, struct room *r)
 void directory_add_session(struct directory *d, struct session *s)
 {
     cds_lfht_node_init(&s->by_id);
-    add(d, d->sessions, s->id, &s->by_id);
+    add(d->sessions, hash(d, s->id), &s->by_id);
 }
 
 void directory_remove_session(struct directory *d, struct session *s)
@@ -235,14 +250,17 @@ void directory_add_user(struct directory *d, struct user *u)
 {
     cds_lfht_node_init(&u->by_id);
     cds_lfht_node_init(&u->by_name);
-    add(d, d->users, u->id, &u->by_id);
-    add(d, d->names, u->key, &u->by_name);
+    cds_lfht_node_init(&u->by_glance);
+    add(d->users, hash(d, u->id), &u->by_id);
+    add(d->names, hash(d, u->key), &u->by_name);
+    add(d->glances, (unsigned long)u->glance, &u->by_glance);
 }
 
 void directory_remove_user(struct directory *d, struct user *u)
 {
     del(d->users, &u->by_id);
     del(d->names, &u->by_name);
+    del(d->glances, &u->by_glance);
 }
 
 static void free_operators(struct rcu_head *head)

@@ -214,7 +214,7 @@ struct room *reopen(struct hub *h, struct event *e)
     if (x != NULL && x->have & NEED_HEAD && x->err == 0 && x->gone == rooms_gone(h, name))
         return open_room(h, name, &x->head);
     if (!errand_need(h, e, NEED_HEAD, 0, 0, NULL))
-        refuse(h, e, PROBLEM_UNAVAILABLE, "the disk cannot be read, try again");
+        refuse(h, e, PROBLEM_UNAVAILABLE, "what is kept cannot be read, try again");
     return NULL;
 }
 

@@ -313,7 +313,7 @@ static void answer_page(struct hub *h, struct event *e, struct room *r, const st
             return;
     }
     if (w.from <= w.to && !is_known(h, e, r, w.from, w.to)) {
-        refuse(h, e, PROBLEM_UNAVAILABLE, "the disk cannot be read, try again");
+        refuse(h, e, PROBLEM_UNAVAILABLE, "what is kept cannot be read, try again");
         return;
     }
     if (w.from <= w.to)

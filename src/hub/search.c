@@ -179,7 +179,7 @@ static void refuse_to_search(struct hub *h, struct event *e, int err)
     refuse(h, e, PROBLEM_UNAVAILABLE,
            err == ERR_TIMEOUT ? "too much has these words: look for rarer ones, or in one room"
            : err == ERR_FULL  ? "too many are searching, try again"
-                              : "the disk cannot be read, try again");
+                              : "what is kept cannot be read, try again");
 }
 
 static void search_disk(struct hub *h, struct event *e, enum need need, const struct viewer *v,

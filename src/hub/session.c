@@ -22,16 +22,24 @@ static bool is_reserved(const struct hub *h, const char *name, const char *key)
     return text_is_guest_id(name) || strcmp(key, h->server_key) == 0;
 }
 
-/* A free name like the wished one, and its key. The hub alone gives names, so what is free now stays
- * free. */
-static void find_name(struct hub *h, const char *wish, char *name, char *key)
+/* Who has a name that a person would take for this one, folded or as it is written. */
+static struct user *find_alike(const struct hub *h, const char *name, char *key, uint64_t *glance)
+{
+    lookalike_key(name, key);
+    *glance = lookalike_glance(name);
+    struct user *u = directory_find_key(h->directory, key);
+    return u != NULL ? u : directory_find_glance(h->directory, *glance);
+}
+
+/* A free name like the wished one, its key and its glance. The hub alone gives names, so what is free now
+ * stays free. */
+static void find_name(struct hub *h, const char *wish, char *name, char *key, uint64_t *glance)
 {
     text_copy(name, NAME_MAX_BYTES + 1, wish, strlen(wish));
     if (strncmp(name, ID_MARK, strlen(ID_MARK)) == 0)
         name[strlen(ID_MARK) - 1] = '-'; /* as it is, it would be read as an id */
-    lookalike_key(name, key);
     rcu_read_lock();
-    struct user *holder = directory_find_key(h->directory, key);
+    struct user *holder = find_alike(h, name, key, glance);
     char base[NAME_MAX_BYTES + 1 - SUFFIX_ROOM];
     text_copy(base, sizeof base, name, strlen(name));
     bool taken = holder != NULL || is_reserved(h, name, key);
@@ -42,8 +50,7 @@ static void find_name(struct hub *h, const char *wish, char *name, char *key)
         else if (tries >= LOW_TRIES)
             suffix = holder->next_suffix++;
         snprintf(name, NAME_MAX_BYTES + 1, "%s-%u", base, suffix % SUFFIX_RANGE);
-        lookalike_key(name, key);
-        taken = directory_find_key(h->directory, key) != NULL;
+        taken = find_alike(h, name, key, glance) != NULL;
     }
     rcu_read_unlock();
 }
@@ -56,8 +63,10 @@ static void join_user(struct hub *h, struct session *s)
     rcu_read_unlock(); /* the hub alone removes users */
     if (u == NULL) {
         char name[NAME_MAX_BYTES + 1], key[LOOKALIKE_MAX + 1];
-        find_name(h, s->username, name, key);
+        uint64_t glance;
+        find_name(h, s->username, name, key, &glance);
         u = user_new(s->user_id, name, key);
+        u->glance = glance;
         u->marks_known = s->stranger;
         user_add(u, s);
         directory_add_user(h->directory, u);

@@ -39,9 +39,12 @@ static bool add_keys(struct keyring *ring, const struct identity_config *c, char
         return refuse_key(why, space, "%s: no such algorithm in this build", c->alg);
     if (!some)
         return refuse_key(why, space, "no keys for the %s tokens", c->alg);
-    for (size_t i = 0; i < c->nkeys; i++)
+    for (size_t i = 0; i < c->nkeys; i++) {
         if (!keyring_add_file(ring, c->keys[i], why, space))
             return false;
+        if (ring->alg->kind == KEY_SECRET && !c->quiet)
+            warn_of_secret_file(c->keys[i]);
+    }
     return c->jwks == NULL || keyring_add_jwks(ring, c->jwks, why, space);
 }
 

@@ -59,6 +59,8 @@ __attribute__((format(printf, 3, 4))) bool refuse_key(char *why, size_t space, c
 
 /* key_file.c: adds what the file holds. `where` names it for people. */
 bool keyring_add_file(struct keyring *ring, const char *path, char *why, size_t space);
+/* In the log, when others may read the file. */
+void warn_of_secret_file(const char *path);
 /* A public key, borrowed (OpenSSL's EVP_PKEY), that must fit the ring's algorithm. */
 bool keyring_add_public(struct keyring *ring, const char *kid, void *pkey, const char *where,
                         char *why, size_t space);

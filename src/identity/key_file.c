@@ -103,13 +103,10 @@ static size_t secret_length(const unsigned char *bytes, size_t len)
 static bool add_secret_file(struct keyring *ring, const char *path, const unsigned char *bytes,
                             size_t len, char *why, size_t space)
 {
-    struct stat st;
     /* A public key taken for a secret is one that everybody knows. */
     if (memmem(bytes, len, "-----BEGIN", 10) != NULL)
         return refuse_key(why, space, "%s is a PEM file, but %s wants a secret", path,
                           ring->alg->name);
-    if (stat(path, &st) == 0 && (st.st_mode & S_IRWXO) != 0)
-        log_warn("a secret that everybody on this machine may read", LOG_STR("file", path));
     return keyring_add_secret(ring, NULL, bytes, secret_length(bytes, len), path, why, space);
 }
 
@@ -207,6 +204,13 @@ static bool add_pem_file(struct keyring *ring, const char *path, const unsigned 
         return refuse_key(why, space, "%s: no PEM public key in it, which %s wants", path,
                           ring->alg->name);
     return good;
+}
+
+void warn_of_secret_file(const char *path)
+{
+    struct stat st;
+    if (stat(path, &st) == 0 && (st.st_mode & S_IRWXO) != 0)
+        log_warn("a secret that everybody on this machine may read", LOG_STR("file", path));
 }
 
 bool keyring_add_file(struct keyring *ring, const char *path, char *why, size_t space)

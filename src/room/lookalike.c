@@ -1,9 +1,11 @@
 /* Look-alike names: see <hubbub/lookalike.h>. The only place that knows ICU. Any thread after the start:
  * a spoof checker is read-only in use. */
 #include <hubbub/check.h>
+#include <hubbub/hash.h>
 #include <hubbub/lookalike.h>
 #include <hubbub/text.h>
 #include <string.h>
+#include <unicode/uchar.h>
 #include <unicode/unorm2.h>
 #include <unicode/uspoof.h>
 #include <unicode/ustring.h>
@@ -11,7 +13,8 @@
 enum { UNITS = 1024 }; /* UTF-16: a name of 64 bytes grows by folding, at most 18 times (UAX #15) */
 
 static USpoofChecker *checker;
-static const UNormalizer2 *fold;
+static const UNormalizer2 *fold, *unify; /* case and width, width alone */
+static uint64_t seed;
 
 void lookalike_init(void)
 {
@@ -20,6 +23,8 @@ void lookalike_init(void)
         return;
     checker = uspoof_open(&err);
     fold = unorm2_getNFKCCasefoldInstance(&err);
+    unify = unorm2_getNFKCInstance(&err);
+    seed = hash_key();
     INSIST(U_SUCCESS(err));
 }
 
@@ -47,4 +52,33 @@ void lookalike_key(const char *name, char out[LOOKALIKE_MAX + 1])
         as_it_is(name, out);
     else
         text_copy(out, LOOKALIKE_MAX + 1, utf8, (size_t)len);
+}
+
+/* As folding does, which this goes without. */
+static int32_t drop_what_is_not_seen(UChar *text, int32_t n)
+{
+    int32_t kept = 0;
+    for (int32_t from = 0, to = 0; from < n; from = to) {
+        UChar32 c;
+        U16_NEXT(text, to, n, c);
+        if (!u_hasBinaryProperty(c, UCHAR_DEFAULT_IGNORABLE_CODE_POINT))
+            while (from < to)
+                text[kept++] = text[from++];
+    }
+    return kept;
+}
+
+uint64_t lookalike_glance(const char *name)
+{
+    REQUIRE(checker != NULL);
+    UErrorCode err = U_ZERO_ERROR;
+    UChar plain[UNITS], unified[UNITS], skeleton[UNITS];
+    int32_t n = 0;
+    u_strFromUTF8(plain, UNITS, &n, name, -1, &err);
+    n = unorm2_normalize(unify, plain, n, unified, UNITS, &err);
+    if (U_SUCCESS(err))
+        n = drop_what_is_not_seen(unified, n);
+    n = uspoof_getSkeleton(checker, 0, unified, n, skeleton, UNITS, &err);
+    return U_FAILURE(err) ? hash_text(seed, name)
+                          : hash_bytes(seed, skeleton, (size_t)n * sizeof skeleton[0]);
 }

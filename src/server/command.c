@@ -57,7 +57,7 @@ static bool read_word(struct command *c, int argc, char **argv, int *i)
         c->flag.given = true;
         return true;
     }
-    if (equals == NULL && *i == argc)
+    if (equals == NULL && (*i == argc || config_is_option(argv[*i])))
         return command_refuse(c->name, "%s: wants a value, see hubbub %s --help", word, c->name);
     int n = equals != NULL ? (int)(equals - word) : (int)strlen(word);
     snprintf(option, sizeof option, "%.*s", n, word);

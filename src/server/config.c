@@ -197,6 +197,12 @@ struct argument {
     char where[80];    /* "--port" */
 };
 
+/* A value that begins so is given as --name=value. */
+bool config_is_option(const char *word)
+{
+    return strncmp(word, "--", 2) == 0 && word[2] != '\0';
+}
+
 /* Reads argv[*i] and, where the option takes one, its value; *i moves past both. */
 static bool next_argument(struct loader *l, int argc, char **argv, int *i, struct argument *a)
 {
@@ -205,7 +211,7 @@ static bool next_argument(struct loader *l, int argc, char **argv, int *i, struc
         word = "--help";
     else if (strcmp(word, "-V") == 0)
         word = "--version";
-    if (strncmp(word, "--", 2) != 0 || word[2] == '\0') {
+    if (!config_is_option(word)) {
         fail(l, "%s: want --name value, see hubbub --help", word);
         return false;
     }
@@ -236,7 +242,7 @@ static bool next_argument(struct loader *l, int argc, char **argv, int *i, struc
     } else if (a->row->type == OPTION_FLAG) {
         a->value = a->value != NULL ? a->value : "yes";
     } else if (a->value == NULL) {
-        if (*i < argc)
+        if (*i < argc && !config_is_option(argv[*i]))
             a->value = argv[(*i)++];
         else
             fail(l, "%s: wants a value: %s %s", a->where, a->where,

@@ -96,6 +96,7 @@ void config_help(FILE *out)
             "the environment, the environment than the file.\n"
             "TIME is 500ms, 54s, 2m, 1h or 30d, a bare number means seconds. BYTES may end in K, "
             "M, G.\n"
+            "A value that begins with -- is given as --name=value.\n"
             "Defaults are in (brackets). Options with a * are read again on SIGHUP.\n",
             HUBBUB_VERSION);
     for (const struct option_row *row = options; row->name != NULL; row++) {

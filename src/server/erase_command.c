@@ -25,8 +25,10 @@ static const char erase_help[] =
     "user out stays in force: bans, mutes and banned addresses keep the id; lift them first to be\n"
     "rid of that, too. Backups that were made before are as they were, and so are the logs of\n"
     "PostgreSQL until it writes over them.\n\n"
-    "  --user ID             the id, not the name. Of a name it says which ids have had it; an\n"
-    "                        export and /members?room=lobby show both\n"
+    "  --user ID             the id, not the name. Of a name it says which ids have had it in\n"
+    "                        messages, ranks, bans, ledgers and conversations (read markers,\n"
+    "                        reactions and invitations have ids alone); an export and, of who is\n"
+    "                        there, /members?room=lobby show both\n"
     "  --dry-run             only say what would be erased; the server may be "
     "running\n" COMMAND_HELP_DATA;
 
@@ -112,18 +114,23 @@ static int add_name(void *arg, const struct archived_name *a)
     return 0;
 }
 
-/* False: nobody was ever called so, as far as is kept. */
-static bool tell_called(const struct config *c, const char *name)
+/* 0: nobody was ever called so, as far as is kept; negative: there is no telling. */
+static int tell_called(const struct config *c, const char *name)
 {
     struct called called = {.text = BUF_INIT};
     char why[512];
-    archive_names(c->data, config_database(c), name, add_name, &called, why, sizeof why);
+    int err = archive_names(c->data, config_database(c), name, add_name, &called, why, sizeof why);
     if (called.n > 0)
         command_refuse("erase", "'%s' is a name, and --user wants the id:%s", name,
                        called.text.data);
     buf_fini(&called.text);
-    return called.n > 0;
+    return called.n > 0 ? 1 : err;
 }
+
+/* What has no name beside the id is not found by one. */
+static const char no_name[] = ", and nobody of that name said anything, had a rank, or is in a "
+                              "ledger or a conversation; read "
+                              "markers, reactions and invitations are kept by id alone";
 
 static int erase_or_count(const struct config *c, const char *user, bool dry)
 {
@@ -136,10 +143,14 @@ static int erase_or_count(const struct config *c, const char *user, bool dry)
     bool none = err == ERR_NOTFOUND ||
                 (err == ERR_AGAIN &&
                  archive_count(c->data, url, user, &erased, other, sizeof other) == ERR_NOTFOUND);
-    if (none && tell_called(c, user))
+    int called = none ? tell_called(c, user) : -1;
+    if (called > 0)
         return CONFIG_EXIT_USAGE;
     if (err != 0) {
-        command_refuse("erase", "%s%s", why, err == ERR_AGAIN ? ": stop it first" : "");
+        command_refuse("erase", "%s%s", why,
+                       err == ERR_AGAIN ? ": stop it first"
+                       : called == 0    ? no_name
+                                        : "");
         return 1;
     }
     if (dry)

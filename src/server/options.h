@@ -56,7 +56,7 @@ const char *option_suggest(const char *name, size_t n);
 
 /*
  * Sets the row's field of *c from text. A list gets its items added, "" empties it.
- * Returns NULL, or what is wrong, written to why: "'x' is not a number". Then *c is unchanged.
+ * Returns NULL, or what is wrong, written to why: "'x' is not a whole number". Then *c is unchanged.
  */
 const char *option_set(const struct option_row *row, struct config *c, const char *text, char *why,
                        size_t whylen);

@@ -86,13 +86,10 @@ static const char *set_quantity(const struct option_row *row, struct config *c, 
     char *end;
     errno = 0;
     int64_t v = strtoll(text, &end, 10), factor = 0;
-    if (end == text || text[0] == ' ' || text[0] == '+') {
-        snprintf(why, whylen, "'%s' is not a number", text);
-        return why;
-    }
+    bool number = end != text && text[0] != ' ' && text[0] != '+';
     const char *unit = *end == '\0' && row->type == OPTION_TIME ? "s" : end;
     for (const struct unit *u = units_of(row); u->name != NULL; u++)
-        if (strcasecmp(unit, u->name) == 0)
+        if (number && strcasecmp(unit, u->name) == 0)
             factor = u->factor;
     if (factor == 0) {
         snprintf(why, whylen, "'%s' is not %s", text,

@@ -9,6 +9,7 @@
 
 #include "server/settings.h"
 
+#include <hubbub/archive.h>
 #include <hubbub/log.h>
 #include <hubbub/rcu.h>
 #include <hubbub/thread.h>
@@ -55,9 +56,19 @@ static void keep_as_told(struct store *s, const struct config *c)
 static bool may_begin(const struct config *c, char *why, size_t space)
 {
     struct identity_config who = identity_settings(c);
+    who.quiet = true;
     return !config_keeps(c) || access(c->data, F_OK) == 0 ||
            (identities_try(&who, why, space) &&
             store_try(c->data, config_database(c), why, space) == 0);
+}
+
+/* Else rooms and messages would seem to be gone. */
+static void warn_of_former(const struct config *c)
+{
+    if (config_database(c) != NULL && archive_has_former(c->data))
+        log_warn("the data directory has rooms or messages of a server with --store sqlite, which "
+                 "are not in this database",
+                 LOG_STR("directory", c->data), LOG_STR("file", "hubbub.db"));
 }
 
 /* The store first: it is what a second server on the same directory fails at. */
@@ -67,8 +78,10 @@ static bool open_data(struct parts *p, const struct config *c, char *why, size_t
     bool keep = config_keeps(c);
     if (keep && (p->store = store_open(c->data, config_database(c), why, space)) == NULL)
         return false;
-    if (keep)
+    if (keep) {
         keep_as_told(p->store, c);
+        warn_of_former(c);
+    }
     struct identity_config who = identity_settings(c);
     p->identities = identities_new(&who, why, space);
     if (p->identities == NULL)

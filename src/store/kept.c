@@ -216,19 +216,32 @@ int archive_list(const char *directory, const char *url, archive_log_fn *fn, voi
                : close_source(&from, from.ask(from.of, from.logs, NULL, show_log, &l), why, space);
 }
 
-/* ---- what waits ---------------------------------------------------------------------------------- */
+/* ---- what is in the directory though the database is elsewhere ------------------------------------ */
 
-uint64_t archive_waiting(const char *directory)
+/* 0 when the file is not there, or cannot be read. */
+static uint64_t count_in_file(const char *directory, const char *file, const char *question)
 {
     char path[4096];
     uint64_t n = 0;
     sqlite3 *sql = NULL;
-    snprintf(path, sizeof path, "%s/" BACKLOG_FILE, directory);
+    snprintf(path, sizeof path, "%s/%s", directory, file);
     if (sqlite3_open_v2(path, &sql, SQLITE_OPEN_READWRITE, NULL) == SQLITE_OK) {
         sqlite3_busy_timeout(sql, 1000);
-        if (ask_sqlite(sql, "SELECT count(DISTINCT change) FROM records", NULL, add_count, &n) != 0)
+        if (ask_sqlite(sql, question, NULL, add_count, &n) != 0)
             n = 0;
     }
     sqlite3_close(sql);
     return n;
+}
+
+uint64_t archive_waiting(const char *directory)
+{
+    return count_in_file(directory, BACKLOG_FILE, "SELECT count(DISTINCT change) FROM records");
+}
+
+bool archive_has_former(const char *directory)
+{
+    return count_in_file(directory, "hubbub.db",
+                         "SELECT EXISTS (SELECT 1 FROM messages)"
+                         " OR EXISTS (SELECT 1 FROM rooms WHERE room <> '')") > 0;
 }

@@ -53,6 +53,27 @@ test('what was said and settled is there in the next life', async (t) => {
     assert.deepEqual([repeated.seq, repeated.dup], [said.seq, true]);
 });
 
+test('what SQLite has in the directory is not in the database, and the log says so', async (t) => {
+    const postgres = await startPostgres(t);
+    const unread = /level=warn msg="[^"]*--store sqlite, which are not in this database"/;
+    const former = await startServer(t, data('sqlite'));
+    await former.stop();
+    const [, where] = former.args;
+    const empty = await startServer(t, ['--data', where, '--store', postgres.url()]);
+    await empty.stop();
+    assert.doesNotMatch(empty.stderr, unread, 'nobody said anything');
+
+    const again = await startAgain(t, former);
+    const alice = await connect(t, again, { username: 'alice' });
+    await alice.join('lobby');
+    await say(alice, 'lobby', 'hello', 'm1');
+    await again.stop();
+    const server = await startServer(t, ['--data', where, '--store', postgres.url()]);
+    assert.match(server.stderr, unread);
+    const bob = await connect(t, server, { username: 'bob' });
+    assert.equal((await bob.join('lobby')).seq, 0);
+});
+
 test('while the database is away people talk on, and the probe says so', async (t) => {
     const postgres = await startPostgres(t);
     const server = await startServer(t, data(postgres.url(), '--history-memory', '2'));
@@ -70,7 +91,10 @@ test('while the database is away people talk on, and the probe says so', async (
     assert.equal(said.durable, true);
     assert.equal((await bob.next({ type: 'message', content: '6' })).seq, 6);
     await bob.join('nobody was ever here');
-    assert.equal((await bob.request('history', { room: 'lobby', before: 3 })).code, 'unavailable');
+    for (const [type, args] of [['history', { room: 'lobby', before: 3 }], ['search', { query: 'fox' }]]) {
+        const refusal = await bob.request(type, args);
+        assert.deepEqual([refusal.code, refusal.message], ['unavailable', 'what is kept cannot be read, try again']);
+    }
     assert.deepEqual((await bob.ok('history', { room: 'lobby', limit: 1 })).messages.map((one) => one.content), ['6']);
     assert.ok(await server.metric('hubbub_store_parked') > 0);
 

@@ -3,11 +3,11 @@
  * that hubbub token makes.
  */
 import assert from 'node:assert/strict';
-import { readdirSync, statSync, writeFileSync } from 'node:fs';
+import { chmodSync, readdirSync, statSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { test } from 'node:test';
 import { connect, connectAgain, turnedAway } from './support/client.mjs';
-import { folder, runToEnd, startServer } from './support/server.mjs';
+import { folder, runToEnd, startAgain, startServer } from './support/server.mjs';
 import { GUEST, Issuer, now, signToken } from './support/tokens.mjs';
 import { until } from './support/wait.mjs';
 
@@ -179,6 +179,22 @@ test('a key that cannot be read, or does not fit, ends the start in one line', a
         assert.equal(end.code, code, end.stderr);
         assert.ok(end.stderr.includes(complaint), end.stderr);
         assert.equal(end.stderr.split('\n').filter((line) => !/level=info/.test(line)).length, 2, end.stderr);
+    }
+});
+
+test('of a secret that others may read the log tells once', async (t) => {
+    const issuer = new Issuer();
+    const told = (text) => text.split('\n').filter((line) => line.includes('everybody on this machine may read')).length;
+    for (const [mode, times] of [[0o644, 1], [0o600, 0]]) {
+        chmodSync(issuer.file, mode);
+        const args = ['--data', path.join(folder(), 'data'), ...issuer.args];
+        assert.equal(told((await runToEnd(['--check', '--port', '0', ...args])).stderr), times);
+        const first = await startServer(t, args);
+        await first.stop();
+        assert.equal(told(first.stderr), times, 'with a directory that is made');
+        const next = await startAgain(t, first);
+        await next.stop();
+        assert.equal(told(next.stderr), times, 'with one that is there');
     }
 });
 

@@ -151,6 +151,29 @@ static void suffixes_in_use_are_passed_over(void **state)
     stage_fini(&s);
 }
 
+static void what_looks_the_same_is_counted_up(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *wish, *name;
+    } rows[] = {
+        {"alice", "alice"}, {"Ian", "Ian"},       {"Bill", "Bill"},     {"aIice", "aIice-2"},
+        {"lan", "lan-2"},   {"BiII", "BiII-2"},   {"aIice", "aIice-3"}, {"alice", "alice-4"},
+        {"ian", "ian-2"},   {"BilI", "BilI-3"},   {"Lan", "Lan"},       {"Elia", "Elia"},
+        {"Ella", "Ella"},   {"alice", "alice-5"},
+    };
+    struct stage s;
+    struct probe *probes[sizeof(rows) / sizeof(rows[0])];
+    stage_init(&s, NULL);
+    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+        probes[i] = stage_enter(&s, DIALECT_FULL, rows[i].wish);
+        assert_string_equal(probe_name(probes[i]), rows[i].name);
+    }
+    probe_leave(probes[2]); /* Bill */
+    assert_string_equal(probe_name(stage_enter(&s, DIALECT_FULL, "BilI")), "BilI");
+    stage_fini(&s);
+}
+
 static void repeat(char *to, const char *piece, int n)
 {
     for (to[0] = '\0'; n > 0; n--)
@@ -275,6 +298,7 @@ int main(int argc, char **argv)
         cmocka_unit_test(equal_names_are_counted_up),
         cmocka_unit_test(a_name_that_is_free_again_is_given_again),
         cmocka_unit_test(suffixes_in_use_are_passed_over),
+        cmocka_unit_test(what_looks_the_same_is_counted_up),
         cmocka_unit_test(long_names_make_way_for_the_suffix),
         cmocka_unit_test(everybody_is_given_a_slot_of_its_own),
         cmocka_unit_test(what_was_said_before_the_drain_is_for_all),

@@ -74,6 +74,34 @@ static void and_these_for_two(void **state)
             fail_msg("%s and %s (%s)", pairs[i].a, pairs[i].b, pairs[i].what);
 }
 
+/* In most fonts, where I and l are one stroke. */
+static void a_capital_may_look_like_a_small_letter(void **state)
+{
+    (void)state;
+    static const struct pair alike[] = {
+        {"alice", "aIice", "I for l"},
+        {"Ian", "lan", "l for I"},
+        {"Bill", "BiII", "two"},
+        {"alice", "a\uff29ice", "full width"},
+        {"alice", "aI\u200bice", "and a space of no width"},
+        {"alice", "\u0430Iice", "and Cyrillic"},
+        {"Bill", "Bi\u0406\u04c0", "Cyrillic ones"},
+        {"alice", "a|ice", "a stroke"},
+    };
+    static const struct pair apart[] = {
+        {"Elia", "Ella", "i and l"},   {"Ian", "Lan", "I and L"},        {"ian", "lan", "i and l"},
+        {"alice", "aLice", "L and l"}, {"alice-2", "alice-3", "suffix"}, {"Mia", "Mla", "i and l"},
+        {"alice", "Alice", "case"},
+    };
+    for (size_t i = 0; i < sizeof(alike) / sizeof(alike[0]); i++)
+        if (lookalike_glance(alike[i].a) != lookalike_glance(alike[i].b))
+            fail_msg("%s and %s (%s)", alike[i].a, alike[i].b, alike[i].what);
+    for (size_t i = 0; i < sizeof(apart) / sizeof(apart[0]); i++)
+        if (lookalike_glance(apart[i].a) == lookalike_glance(apart[i].b))
+            fail_msg("%s and %s (%s)", apart[i].a, apart[i].b, apart[i].what);
+    assert_true(lookalike_glance("\xff\xfe") != lookalike_glance("\xff\xfd")); /* not UTF-8 */
+}
+
 static void a_key_is_its_own_key(void **state)
 {
     (void)state;
@@ -122,6 +150,7 @@ int main(int argc, char **argv)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_person_takes_these_for_the_same),
         cmocka_unit_test(and_these_for_two),
+        cmocka_unit_test(a_capital_may_look_like_a_small_letter),
         cmocka_unit_test(a_key_is_its_own_key),
         cmocka_unit_test(every_key_fits),
         cmocka_unit_test(what_is_not_utf_8_is_only_like_itself),

@@ -213,7 +213,7 @@ static void actions(void **state)
                      CONFIG_CHECK);
     assert_int_equal(c.port, 99);
     config_free(&c);
-    refuses(ARGV("--check", "--port", "x"), "--port: 'x' is not a number");
+    refuses(ARGV("--check", "--port", "x"), "--port: 'x' is not a whole number");
 }
 
 /* ---- what is refused ----------------------------------------------------------------------------- */
@@ -226,6 +226,10 @@ static void bad_arguments(void **state)
     refuses(ARGV("--port", "70000"), "--port: 70000 is out of range, want 0 to 65535");
     refuses(ARGV("--port"), "--port: wants a value: --port N");
     refuses(ARGV("--log"), "--log: wants a value: --log logfmt|json");
+    refuses(ARGV("--port", "--port", "25100"), "--port: wants a value: --port N");
+    refuses(ARGV("--commit-delay", "--port", "25100"), "--commit-delay: wants a value");
+    refuses(ARGV("--retain", "forever"), "--retain: 'forever' is not a time, as in 500ms");
+    refuses(ARGV("--max-file", "much"), "--max-file: 'much' is not a size, as in 4096");
     refuses(ARGV("--no-port"), "--no-port: --no- is for flags");
     refuses(ARGV("--no-echo=yes"), "--no-echo: --no- is for flags");
     refuses(ARGV("--help=me"), "--help: takes no value");
@@ -274,7 +278,7 @@ static void bad_environment(void **state)
 {
     (void)state;
     setenv("HUBBUB_PORT", "eighty", 1);
-    refuses(ARGV(), "HUBBUB_PORT: 'eighty' is not a number");
+    refuses(ARGV(), "HUBBUB_PORT: 'eighty' is not a whole number");
     clean_environment(NULL);
     setenv("HUBBUB_PROT", "80", 1);
     refuses(ARGV(), "HUBBUB_PROT: no such option, did you mean HUBBUB_PORT?");
@@ -290,7 +294,7 @@ static void bad_file(void **state)
         const char *text, *words;
     } all[] = {
         {"port = 80\nprot = 81\n", ":2: prot: no such option, did you mean port?"},
-        {"\n; comment\nport = x\n", ":3: port: 'x' is not a number"},
+        {"\n; comment\nport = x\n", ":3: port: 'x' is not a whole number"},
         {"port\n", ":1: want name = value"},
         {"[limits]\nport = 80\n", ":1: no sections here, but there is [limits]"},
         {"\n[limits]\n; 3\nport = 80\n", ":2: no sections here"},

@@ -94,9 +94,9 @@ static void counts(void **state)
     refuses("port", "65536", "out of range, want 0 to 65535");
     refuses("port", "-1", "out of range");
     refuses("port", "99999999999999999999", "out of range");
-    refuses("port", "", "not a number");
-    refuses("port", "http", "not a number");
-    refuses("port", " 80", "not a number");
+    refuses("port", "", "not a whole number");
+    refuses("port", "http", "not a whole number");
+    refuses("port", " 80", "not a whole number");
     refuses("port", "80 ", "not a whole number");
     refuses("port", "8e3", "not a whole number");
     refuses("port", "1K", "not a whole number");
@@ -123,6 +123,8 @@ static void sizes(void **state)
     refuses("max-message", "17M", "want 64 to 16M");
     refuses("max-message", "9223372036854775807M", "out of range");
     refuses("max-message", "16kb", "not a size");
+    refuses("max-message", "much", "not a size, as in 4096");
+    refuses("max-message", "", "not a size");
 }
 
 static void times(void **state)
@@ -152,6 +154,8 @@ static void times(void **state)
     assert_string_equal(option_text(row("retain"), &c, 0, text, sizeof(text)), "2d");
     refuses("retain", "36501d", "want 0 to 36500d");
     refuses("retain", "1w", "not a time");
+    refuses("retain", "forever", "not a time, as in 500ms");
+    refuses("retain", " 1d", "not a time");
     refuses("pong-wait", "1y", "not a time");
     refuses("pong-wait", "1.5s", "not a time");
     refuses("pong-wait", "0", "want 10ms to 1d");

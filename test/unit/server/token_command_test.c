@@ -169,6 +169,7 @@ static void what_is_wrong_is_told(void **state)
     (void)state;
     refuses(RUN(), 2, "--user must say who it is for");
     refuses(RUN("--user"), 2, "--user: wants a value");
+    refuses(RUN("--user", "--expires", "1h"), 2, "--user: wants a value");
     refuses(RUN("alice"), 2, "alice: want --name value");
     refuses(RUN("--user", ""), 2, "--user: 1 to 64 bytes");
     refuses(RUN("--user", " alice"), 2, "--user: 1 to 64 bytes");
@@ -177,7 +178,7 @@ static void what_is_wrong_is_told(void **state)
     refuses(RUN("--user", "u1", "--room", "lobby:owner"), 2, "'owner' is no role");
     refuses(RUN("--user", "u1", "--room", "lobby:boss"), 2, "'boss' is no role");
     refuses(RUN("--user", "u1", "--room", ":member"), 2, "is no room name");
-    refuses(RUN("--user", "u1", "--expires", "soon"), 2, "'soon' is not a number");
+    refuses(RUN("--user", "u1", "--expires", "soon"), 2, "'soon' is not a time, as in");
     refuses(RUN("--user", "u1", "--expires", "5ms"), 2, "at least 1s");
     refuses(RUN("--user", "u1", "--usr", "x"), 2, "--usr: no such option");
     refuses(RUN("--user", "u1", "--config", "/nowhere/x.ini"), 2, "cannot read /nowhere/x.ini");
