@@ -65,6 +65,7 @@
         room name = Name of the room = Name des Raums
         room name hint = How it is addressed, like garden-party. It stays. = So wird er angesprochen, zum Beispiel gartenfest. Er bleibt.
         leave room = Leave room = Raum verlassen
+        close talk = Close conversation = Gespräch schließen
         enter room = Enter {room} = {room} betreten
         enter = Enter = Betreten
         n unread = {n} unread = {n} ungelesen

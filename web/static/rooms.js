@@ -180,15 +180,6 @@
 
     /* ---- private conversations ---- */
 
-    /* Entered behind what is shown; it is news when it was not seen here before. */
-    Chat.openTalk = async function (name, mine) {
-        const { recovered } = await Chat.join(name);
-        const room = Chat.rooms.get(name);
-        if (mine || recovered || room === Chat.active) return;
-        room.unread = 1;
-        Chat.drawRooms();
-    };
-
     Chat.talkWith = (test) => (Array.from(Chat.talks).find(([, one]) => test(one)) || [])[0];
     Chat.talkOf = ({ userId }) => Chat.talkWith((one) => one.userId === userId);
 
