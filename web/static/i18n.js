@@ -76,7 +76,7 @@
         keep = Keep = Behalten
         keep room title = Keep this room = Diesen Raum behalten
         asks password = This room asks for a password. = Dieser Raum fragt nach einem Passwort.
-        asks invite = This room asks for an invitation. Enter the code that you were given. = Dieser Raum braucht eine Einladung. Gib den Code ein, den du bekommen hast.
+        key = Password or invitation code = Passwort oder Einladungscode
         bad invite = Or the invitation was used or is too old. = Oder die Einladung wurde benutzt oder ist zu alt.
         public = Public = Öffentlich
         restricted = Restricted = Eingeschränkt
@@ -161,7 +161,7 @@
         u name = name = Name
         u reason = reason = Grund
         u room = room = Raum
-        u password = password = Passwort
+        u password = password or code = Passwort oder Code
         u time = time = Dauer
         u text = text = Text
         u title = title = Titel

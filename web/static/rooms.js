@@ -159,24 +159,27 @@
         }
         const title = t('enter room', { room: '#' + Chat.plain(name) });
         const why = Chat.errorText(error) + (options.invite ? ' ' + t('bad invite') : '');
-        if (error.code !== 'wrong_password' && error.code !== 'invite_required') {
+        const { code } = error;
+        if (!['wrong_password', 'invite_required', 'no_such_room'].includes(code)) {
             Chat.dialog({ title, content: el('p', { class: 'error', role: 'alert' }, why), buttons: [el('button', { class: 'primary' }, t('close'))], onsubmit: (dialog) => dialog.close() });
             return;
         }
-        const key = error.code === 'wrong_password' ? 'password' : 'invite';
-        const input = key === 'password' ? el('input', { type: 'password', autocomplete: 'off', maxlength: '128', required: true, autofocus: true })
-            : el('input', { autocomplete: 'off', spellcheck: 'false', maxlength: '64', required: true, autofocus: true });
+        const given = options.password || options.invite; // and it was not the right one
+        const input = el('input', { type: 'password', autocomplete: 'off', maxlength: '128', autofocus: true });
         const dialog = Chat.dialog({
             title,
-            content: [el('p', {}, t(key === 'password' ? 'asks password' : 'asks invite')), Chat.field(t(key === 'password' ? 'password' : 'invite code'), input)],
+            content: [given ? '' : el('p', {}, code === 'wrong_password' ? t('asks password') : why), Chat.field(t('key'), input)],
             action: t('enter'),
             onsubmit: () => Chat.attempt(dialog, async () => {
-                await Chat.join(name, { [key]: input.value.trim() });
+                await Chat.join(name, Chat.key(input.value.trim()));
                 Chat.show(Chat.rooms.get(name));
             }),
         });
-        if (options[key]) dialog.error(why); // one was given, and it was not the right one
+        if (given) dialog.error(why);
     }
+
+    /* What opens a room: its password, or an invitation if it looks like one. */
+    Chat.key = (text) => text ? { password: text, invite: /^[\w-]{1,32}$/.test(text) ? text : undefined } : {};
 
     /* ---- private conversations ---- */
 
