@@ -63,8 +63,8 @@ test('one edits in place what one said', async (t) => {
 test('what is too old to be edited says so', async (t) => {
     const server = await startServer(t, data('--edit-window', '1s'));
     const browser = await startBrowser(t);
-    const alice = await person(browser, server, 'alice');
-    await said(alice, 'soon too old');
+    const alice = await person(browser, server, 'alice', { viewport: { width: 1200, height: 420 } });
+    for (const text of ['one', 'two', 'three', 'soon too old']) await said(alice, text);
     await composer(alice).press('ArrowUp');
     const editor = log(alice).getByRole('textbox', { name: 'Edit' });
     let round = 0;
@@ -77,6 +77,9 @@ test('what is too old to be edited says so', async (t) => {
         return late.isVisible();
     }, 'too late');
     assert.equal(await editor.inputValue(), `version ${round}`, 'what was typed is kept');
+    const ends = (locator) => locator.evaluate((node) => node.getBoundingClientRect().bottom);
+    assert.ok(await log(alice).evaluate((node) => node.scrollHeight > node.clientHeight), 'there is more than fits in');
+    assert.ok(await ends(log(alice).getByRole('button', { name: 'Save' })) <= await ends(log(alice)), 'and the way out is in view');
     noComplaints(alice);
 });
 

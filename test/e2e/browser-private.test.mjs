@@ -31,6 +31,11 @@ test('/msg opens a conversation that only the two have, and a reload finds it ag
     assert.equal(await composer(alice).getAttribute('placeholder'), 'Message to bob');
     assert.equal(await alice.locator('#online-title').first().textContent(), '2 people');
     await log(alice).getByText('This is where bob begins').waitFor();
+    await alice.locator('.person[data-user=bob]').waitFor();
+    assert.deepEqual(await alice.locator('.person').evaluateAll((all) => all.map((one) => // a dot, and what follows the name
+        [getComputedStyle(one.querySelector('.avatar'), '::after').content, ...Array.from(one.querySelectorAll('.badge-role'), (badge) => badge.textContent)])),
+    [['none', 'you'], ['none']], 'nothing tells who is here, and nobody has a rank');
+    assert.equal(await carol.locator('.person .avatar').first().evaluate((one) => getComputedStyle(one, '::after').content), '""');
     await alice.locator('.person[data-user=alice]').click();
     assert.equal(await alice.getByRole('menuitem', { name: 'Role…' }).count(), 0, 'nobody runs it');
     await alice.keyboard.press('Escape');

@@ -37,14 +37,16 @@
     function add(list) {
         const room = Chat.active;
         if (!room || room.out || !most()) return;
+        const wrong = new Set();
         for (const file of list) {
             const one = { name: file.name || 'file', size: file.size, part: 0 };
             const full = trayOf(room).length >= MOST;
-            if (full) Chat.showError($('composer-error'), t('too many files', { n: MOST }));
-            else if (file.size > most()) Chat.showError($('composer-error'), t('file too large', { name: one.name, size: size(most()) }));
-            else if (file.size === 0) Chat.showError($('composer-error'), t('file empty', { name: one.name }));
+            if (full) wrong.add(t('too many files', { n: MOST }));
+            else if (file.size > most()) wrong.add(t('file too large', { name: one.name, size: size(most()) }));
+            else if (file.size === 0) wrong.add(t('file empty', { name: one.name }));
             else send(room, one, file);
         }
+        Chat.showError($('composer-error'), Array.from(wrong).join(' '));
     }
 
     function send(room, one, file) {

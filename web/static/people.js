@@ -54,7 +54,7 @@
         const row = room.rows.get(id);
         const mine = member.userId === Chat.hub.userId;
         const marks = [mine && 'you', // two at most, or there is no room for the name
-            room.shows('ban', member) ? 'banned' : room.shows('mute', member) ? 'muted' : Chat.rank(member.role) > 0 && member.role].filter(Boolean);
+            room.shows('ban', member) ? 'banned' : room.shows('mute', member) ? 'muted' : !room.with && Chat.rank(member.role) > 0 && member.role].filter(Boolean);
         const look = [member.username, member.role, member.status, marks, Chat.language].join('\n');
         if (row.look === look) return row.node;
         row.look = look;

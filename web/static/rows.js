@@ -224,6 +224,7 @@
                 end();
             } catch (error) {
                 Chat.showError(problem, Chat.errorText(error));
+                box.form.scrollIntoView({ block: 'nearest' });
             }
             return undefined;
         };
