@@ -30,7 +30,7 @@ test('/msg opens a conversation that only the two have, and a reload finds it ag
     assert.equal(await alice.title(), 'bob – hubbub');
     assert.equal(await composer(alice).getAttribute('placeholder'), 'Message to bob');
     assert.equal(await alice.locator('#online-title').first().textContent(), '2 people');
-    await log(alice).getByText('This is where bob begins').waitFor();
+    await log(alice).getByText('This is where your conversation with bob begins.', { exact: true }).waitFor();
     await alice.locator('.person[data-user=bob]').waitFor();
     assert.deepEqual(await alice.locator('.person').evaluateAll((all) => all.map((one) => // a dot, and what follows the name
         [getComputedStyle(one.querySelector('.avatar'), '::after').content, ...Array.from(one.querySelectorAll('.badge-role'), (badge) => badge.textContent)])),

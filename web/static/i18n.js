@@ -89,6 +89,7 @@
 
         messages = Messages in {room} = Nachrichten in {room}
         begins here = This is where {room} begins. Say hello! = Hier beginnt {room}. Sag Hallo!
+        begins talk = This is where your conversation with {room} begins. = Hier beginnt dein Gespräch mit {room}.
         past hidden = What was said before you came is hidden in this room. = Was vor dir gesagt wurde, ist in diesem Raum verborgen.
         past gone = What was said before is not kept any more. = Was vorher gesagt wurde, ist nicht mehr aufbewahrt.
         new here = New = Neu
@@ -313,6 +314,7 @@
         help format = Formatting = Formatierung
         search = Search messages = Nachrichten suchen
         mentions = Mentions of you = Erwähnungen
+        only here = Only here: {room} = Nur hier: {room}
         no messages = Nothing found. = Nichts gefunden.
         k send = send = senden
         k break = new line = neue Zeile

@@ -303,7 +303,8 @@
             else list.replaceChildren();
             list.append(...rows);
             if (more && rows[0]) rows[0].firstChild.focus();
-            dialog.error(list.firstChild ? '' : t('no messages'));
+            dialog.error('');
+            dialog.say(list.firstChild ? '' : t('no messages'));
             if (!cursor) return;
             const next = el('li', {}, el('button', { type: 'button', class: 'quiet', onclick: () => showFound(dialog, list, ask, next) }, t('more')));
             next.cursor = cursor;
@@ -327,7 +328,7 @@
         const list = el('ul', {});
         const dialog = Chat.dialog({
             title: t('search'), wide: 'tall',
-            content: [input, Chat.active && el('label', {}, here, ' ', t('room'), ' ', bdi(Chat.active.place)), list],
+            content: [input, Chat.active && Chat.check(here, tn('only here', { room: bdi(Chat.active.place) })), list],
             buttons: el('button', { class: 'primary' }, t('search')),
             onsubmit: () => showFound(dialog, list, () => Chat.hub.search(input.value, { room: here.checked ? Chat.active.name : undefined })),
         });
