@@ -220,7 +220,7 @@
         const changed = Object.keys(event).filter((key) => !['type', 'room', 'by', 'kept'].includes(key));
         const by = event.by || '?';
         if (changed.length === 1 && changed[0] === 'topic') room.notice(() => tn('m topic', { by: bdi(by), topic: bdi(event.topic) }));
-        else room.notice(() => tn('m settings', { by: bdi(by) }));
+        else room.notice(() => tn('m update', { by: bdi(by) }));
         roomChanged(room);
     }
 

@@ -162,7 +162,7 @@
         picture(whole(file)).then((url) => { image.src = url; }, () => Chat.toast(t('no file', { name: Chat.plain(file.name) })));
         Chat.dialog({
             title: Chat.plain(file.name), wide: 'picture-box', content: image,
-            buttons: el('button', { class: 'primary' }, t('save file')),
+            buttons: el('button', { class: 'primary' }, t('save')),
             onsubmit: () => save(file),
         });
     }
@@ -182,7 +182,7 @@
         return button;
     }
 
-    const link = (file) => el('button', { type: 'button', class: 'plain file', title: t('save file'), onclick: () => save(file) },
+    const link = (file) => el('button', { type: 'button', class: 'plain file', title: t('save'), onclick: () => save(file) },
         Chat.icon('down'), el('span', {}, bdi(file.name), ' ', el('small', { class: 'hint' }, size(file.size))));
 
     /* ---- for the other parts ---- */

@@ -74,7 +74,6 @@
         show people = People in this room = Leute in diesem Raum
         room menu = More about this room = Mehr zu diesem Raum
         keep = Keep = Behalten
-        keep room title = Keep this room = Diesen Raum behalten
         asks password = This room asks for a password. = Dieser Raum fragt nach einem Passwort.
         key = Password or invitation code = Passwort oder Einladungscode
         bad invite = Or the invitation was used or is too old. = Oder die Einladung wurde benutzt oder ist zu alt.
@@ -187,13 +186,10 @@
         mute = Mute… = Stummschalten …
         unmute = Unmute = Wieder schreiben lassen
         kick title = Kick {name} = {name} hinauswerfen
-        kick do = Kick = Hinauswerfen
         kick text = Has to leave now, and may come back. = Muss jetzt gehen und darf wiederkommen.
         ban title = Ban {name} = {name} sperren
-        ban do = Ban = Sperren
         ban text = Has to leave and can’t come back until the ban ends. = Muss gehen und kommt nicht zurück, bis die Sperre endet.
         mute title = Mute {name} = {name} stummschalten
-        mute do = Mute = Stummschalten
         mute text = Can read but not write until it ends. = Darf lesen, aber nicht schreiben, bis es endet.
         reason = Reason = Grund
         reason hint = Everybody in the room sees it. = Alle im Raum sehen ihn.
@@ -282,7 +278,6 @@
         m destroy = {by} deleted the room = {by} hat den Raum gelöscht
         m invite = {by} invited {who} = {by} hat {who} eingeladen
         m topic = {by} set the topic: {topic} = {by} hat das Thema gesetzt: {topic}
-        m settings = {by} changed the settings of the room = {by} hat die Einstellungen des Raums geändert
         you kick = You were thrown out by {by}. = Du wurdest von {by} hinausgeworfen.
         you ban = You were banned from this room by {by}. = Du wurdest von {by} aus diesem Raum gesperrt.
         you remove = {by} ended your membership of this room. = {by} hat deine Mitgliedschaft in diesem Raum beendet.
@@ -375,14 +370,13 @@
         attach = Share files = Dateien teilen
         remove file = Remove {name} = {name} entfernen
         open picture = Open {name} = {name} öffnen
-        save file = Save = Speichern
         no file = {name} cannot be had. = {name} ist nicht zu haben.
         too many files = At most {n} files with one message. = Höchstens {n} Dateien mit einer Nachricht.
         file too large = {name} is larger than {size}. = {name} ist größer als {size}.
         file empty = {name} is empty. = {name} ist leer.
         n bytes = {n} byte|{n} bytes = {n} Byte|{n} Bytes
-        n KB = {n} KB|{n} KB = {n} KB|{n} KB
-        n MB = {n} MB|{n} MB = {n} MB|{n} MB
+        n KB = {n} KB = {n} KB
+        n MB = {n} MB = {n} MB
         e unavailable = The server is full or about to stop. Try again in a moment. = Der Server ist voll oder hält gleich an. Versuch es gleich noch einmal.
         e internal = The server made a mistake. Try again. = Der Server hat einen Fehler gemacht. Versuch es noch einmal.
         again in = Again in {time}. = Wieder in {time}.

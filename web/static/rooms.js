@@ -215,7 +215,7 @@
         };
         const hides = el('input', { type: 'checkbox' });
         const dialog = Chat.dialog({
-            title: t(name ? 'keep room title' : 'create room'),
+            title: t(name ? 'keep room' : 'create room').replace(/\s?…/, ''),
             content: [
                 Chat.field(t('room name'), fields.room, t('room name hint')), Chat.field(t('title'), fields.title),
                 Chat.field(t('topic'), fields.topic), Chat.visibilityField('public'),

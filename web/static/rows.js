@@ -220,7 +220,7 @@
             event.preventDefault();
             if (!box.value.trim() || box.value === item.content) return end();
             try {
-                await Chat.hub.edit(room.name, item.seq, box.value);
+                await Chat.hub.edit(room.name, item.seq, box.value).catch(Chat.late('edit', item));
                 end();
             } catch (error) {
                 Chat.showError(problem, Chat.errorText(error));
