@@ -38,7 +38,7 @@ test('a room is created, found by others, and renamed', async (t) => {
     await closed(alice);
     await bob.locator('#room-title').getByText('The Big Studio').waitFor();
     await bob.locator('#room-topic').getByText('one message every 10 seconds').waitFor();
-    await notice(bob, 'alice changed the settings of the room');
+    await notice(bob, 'alice changed the settings');
     await roomTab(bob, 'studio').getByText('The Big Studio').waitFor();
     await said(alice, 'before carol came');
     const carol = await person(browser, server, 'carol', { room: 'studio' });
