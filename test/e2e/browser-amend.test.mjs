@@ -61,10 +61,11 @@ test('one edits in place what one said', async (t) => {
 });
 
 test('what is too old to be edited says so', async (t) => {
-    const server = await startServer(t, data('--edit-window', '1s'));
+    const server = await startServer(t, data('--edit-window', '1s', '--delete-window', '1s'));
     const browser = await startBrowser(t);
-    const alice = await person(browser, server, 'alice');
-    await said(alice, 'soon too old');
+    await person(browser, server, 'bob'); // runs the room, and could remove at any time
+    const alice = await person(browser, server, 'alice', { viewport: { width: 1200, height: 420 } });
+    for (const text of ['one', 'two', 'three', 'soon too old']) await said(alice, text);
     await composer(alice).press('ArrowUp');
     const editor = log(alice).getByRole('textbox', { name: 'Edit' });
     let round = 0;
@@ -77,6 +78,26 @@ test('what is too old to be edited says so', async (t) => {
         return late.isVisible();
     }, 'too late');
     assert.equal(await editor.inputValue(), `version ${round}`, 'what was typed is kept');
+    const ends = (locator) => locator.evaluate((node) => node.getBoundingClientRect().bottom);
+    assert.ok(await log(alice).evaluate((node) => node.scrollHeight > node.clientHeight), 'there is more than fits in');
+    assert.ok(await ends(log(alice).getByRole('button', { name: 'Save' })) <= await ends(log(alice)), 'and the way out is in view');
+    await alice.keyboard.press('Escape');
+
+    // and is not offered again, of what is as old
+    await act(alice, 'three', 'Remove message…');
+    await dialog(alice).getByRole('button', { name: 'Remove', exact: true }).click();
+    await dialog(alice).getByRole('alert').getByText('Too late').waitFor();
+    await alice.keyboard.press('Escape');
+    await closed(alice);
+    const offered = async (text) => {
+        await menuOf(alice, text);
+        const all = await alice.getByRole('menuitem').allTextContents();
+        await alice.keyboard.press('Escape');
+        return ['Edit', 'Remove message…'].filter((name) => all.includes(name));
+    };
+    assert.deepEqual(await offered('three'), []);
+    await said(alice, 'another');
+    assert.deepEqual(await offered('another'), ['Edit', 'Remove message…']);
     noComplaints(alice);
 });
 

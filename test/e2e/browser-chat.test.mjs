@@ -45,6 +45,22 @@ test('two people talk', async (t) => {
     noComplaints(alice, bob);
 });
 
+test('the time beside a line that follows keeps off its text, in twelve hours and on a phone', async (t) => {
+    const server = await startServer(t);
+    const browser = await startBrowser(t);
+    for (const [name, width] of [['alice', 1200], ['bob', 360]]) {
+        const tab = await person(browser, server, name, { locale: 'en-US', viewport: { width, height: 640 } });
+        await said(tab, `${name} begins`);
+        await said(tab, `${name} goes on`);
+        const row = message(tab, `${name} goes on`);
+        assert.match(await row.locator('.gutter').textContent(), /^\d\d:\d\d\s[AP]M$/);
+        const [edge, time, text] = await row.evaluate((node) => [node, node.querySelector('.gutter time'), node.querySelector('.text')].map((one) => one.getBoundingClientRect().toJSON()));
+        assert.ok(time.left >= edge.left, `${name}: from ${time.left - edge.left}`);
+        assert.ok(text.left - time.right >= 8, `${name}: ${text.left - time.right} between`);
+        noComplaints(tab);
+    }
+});
+
 test('a small Markdown, made of nodes', async (t) => {
     const server = await startServer(t);
     const browser = await startBrowser(t);

@@ -219,6 +219,8 @@ test('what is too large, too many, empty or hostile is said so, and shown as it 
     await problem.getByText('large.bin is larger than 10 KB.').waitFor();
     await choose(alice, ['empty.bin', '']);
     await problem.getByText('empty.bin is empty.').waitFor();
+    await choose(alice, ['first.bin', ''], ['vast.bin', Buffer.alloc(20000)], ['last.bin', '']);
+    await problem.getByText('first.bin is empty. vast.bin is larger than 10 KB. last.bin is empty.', { exact: true }).waitFor();
     await choose(alice, ['page.html', '<script>document.title = "owned"</script><h1>x</h1>', 'image/png'],
         ['picture.svg', '<svg xmlns="http://www.w3.org/2000/svg" onload="document.title=\'owned\'"/>', 'image/png'],
         ['<img src=x onerror=alert(1)>.txt', 'x'], ['bomb.png', bomb(30000, 30000, 5000)]);

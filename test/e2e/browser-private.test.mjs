@@ -5,7 +5,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import {
-    assertAccessible, choose, closed, composer, connectAs, createRoom, dialog, fillIn, inRoom, log, message, newTab, noComplaints, person, roomMenu, roomTab,
+    assertAccessible, choose, closed, composer, connectAs, createRoom, dialog, fillIn, inRoom, log, message, newTab, noComplaints, openTab, person, roomMenu, roomTab,
     said, says, sees, startBrowser,
 } from './support/page.mjs';
 import { data } from './support/log.mjs';
@@ -30,7 +30,12 @@ test('/msg opens a conversation that only the two have, and a reload finds it ag
     assert.equal(await alice.title(), 'bob – hubbub');
     assert.equal(await composer(alice).getAttribute('placeholder'), 'Message to bob');
     assert.equal(await alice.locator('#online-title').first().textContent(), '2 people');
-    await log(alice).getByText('This is where bob begins').waitFor();
+    await log(alice).getByText('This is where your conversation with bob begins.', { exact: true }).waitFor();
+    await alice.locator('.person[data-user=bob]').waitFor();
+    assert.deepEqual(await alice.locator('.person').evaluateAll((all) => all.map((one) => // a dot, and what follows the name
+        [getComputedStyle(one.querySelector('.avatar'), '::after').content, ...Array.from(one.querySelectorAll('.badge-role'), (badge) => badge.textContent)])),
+    [['none', 'you'], ['none']], 'nothing tells who is here, and nobody has a rank');
+    assert.equal(await carol.locator('.person .avatar').first().evaluate((one) => getComputedStyle(one, '::after').content), '""');
     await alice.locator('.person[data-user=alice]').click();
     assert.equal(await alice.getByRole('menuitem', { name: 'Role…' }).count(), 0, 'nobody runs it');
     await alice.keyboard.press('Escape');
@@ -64,6 +69,53 @@ test('/msg opens a conversation that only the two have, and a reload finds it ag
     await says(alice, '/msg bob');
     await inTalk(alice, 'bob');
     for (const one of [alice, bob, carol]) noComplaints(one);
+});
+
+test('what was read is not news anywhere, nor after the conversation was closed', async (t) => {
+    const server = await startServer(t, data());
+    const browser = await startBrowser(t);
+    const [alice, bob, carol] = [await person(browser, server, 'alice'), await person(browser, server, 'bob'), await person(browser, server, 'carol')];
+    const unreadOf = (tab, name) => talk(tab, name).locator('.count .unseen').allTextContents();
+    const counts = (tab, name, want) => until(async () => String(await unreadOf(tab, name)) === want, `${name}: ${want}`);
+    await says(alice, '/msg bob hi');
+    await inTalk(alice, 'bob');
+    await talk(bob, 'alice').click();
+    await inTalk(bob, 'alice');
+    for (const text of ['one', 'two']) {
+        await said(bob, text);
+        await sees(alice, text);
+    }
+    await roomMenu(alice, 'Close conversation');
+    await inRoom(alice, 'lobby');
+    await alice.evaluate(() => window.Chat.hub.conversations()); // what was sent before was heard
+    await says(carol, '/msg alice psst');
+    await inTalk(carol, 'alice');
+    await said(carol, 'are you there?');
+    await counts(alice, 'carol', ' 2 unread');
+
+    // nothing was read of what carol said, all of what bob did
+    const token = await alice.evaluate(() => window.Chat.hub.token);
+    const phone = await openTab(browser, `${server.http()}/#${new URLSearchParams({ room: 'lobby', token })}`);
+    await inRoom(phone, 'lobby');
+    await counts(phone, 'carol', ' 2 unread');
+    await talk(phone, 'bob').waitFor();
+    await roomTab(bob, 'lobby').click();
+    await said(bob, 'in the lobby');
+    await sees(phone, 'in the lobby');
+    assert.deepEqual(await unreadOf(phone, 'bob'), []);
+
+    await alice.reload();
+    await inRoom(alice, 'lobby');
+    await counts(alice, 'carol', ' 2 unread');
+    await said(bob, 'still there');
+    await sees(alice, 'still there');
+    assert.equal(await talk(alice, 'bob').count(), 0, 'closed');
+    await talk(bob, 'alice').click();
+    await said(bob, 'three');
+    for (const tab of [alice, phone]) await counts(tab, 'bob', ' 1 unread');
+    await talk(alice, 'bob').click();
+    await sees(alice, 'two'); // what was before is there again
+    noComplaints(alice, bob, carol, phone);
 });
 
 test('from the menu of a person, with a page in German', async (t) => {
@@ -147,7 +199,7 @@ test('a block and its end', async (t) => {
     await sees(bob, 'unheard, too');
     await said(bob, 'again');
     await sees(alice, 'again');
-    await roomMenu(bob, 'Leave room');
+    await roomMenu(bob, 'Close conversation');
     await until(async () => await talk(bob, 'alice').count() === 0, 'the conversation to be off the list');
     await said(alice, 'come back');
     await unread(bob, 'alice');

@@ -13,6 +13,8 @@ import {
 import { folder, freePort, startServer } from './support/server.mjs';
 import { until } from './support/wait.mjs';
 
+const KEY = 'Password or invitation code';
+
 test('a room is created, found by others, and renamed', async (t) => {
     const server = await startServer(t);
     const browser = await startBrowser(t);
@@ -36,7 +38,7 @@ test('a room is created, found by others, and renamed', async (t) => {
     await closed(alice);
     await bob.locator('#room-title').getByText('The Big Studio').waitFor();
     await bob.locator('#room-topic').getByText('one message every 10 seconds').waitFor();
-    await notice(bob, 'alice changed the settings of the room');
+    await notice(bob, 'alice changed the settings');
     await roomTab(bob, 'studio').getByText('The Big Studio').waitFor();
     await said(alice, 'before carol came');
     const carol = await person(browser, server, 'carol', { room: 'studio' });
@@ -80,11 +82,15 @@ test('a password is asked for, told to be wrong, and taken away', async (t) => {
     await bob.getByRole('searchbox', { name: 'Find or enter a room' }).fill('vault');
     await otherRoom(bob, 'vault').click();
     await dialog(bob).getByText('This room asks for a password.').waitFor();
-    await fillIn(bob, { Password: 'abracadabra' }, 'Enter');
+    await fillIn(bob, { [KEY]: 'abracadabra' }, 'Enter');
     await dialog(bob).getByRole('alert').getByText('not the password').waitFor();
-    await fillIn(bob, { Password: 'open sesame' }, 'Enter');
+    await fillIn(bob, { [KEY]: 'open sesame' }, 'Enter');
     await inRoom(bob, 'vault');
     await peopleAre(bob, ['alice', 'bob']);
+    await roomMenu(bob, 'Leave room');
+    await inRoom(bob, 'lobby');
+    await says(bob, '/join vault open sesame');
+    await inRoom(bob, 'vault');
     await roomMenu(bob, 'Leave room');
     await inRoom(bob, 'lobby');
 
@@ -126,7 +132,31 @@ test('a private room is not there for others, until they are invited', async (t)
     const dave = await openTab(browser, link); // it was for one
     await connectAs(dave, 'dave');
     await dialog(dave).getByRole('alert').getByText('Or the invitation was used or is too old.').waitFor();
-    noComplaints(alice, bob, carol, dave);
+
+    // By its code, in the dialog and behind the name.
+    const code = async () => {
+        await dialog(alice).getByRole('button', { name: 'Make an invitation' }).click();
+        const field = dialog(alice).getByLabel('Code', { exact: true });
+        await until(async () => await field.inputValue() !== last, 'another code');
+        last = await field.inputValue();
+        return last;
+    };
+    let last = await dialog(alice).getByLabel('Code', { exact: true }).inputValue();
+    await fillIn(dave, { [KEY]: 'no code at all' }, 'Enter');
+    await dialog(dave).getByRole('alert').getByText('There is no such room.').waitFor();
+    await fillIn(dave, { [KEY]: await code() }, 'Enter');
+    await inRoom(dave, 'den');
+    await closed(dave);
+    const erin = await person(browser, server, 'erin');
+    await says(erin, '/join den nonsense');
+    await dialog(erin).getByRole('alert').getByText('There is no such room.').waitFor();
+    await assertAccessible(erin, 'a room that may be there');
+    await erin.keyboard.press('Escape');
+    await closed(erin);
+    await says(erin, `/join #den ${await code()}`);
+    await inRoom(erin, 'den');
+    await roleIs(alice, 'erin', 'member');
+    noComplaints(alice, bob, carol, dave, erin);
 });
 
 test('members are added and removed, and wait outside meanwhile', async (t) => {
@@ -137,8 +167,8 @@ test('members are added and removed, and wait outside meanwhile', async (t) => {
     await createRoom(alice, { 'Name of the room': 'club', Restricted: true });
     await bob.getByRole('searchbox', { name: 'Find or enter a room' }).fill('club');
     await otherRoom(bob, 'club').click();
-    await dialog(bob).getByText('This room asks for an invitation.').waitFor();
-    await fillIn(bob, { Code: 'nonsense' }, 'Enter');
+    await dialog(bob).getByText('This room needs an invitation').waitFor();
+    await fillIn(bob, { [KEY]: 'nonsense' }, 'Enter');
     await dialog(bob).getByRole('alert').getByText('needs an invitation').waitFor();
     await bob.keyboard.press('Escape');
 

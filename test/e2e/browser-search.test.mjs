@@ -33,7 +33,7 @@ test('messages are found in all rooms or in this one, and one gets there', async
     await results(alice).filter({ hasText: 'the <b>needle</b> & hay' }).waitFor(); // as text
     await assertAccessible(alice, 'search');
     await noSidewaysScrolling(alice);
-    await alice.getByLabel('#lobby').check();
+    await alice.getByLabel('Only here: #lobby', { exact: true }).check();
     await alice.keyboard.press('Enter');
     await found(alice, 1);
 
@@ -52,7 +52,8 @@ test('messages are found in all rooms or in this one, and one gets there', async
     await alice.keyboard.press('Control+Shift+F');
     await alice.keyboard.type('nobody');
     await alice.keyboard.press('Enter');
-    await alice.getByText('Nothing found.').waitFor();
+    await dialog(alice).getByRole('status').getByText('Nothing found.').waitFor();
+    assert.ok(await dialog(alice).locator('.error').isHidden(), 'nothing went wrong');
     await found(alice, 0);
     await alice.keyboard.press('Escape'); // closes it, though there is something in the field
     await closed(alice);

@@ -23,6 +23,7 @@
 
     Chat.show = function (room) {
         const before = Chat.active;
+        Chat.markRead(true);
         if (before && before !== room) Chat.clearNew(before);
         Chat.active = room || null;
         Chat.endSearch();
@@ -99,6 +100,7 @@
     };
 
     Chat.leave = function (room) {
+        Chat.markRead(true);
         if (room.out) Chat.forget(room);
         else return Chat.hub.leave(room.name).catch(() => {}); // not connected: then it is simply not entered again
         return undefined;
@@ -109,6 +111,7 @@
         const all = Array.from(Chat.rooms.values());
         const at = all.indexOf(room);
         room.close();
+        keepSeen();
         Chat.rooms.delete(room.name);
         Chat.drafts(room, true);
         if (room === Chat.active) Chat.show(all[at + 1] || all[at - 1]);
@@ -133,7 +136,7 @@
 
     Chat.drafts = function (room, gone) {
         if ((keptOf('drafts')[room.name] || '') !== room.draft || gone) keep('drafts', room, gone ? '' : room.draft);
-        if (gone) keep('seen', room);
+        if (gone && !room.with) keep('seen', room); // a conversation that is closed comes back with what is new in it
     };
 
     /* All that there is in the room so far was seen. */
@@ -153,12 +156,14 @@
         Chat.kept.set('seen', JSON.stringify(all));
     }
 
-    /* What is in view was read: the server is told, at most every two seconds, and with it one's other tabs. */
-    Chat.markRead = function () {
+    /* What is in view was read: the server is told, at most every two seconds or `last` before one goes elsewhere, and
+     * with it one's other tabs. */
+    Chat.markRead = function (last) {
         const room = Chat.active;
-        if (!room || room.marking || room.toShow || room.out || !room.view.follow || document.visibilityState !== 'visible' ||
+        if (!room || (room.marking && !last) || room.toShow || room.out || !room.view.follow || document.visibilityState !== 'visible' ||
             room.last < room.until || room.last <= room.read) return;
         room.read = room.last;
+        clearTimeout(room.marking);
         room.marking = setTimeout(() => {
             room.marking = 0;
             Chat.markRead();
@@ -208,7 +213,7 @@
         if (items.length) items.push(null);
         if (room.with) items.push({ label: t(blocked(room) ? 'unblock' : 'block'), icon: 'ban', danger: !blocked(room), run: () => Chat.block(room) });
         items.push({ label: t('search'), icon: 'find', run: () => Chat.search() });
-        items.push({ label: t('leave room'), icon: 'door', run: () => Chat.leave(room) });
+        items.push({ label: t(room.with ? 'close talk' : 'leave room'), icon: 'door', run: () => Chat.leave(room) });
         Chat.menu(anchor, items);
     }
 

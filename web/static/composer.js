@@ -123,8 +123,8 @@
     }
 
     function join(text) {
-        const [name, password] = word(text.replace(/^#/, ''));
-        return Chat.enter(name, password ? { password } : {});
+        const [name, key] = word(text.replace(/^#/, ''));
+        return Chat.enter(name, Chat.key(key));
     }
 
     function create(text) {

@@ -144,7 +144,7 @@
             await Chat.join(name).catch((error) => Chat.stayOut(name, error));
         }
         for (const one of conversations.filter(Chat.unseen).slice(0, MISSED)) {
-            if (hub === Chat.hub && !Chat.rooms.has(one.room) && !one.blocked) await Chat.openTalk(one.room).catch(() => {});
+            if (hub === Chat.hub && !Chat.rooms.has(one.room) && !one.blocked) await Chat.join(one.room).catch(() => {});
         }
         Chat.remember();
         Chat.refreshRooms();

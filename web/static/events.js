@@ -139,13 +139,14 @@
         const { missed, seq, read } = event; // missed: undefined where there is nothing to go on from
         room.epoch = event.epoch;
         room.read = read || 0;
-        room.old = missed === undefined ? read || seq : Math.max(seq - missed, room.read);
+        const from = read || (room.with ? 0 : seq); // where nothing is known of it, only what is private is news
+        room.old = missed === undefined ? from : Math.max(seq - missed, room.read);
         room.until = seq;
         room.marked = false;
         room.last = Math.max(room.last, (event.shownFrom || 1) - 1); // of what is hidden nothing is on its way
         if (!event.again && seq - missed > room.last) room.missing(seq - missed + 1);
         if (!event.again || missed === undefined) Chat.seen(room);
-        if (read && missed === undefined && !attended(room)) room.unread = Math.max(0, seq - read - Chat.HISTORY);
+        if (missed === undefined && !attended(room)) room.unread = Math.max(0, seq - from - Chat.HISTORY);
         for (const item of room.items) if (item.error) Chat.timeline.tryAgain(room, item);
         room.info = Chat.hub.rooms.get(event.room);
         room.out = null;
@@ -219,7 +220,7 @@
         const changed = Object.keys(event).filter((key) => !['type', 'room', 'by', 'kept'].includes(key));
         const by = event.by || '?';
         if (changed.length === 1 && changed[0] === 'topic') room.notice(() => tn('m topic', { by: bdi(by), topic: bdi(event.topic) }));
-        else room.notice(() => tn('m settings', { by: bdi(by) }));
+        else room.notice(() => tn('m update', { by: bdi(by) }));
         roomChanged(room);
     }
 
@@ -343,13 +344,10 @@
     }
 
     /* Of a conversation that this tab is not in. */
-    async function onPrivate({ room, from, fromId, to, toId, content }) {
-        const mine = fromId === Chat.hub.userId; // said in another tab
+    function onPrivate({ room, from, fromId, to, toId }) {
         const known = Chat.rooms.get(room);
-        Chat.talks.set(room, mine ? { userId: toId, username: to } : { userId: fromId, username: from });
-        if (known && !known.out) return; // on its way in
-        await Chat.openTalk(room, mine).catch(() => {});
-        if (!mine) Chat.notify(Chat.rooms.get(room), { username: from, content });
+        Chat.talks.set(room, fromId === Chat.hub.userId ? { userId: toId, username: to } : { userId: fromId, username: from });
+        if (!known || known.out) Chat.join(room).catch(() => {}); // else it is on its way in
     }
 
     /* In another tab. When it ends, both are in the conversation again. */

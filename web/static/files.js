@@ -37,14 +37,16 @@
     function add(list) {
         const room = Chat.active;
         if (!room || room.out || !most()) return;
+        const wrong = new Set();
         for (const file of list) {
             const one = { name: file.name || 'file', size: file.size, part: 0 };
             const full = trayOf(room).length >= MOST;
-            if (full) Chat.showError($('composer-error'), t('too many files', { n: MOST }));
-            else if (file.size > most()) Chat.showError($('composer-error'), t('file too large', { name: one.name, size: size(most()) }));
-            else if (file.size === 0) Chat.showError($('composer-error'), t('file empty', { name: one.name }));
+            if (full) wrong.add(t('too many files', { n: MOST }));
+            else if (file.size > most()) wrong.add(t('file too large', { name: one.name, size: size(most()) }));
+            else if (file.size === 0) wrong.add(t('file empty', { name: one.name }));
             else send(room, one, file);
         }
+        Chat.showError($('composer-error'), Array.from(wrong).join(' '));
     }
 
     function send(room, one, file) {
@@ -160,7 +162,7 @@
         picture(whole(file)).then((url) => { image.src = url; }, () => Chat.toast(t('no file', { name: Chat.plain(file.name) })));
         Chat.dialog({
             title: Chat.plain(file.name), wide: 'picture-box', content: image,
-            buttons: el('button', { class: 'primary' }, t('save file')),
+            buttons: el('button', { class: 'primary' }, t('save')),
             onsubmit: () => save(file),
         });
     }
@@ -180,7 +182,7 @@
         return button;
     }
 
-    const link = (file) => el('button', { type: 'button', class: 'plain file', title: t('save file'), onclick: () => save(file) },
+    const link = (file) => el('button', { type: 'button', class: 'plain file', title: t('save'), onclick: () => save(file) },
         Chat.icon('down'), el('span', {}, bdi(file.name), ' ', el('small', { class: 'hint' }, size(file.size))));
 
     /* ---- for the other parts ---- */

@@ -65,6 +65,7 @@
         room name = Name of the room = Name des Raums
         room name hint = How it is addressed, like garden-party. It stays. = So wird er angesprochen, zum Beispiel gartenfest. Er bleibt.
         leave room = Leave room = Raum verlassen
+        close talk = Close conversation = Gespräch schließen
         enter room = Enter {room} = {room} betreten
         enter = Enter = Betreten
         n unread = {n} unread = {n} ungelesen
@@ -73,9 +74,8 @@
         show people = People in this room = Leute in diesem Raum
         room menu = More about this room = Mehr zu diesem Raum
         keep = Keep = Behalten
-        keep room title = Keep this room = Diesen Raum behalten
         asks password = This room asks for a password. = Dieser Raum fragt nach einem Passwort.
-        asks invite = This room asks for an invitation. Enter the code that you were given. = Dieser Raum braucht eine Einladung. Gib den Code ein, den du bekommen hast.
+        key = Password or invitation code = Passwort oder Einladungscode
         bad invite = Or the invitation was used or is too old. = Oder die Einladung wurde benutzt oder ist zu alt.
         public = Public = Öffentlich
         restricted = Restricted = Eingeschränkt
@@ -88,6 +88,7 @@
 
         messages = Messages in {room} = Nachrichten in {room}
         begins here = This is where {room} begins. Say hello! = Hier beginnt {room}. Sag Hallo!
+        begins talk = This is where your conversation with {room} begins. = Hier beginnt dein Gespräch mit {room}.
         past hidden = What was said before you came is hidden in this room. = Was vor dir gesagt wurde, ist in diesem Raum verborgen.
         past gone = What was said before is not kept any more. = Was vorher gesagt wurde, ist nicht mehr aufbewahrt.
         new here = New = Neu
@@ -160,7 +161,7 @@
         u name = name = Name
         u reason = reason = Grund
         u room = room = Raum
-        u password = password = Passwort
+        u password = password or code = Passwort oder Code
         u time = time = Dauer
         u text = text = Text
         u title = title = Titel
@@ -185,13 +186,10 @@
         mute = Mute… = Stummschalten …
         unmute = Unmute = Wieder schreiben lassen
         kick title = Kick {name} = {name} hinauswerfen
-        kick do = Kick = Hinauswerfen
         kick text = Has to leave now, and may come back. = Muss jetzt gehen und darf wiederkommen.
         ban title = Ban {name} = {name} sperren
-        ban do = Ban = Sperren
         ban text = Has to leave and can’t come back until the ban ends. = Muss gehen und kommt nicht zurück, bis die Sperre endet.
         mute title = Mute {name} = {name} stummschalten
-        mute do = Mute = Stummschalten
         mute text = Can read but not write until it ends. = Darf lesen, aber nicht schreiben, bis es endet.
         reason = Reason = Grund
         reason hint = Everybody in the room sees it. = Alle im Raum sehen ihn.
@@ -280,7 +278,6 @@
         m destroy = {by} deleted the room = {by} hat den Raum gelöscht
         m invite = {by} invited {who} = {by} hat {who} eingeladen
         m topic = {by} set the topic: {topic} = {by} hat das Thema gesetzt: {topic}
-        m settings = {by} changed the settings of the room = {by} hat die Einstellungen des Raums geändert
         you kick = You were thrown out by {by}. = Du wurdest von {by} hinausgeworfen.
         you ban = You were banned from this room by {by}. = Du wurdest von {by} aus diesem Raum gesperrt.
         you remove = {by} ended your membership of this room. = {by} hat deine Mitgliedschaft in diesem Raum beendet.
@@ -312,6 +309,7 @@
         help format = Formatting = Formatierung
         search = Search messages = Nachrichten suchen
         mentions = Mentions of you = Erwähnungen
+        only here = Only here: {room} = Nur hier: {room}
         no messages = Nothing found. = Nichts gefunden.
         k send = send = senden
         k break = new line = neue Zeile
@@ -372,14 +370,13 @@
         attach = Share files = Dateien teilen
         remove file = Remove {name} = {name} entfernen
         open picture = Open {name} = {name} öffnen
-        save file = Save = Speichern
         no file = {name} cannot be had. = {name} ist nicht zu haben.
         too many files = At most {n} files with one message. = Höchstens {n} Dateien mit einer Nachricht.
         file too large = {name} is larger than {size}. = {name} ist größer als {size}.
         file empty = {name} is empty. = {name} ist leer.
         n bytes = {n} byte|{n} bytes = {n} Byte|{n} Bytes
-        n KB = {n} KB|{n} KB = {n} KB|{n} KB
-        n MB = {n} MB|{n} MB = {n} MB|{n} MB
+        n KB = {n} KB = {n} KB
+        n MB = {n} MB = {n} MB
         e unavailable = The server is full or about to stop. Try again in a moment. = Der Server ist voll oder hält gleich an. Versuch es gleich noch einmal.
         e internal = The server made a mistake. Try again. = Der Server hat einen Fehler gemacht. Versuch es noch einmal.
         again in = Again in {time}. = Wieder in {time}.

@@ -54,7 +54,7 @@
         const row = room.rows.get(id);
         const mine = member.userId === Chat.hub.userId;
         const marks = [mine && 'you', // two at most, or there is no room for the name
-            room.shows('ban', member) ? 'banned' : room.shows('mute', member) ? 'muted' : Chat.rank(member.role) > 0 && member.role].filter(Boolean);
+            room.shows('ban', member) ? 'banned' : room.shows('mute', member) ? 'muted' : !room.with && Chat.rank(member.role) > 0 && member.role].filter(Boolean);
         const look = [member.username, member.role, member.status, marks, Chat.language].join('\n');
         if (row.look === look) return row.node;
         row.look = look;
@@ -85,7 +85,7 @@
                 ...Chat.PALETTE.map((emoji) => ({ label: emoji, className: 'emoji', run: () => Chat.reactFrom(room, item, emoji) })),
                 { label: t('react') + '…', icon: 'plus', run: () => Chat.askReaction(room, item) },
                 { label: t('reply'), icon: 'undo', run: () => Chat.answer(room, item) },
-                ...(mine ? [{ label: t('edit'), icon: 'pen', run: () => Chat.edit(room, item) }] : []),
+                ...(mine && !(item.ts <= late.edit) ? [{ label: t('edit'), icon: 'pen', run: () => Chat.edit(room, item) }] : []),
             ]),
             { label: t('copy text'), icon: 'copy', run: () => Chat.copy(item.content) },
             ...(mine ? [] : [{ label: t('mention', { name: item.username }), icon: 'mail', run: () => Chat.insertText('@' + item.username + ' ') }]),
@@ -97,8 +97,16 @@
 
     function mayRemove(room, item) {
         if (item.gone || room.out) return false;
-        return item.userId === Chat.hub.userId || (room.may('moderator') && room.outranks(room.members.get(item.userId)));
+        if (item.userId === Chat.hub.userId && !(item.ts <= late.remove)) return true;
+        return room.may('moderator') && (item.userId === Chat.hub.userId || room.outranks(room.members.get(item.userId)));
     }
+
+    /* Of what one said: what came up to then can no more be edited, or removed, as far as the server has told. */
+    const late = {};
+    Chat.late = (what, { ts }) => (error) => {
+        if (error.code === 'too_late') late[what] = ts;
+        throw error;
+    };
 
     function moderation(room, member) {
         const role = { label: t('role of'), icon: 'rank', run: () => Chat.askRole(room, member) };
@@ -143,7 +151,7 @@
                 action === 'kick' ? null : Chat.field(t('ends'), period),
                 room ? null : Chat.check(address, t('ban address')),
             ],
-            action: t(action + ' do'), danger: true,
+            action: t(action).replace(/\s?…/, ''), danger: true,
             onsubmit: (dialog) => Chat.attempt(dialog, async () => {
                 await Chat.hub[action](room ? room.name : null, idOf(member), {
                     ...(reason.value.trim() ? { reason: reason.value.trim() } : {}),
@@ -179,7 +187,7 @@
         Chat.confirm({
             title: t('remove message').replace(/\s?…/, ''), action: t('remove'),
             text: [el('span', { class: 'excerpt', dir: 'auto' }, Chat.gist(item).slice(0, 200)), t('remove message text')],
-            run: () => Chat.hub.deleteMessage(room.name, item.seq),
+            run: () => Chat.hub.deleteMessage(room.name, item.seq).catch(Chat.late('remove', item)),
         });
     };
 

@@ -159,35 +159,29 @@
         }
         const title = t('enter room', { room: '#' + Chat.plain(name) });
         const why = Chat.errorText(error) + (options.invite ? ' ' + t('bad invite') : '');
-        if (error.code !== 'wrong_password' && error.code !== 'invite_required') {
+        const { code } = error;
+        if (!['wrong_password', 'invite_required', 'no_such_room'].includes(code)) {
             Chat.dialog({ title, content: el('p', { class: 'error', role: 'alert' }, why), buttons: [el('button', { class: 'primary' }, t('close'))], onsubmit: (dialog) => dialog.close() });
             return;
         }
-        const key = error.code === 'wrong_password' ? 'password' : 'invite';
-        const input = key === 'password' ? el('input', { type: 'password', autocomplete: 'off', maxlength: '128', required: true, autofocus: true })
-            : el('input', { autocomplete: 'off', spellcheck: 'false', maxlength: '64', required: true, autofocus: true });
+        const given = options.password || options.invite; // and it was not the right one
+        const input = el('input', { type: 'password', autocomplete: 'off', maxlength: '128', autofocus: true });
         const dialog = Chat.dialog({
             title,
-            content: [el('p', {}, t(key === 'password' ? 'asks password' : 'asks invite')), Chat.field(t(key === 'password' ? 'password' : 'invite code'), input)],
+            content: [given ? '' : el('p', {}, code === 'wrong_password' ? t('asks password') : why), Chat.field(t('key'), input)],
             action: t('enter'),
             onsubmit: () => Chat.attempt(dialog, async () => {
-                await Chat.join(name, { [key]: input.value.trim() });
+                await Chat.join(name, Chat.key(input.value.trim()));
                 Chat.show(Chat.rooms.get(name));
             }),
         });
-        if (options[key]) dialog.error(why); // one was given, and it was not the right one
+        if (given) dialog.error(why);
     }
 
-    /* ---- private conversations ---- */
+    /* What opens a room: its password, or an invitation if it looks like one. */
+    Chat.key = (text) => text ? { password: text, invite: /^[\w-]{1,32}$/.test(text) ? text : undefined } : {};
 
-    /* Entered behind what is shown; it is news when it was not seen here before. */
-    Chat.openTalk = async function (name, mine) {
-        const { recovered } = await Chat.join(name);
-        const room = Chat.rooms.get(name);
-        if (mine || recovered || room === Chat.active) return;
-        room.unread = 1;
-        Chat.drawRooms();
-    };
+    /* ---- private conversations ---- */
 
     Chat.talkWith = (test) => (Array.from(Chat.talks).find(([, one]) => test(one)) || [])[0];
     Chat.talkOf = ({ userId }) => Chat.talkWith((one) => one.userId === userId);
@@ -221,7 +215,7 @@
         };
         const hides = el('input', { type: 'checkbox' });
         const dialog = Chat.dialog({
-            title: t(name ? 'keep room title' : 'create room'),
+            title: t(name ? 'keep room' : 'create room').replace(/\s?…/, ''),
             content: [
                 Chat.field(t('room name'), fields.room, t('room name hint')), Chat.field(t('title'), fields.title),
                 Chat.field(t('topic'), fields.topic), Chat.visibilityField('public'),
@@ -309,7 +303,8 @@
             else list.replaceChildren();
             list.append(...rows);
             if (more && rows[0]) rows[0].firstChild.focus();
-            dialog.error(list.firstChild ? '' : t('no messages'));
+            dialog.error('');
+            dialog.say(list.firstChild ? '' : t('no messages'));
             if (!cursor) return;
             const next = el('li', {}, el('button', { type: 'button', class: 'quiet', onclick: () => showFound(dialog, list, ask, next) }, t('more')));
             next.cursor = cursor;
@@ -333,7 +328,7 @@
         const list = el('ul', {});
         const dialog = Chat.dialog({
             title: t('search'), wide: 'tall',
-            content: [input, Chat.active && el('label', {}, here, ' ', t('room'), ' ', bdi(Chat.active.place)), list],
+            content: [input, Chat.active && Chat.check(here, tn('only here', { room: bdi(Chat.active.place) })), list],
             buttons: el('button', { class: 'primary' }, t('search')),
             onsubmit: () => showFound(dialog, list, () => Chat.hub.search(input.value, { room: here.checked ? Chat.active.name : undefined })),
         });

@@ -165,7 +165,7 @@
         if (!room.hello) room.hello = el('div', { class: 'row hello' });
         const first = room.items.find((item) => item.seq);
         room.hello.replaceChildren(el('p', {}, room.info.shownFrom ? t('past hidden') : first && first.seq > 1 ? t('past gone')
-            : tn('begins here', { room: el('strong', {}, room.with ? '' : '#', bdi(room.with ? room.label : room.name)) })),
+            : tn(room.with ? 'begins talk' : 'begins here', { room: el('strong', {}, bdi(room.with ? room.label : '#' + room.name)) })),
             room.info.topic ? el('p', { class: 'hint', dir: 'auto' }, room.info.topic) : '');
         return room.hello;
     };
@@ -220,10 +220,11 @@
             event.preventDefault();
             if (!box.value.trim() || box.value === item.content) return end();
             try {
-                await Chat.hub.edit(room.name, item.seq, box.value);
+                await Chat.hub.edit(room.name, item.seq, box.value).catch(Chat.late('edit', item));
                 end();
             } catch (error) {
                 Chat.showError(problem, Chat.errorText(error));
+                box.form.scrollIntoView({ block: 'nearest' });
             }
             return undefined;
         };
