@@ -183,7 +183,7 @@ test('what means something to JavaScript is a name like any other', async (t) =>
     await inRoom(alice, '__proto__');
     const bob = await member(t, server, 'bob', '__proto__');
     await said(alice, 'hello');
-    for (const emoji of ['constructor', '__proto__', '<b>x</b>', '\u202eevil']) {
+    for (const emoji of ['constructor', '__proto__', '<b>x</b>', '\u200fevil']) {
         await bob.ok('react', { room: '__proto__', seq: 1, emoji });
         await reaction(alice, 'hello', emoji).click();
         await reaction(alice, 'hello', `${emoji} 2`).waitFor();

@@ -1,12 +1,12 @@
 /* What people with bad intentions call themselves and say, and ten thousand messages. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { connect } from './support/client.mjs';
+import { connect, refusal } from './support/client.mjs';
 import { composer, inRoom, log, message, noComplaints, openTab, peopleOf, person, said, says, sees, startBrowser } from './support/page.mjs';
 import { startServer } from './support/server.mjs';
 import { until } from './support/wait.mjs';
 
-const RLO = '\u202e';
+const RLO = '\u202e', RLM = '\u200f';
 const ZERO_WIDTH = '\u200b\u200c\u200d\u2060\ufeff';
 
 test('HTML in names, rooms, topics, reasons and messages is only ever text', async (t) => {
@@ -45,7 +45,8 @@ test('writing directions, invisible and towering letters stay where they are', a
     const server = await startServer(t);
     const browser = await startBrowser(t);
     const alice = await person(browser, server, 'alice');
-    const evil = await connect(t, server, { username: `${RLO}evil`, room: 'lobby' });
+    await refusal(t, server, { username: `${RLO}evil` });
+    const evil = await connect(t, server, { username: `${RLM}evil`, room: 'lobby' });
     const lines = [`${RLO}turned around`, 'שלום עולם', `in${ZERO_WIDTH}visible`, 'Z\u0351\u036b\u0343\u036a\u0302'.repeat(40) + 'algo', '😀👩‍👩‍👧‍👦🏴󠁧󠁢󠁳󠁣󠁴󠁿𝕳𐍈', 'a'.repeat(4000), '\u2028\u2029 separators', ' \t '];
     for (const content of lines) await evil.ok('message', { room: 'lobby', content });
     await said(alice, 'after all that');
@@ -66,8 +67,9 @@ test('writing directions, invisible and towering letters stay where they are', a
     await message(alice, 'aaaa').getByRole('button', { name: 'Show all of it' }).click();
     await until(async () => await message(alice, 'aaaa').getByRole('button', { name: 'Show all of it' }).count() === 0, 'all of it');
 
-    await enterAs(alice, `${RLO}room`, server);
-    assert.doesNotMatch(await alice.title(), /\u202e/, 'nor the title of the window');
+    await evil.refused('invalid_room', 'join', { room: `${RLO}room` });
+    await enterAs(alice, `${RLM}room`, server);
+    assert.doesNotMatch(await alice.title(), /\u200f/, 'nor the title of the window');
     noComplaints(alice);
 });
 
