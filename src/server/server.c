@@ -13,7 +13,6 @@
 #include <hubbub/server.h>
 #include <hubbub/store.h>
 #include <hubbub/thread.h>
-#include <sched.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -59,14 +58,6 @@ static void lower_descriptor_limit(uint32_t connections)
         r.rlim_cur = enough;
         setrlimit(RLIMIT_NOFILE, &r);
     }
-}
-
-/* A thread that is woken does not push aside the one that runs, which most likely is ours and about to give it more to
- * do: where the cores are busy, fewer switches and more messages a turn. With a core to spare nothing changes. */
-static void schedule_in_batches(void)
-{
-    if (sched_getscheduler(0) == SCHED_OTHER) /* else somebody chose */
-        sched_setscheduler(0, SCHED_BATCH, &(struct sched_param){.sched_priority = 0});
 }
 
 static unsigned count_cores(void)
@@ -241,7 +232,6 @@ static void warn_of_passwords(int argc, char **argv)
 int server_run(const struct config *config, int argc, char **argv)
 {
     struct server s = {.config = *config, .argc = argc, .argv = argv, .cores = count_cores()};
-    schedule_in_batches(); /* all threads inherit it */
     /* Blocked in every thread, taken by sigwait(): a signal interrupts nothing. */
     sigemptyset(&s.signals);
     sigaddset(&s.signals, SIGTERM);
