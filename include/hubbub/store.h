@@ -115,6 +115,7 @@ struct change {
     bool urgent;     /* as if somebody did */
     uint64_t number; /* given by store_post(): they count up by one from 1 */
     size_t bytes;    /* what it takes, for store_full() */
+    size_t records;  /* how many */
 };
 
 struct change *change_new(void);

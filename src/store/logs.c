@@ -147,39 +147,100 @@ static int leave_tombstone(struct db *db, int64_t key)
     return err != 0 ? err : files_let_go(db, key, key);
 }
 
-static int write_message(struct db *db, const struct record *r)
+/* To the parameters behind `at`. */
+static void bind_message(sqlite3_stmt *st, int at, int64_t key, const struct message *m)
 {
-    const struct message *m = r->message;
-    const struct known_log *l;
-    sqlite3_stmt *st = db->logs[LOGS_MESSAGE];
-    int err = find_log(db, r->room, &l);
-    if (err != 0 || m->seq <= l->removed)
-        return err; /* a new version of what is too old to be kept */
-    int64_t key = message_key(l->log, m->seq);
-    if ((err = words_take_old(db, key, m)) != 0)
-        return err;
-    bind_int(st, 1, key);
-    bind_int(st, 2, m->ts);
-    bind_text(st, 3, m->user_id);
-    bind_text(st, 4, m->username);
-    bind_text(st, 5, m->id);
-    bind_int(st, 6, (int64_t)m->reply_to);
-    bind_int(st, 7, m->edited_ts);
-    bind_int(st, 8, m->deleted + m->taken_back);
-    INSIST(sqlite3_bind_text64(st, 9, m->content, m->content_len, SQLITE_STATIC, SQLITE_UTF8) ==
-           SQLITE_OK);
-    bind_text(st, 10, m->files);
-    bind_text(st, 11, m->mentions);
-    err = db_step(db, st);
+    bind_int(st, at + 1, key);
+    bind_int(st, at + 2, m->ts);
+    bind_text(st, at + 3, m->user_id);
+    bind_text(st, at + 4, m->username);
+    bind_text(st, at + 5, m->id);
+    bind_int(st, at + 6, (int64_t)m->reply_to);
+    bind_int(st, at + 7, m->edited_ts);
+    bind_int(st, at + 8, m->deleted + m->taken_back);
+    INSIST(sqlite3_bind_text64(st, at + 9, m->content, m->content_len, SQLITE_STATIC,
+                               SQLITE_UTF8) == SQLITE_OK);
+    bind_text(st, at + 10, m->files);
+    bind_text(st, at + 11, m->mentions);
+}
+
+static int write_one(struct db *db, int64_t key, const struct message *m)
+{
+    bind_message(db->logs[LOGS_MESSAGE], 0, key, m);
+    return db_step(db, db->logs[LOGS_MESSAGE]);
+}
+
+/* With all that belongs to it. */
+static int write_whole(struct db *db, int64_t key, const struct message *m)
+{
+    int err = words_take_old(db, key, m);
+    if (err == 0)
+        err = write_one(db, key, m);
     if (err == 0 && m->mentions[0] != '\0')
         err = write_mentions(db, key, m);
     if (err == 0 && m->files[0] != '\0')
         err = files_say(db, key, m->files);
     if (err == 0)
         err = words_put(db, key, m->ts);
-    if (err == 0 && db->per_room > 0 && m->seq - l->removed > db->per_room)
-        note_full(db, l->log);
     return err != 0 || !m->deleted ? err : leave_tombstone(db, key);
+}
+
+/* ---- new messages, several at a time ------------------------------------------------------------------ */
+
+/* Nothing belongs to it, and the index does not have it. */
+static bool may_wait(const struct db *db, int64_t key, const struct message *m)
+{
+    return m->edited_ts == 0 && !m->deleted && !m->taken_back && m->files[0] == '\0' &&
+           m->mentions[0] == '\0' && words_lack(db, key, m->ts);
+}
+
+static int write_rows(struct db *db)
+{
+    for (int i = 0; i < ROWS; i++)
+        bind_message(db->logs[LOGS_MESSAGES], i * MESSAGE_COLUMNS, db->rows[i].key,
+                     db->rows[i].message);
+    return db_step(db, db->logs[LOGS_MESSAGES]);
+}
+
+static int write_singly(struct db *db, size_t *at)
+{
+    for (size_t i = 0; i < db->nrows; i++) {
+        const struct waiting_row *row = &db->rows[i];
+        int err = write_one(db, row->key, row->message);
+        if (err != 0) {
+            *at = row->at;
+            return err;
+        }
+    }
+    return 0;
+}
+
+int logs_flush(struct db *db, size_t *at)
+{
+    int err = db->nrows == ROWS ? write_rows(db) : write_singly(db, at);
+    if (err == ERR_INVALID && db->nrows == ROWS)
+        err = write_singly(db, at); /* to see which it is */
+    db->nrows = 0;
+    return err;
+}
+
+static int write_message(struct db *db, const struct record *r, size_t *at)
+{
+    const struct message *m = r->message;
+    const struct known_log *l;
+    int err = find_log(db, r->room, &l);
+    if (err != 0 || m->seq <= l->removed)
+        return err; /* a new version of what is too old to be kept */
+    int64_t key = message_key(l->log, m->seq);
+    if (db->per_room > 0 && m->seq - l->removed > db->per_room)
+        note_full(db, l->log);
+    if (!may_wait(db, key, m)) {
+        err = logs_flush(db, at);
+        return err != 0 ? err : write_whole(db, key, m);
+    }
+    db->wordless = true;
+    db->rows[db->nrows++] = (struct waiting_row){.key = key, .message = m, .at = *at};
+    return db->nrows == ROWS ? logs_flush(db, at) : 0;
 }
 
 /* Counts up, so that reactions come back in the order in which they came. */
@@ -216,7 +277,7 @@ int logs_forget(struct db *db, const char *room)
     return err != 0 ? err : db_step(db, db->logs[LOGS_FORGET]);
 }
 
-int logs_write(struct db *db, const struct record *r)
+int logs_write(struct db *db, const struct record *r, size_t *at)
 {
     uint64_t seq = r->type == RECORD_MESSAGE ? r->message->seq : r->seq;
     if (seq > SEQ_MAX) {
@@ -225,7 +286,7 @@ int logs_write(struct db *db, const struct record *r)
     }
     switch (r->type) {
     case RECORD_EPOCH: return write_epoch(db, r);
-    case RECORD_MESSAGE: return write_message(db, r);
+    case RECORD_MESSAGE: return write_message(db, r, at);
     case RECORD_FILE: return files_write(db, r);
     case RECORD_LOG_GONE: return logs_forget(db, r->room);
     default: return write_reaction(db, r);

@@ -278,7 +278,7 @@ void postgres_set_retention(struct db *db, const struct retention *r);
 void postgres_touch(struct postgres *p, const char *room);
 
 bool postgres_may_index(const struct db *db);
-int postgres_index(struct db *db, bool *more);
+int postgres_index(struct db *db, size_t *n, bool *more);
 
 struct searcher *postgres_searcher_open(const char *url, char *why, size_t space);
 void postgres_searcher_close(struct searcher *s);

@@ -145,11 +145,10 @@ bool postgres_may_index(const struct db *db)
     return p->state == PG_READY && p->wordless;
 }
 
-int postgres_index(struct db *db, bool *more)
+int postgres_index(struct db *db, size_t *n, bool *more)
 {
     struct postgres *p = postgres_of(db);
     struct pg_values v = {.n = 0};
-    int n = 0;
     int err = postgres_words_know(p);
     values_number(&v, p->words_ts);
     values_number(&v, STEP);
@@ -157,13 +156,13 @@ int postgres_index(struct db *db, bool *more)
     PGresult *next = err == 0 ? ask(p, DO_WORDS_NEXT, &v) : NULL;
     if (next == NULL)
         return postgres_failed(p);
-    n = PQntuples(next);
-    *more = n > 0 && PQgetvalue(next, 0, MORE)[0] == 't';
-    err = n > 0 ? add_next(p, next) : 0;
+    *n = (size_t)PQntuples(next);
+    *more = *n > 0 && PQgetvalue(next, 0, MORE)[0] == 't';
+    err = *n > 0 ? add_next(p, next) : 0;
     PQclear(next);
     if (err != 0)
         return postgres_failed(p);
-    metric_add(METRIC_STORE_INDEXED, n);
+    metric_add(METRIC_STORE_INDEXED, (int64_t)*n);
     p->wordless = *more;
     return 0;
 }

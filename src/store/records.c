@@ -30,6 +30,7 @@ struct record *change_add(struct change *c, enum record_type type)
     else
         c->first = r;
     c->last = r;
+    c->records++;
     return r;
 }
 

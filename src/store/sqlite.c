@@ -205,31 +205,33 @@ static int write_row(struct db *db, const struct record *r)
     return err;
 }
 
-static int write_record(struct db *db, const struct record *r)
+static int write_record(struct db *db, const struct record *r, size_t *at)
 {
+    int err = r->type == RECORD_MESSAGE ? 0 : logs_flush(db, at);
+    if (err != 0)
+        return err;
     if (r->type >= RECORD_EPOCH)
-        return logs_write(db, r);
-    int err = write_row(db, r);
+        return logs_write(db, r, at);
+    err = write_row(db, r);
     return err == 0 && r->type == RECORD_ROOM_GONE ? logs_forget(db, r->room) : err;
 }
 
 static int write_all(struct db *db, struct change *const *changes, size_t n, size_t *at)
 {
-    for (size_t i = 0; i < n; i++)
-        for (const struct record *r = changes[i]->first; r != NULL; r = r->next) {
-            int err = write_record(db, r);
-            if (err != 0) {
-                *at = i;
+    for (*at = 0; *at < n; (*at)++)
+        for (const struct record *r = changes[*at]->first; r != NULL; r = r->next) {
+            int err = write_record(db, r, at);
+            if (err != 0)
                 return err;
-            }
         }
-    return 0;
+    return logs_flush(db, at);
 }
 
 void db_roll_back(struct db *db)
 {
     if (!sqlite3_get_autocommit(db->sql))
         db_exec(db, "ROLLBACK");
+    db->nrows = 0;
     logs_doubt(db, NULL);
     words_doubt(db);
 }

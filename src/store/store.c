@@ -304,14 +304,17 @@ static void on_written(struct store *s)
 {
     size_t n = s->n, told = s->told;
     /* Whoever is told, or sees that it is well, may look at these, and post. */
-    for (size_t i = 0; i < n; i++)
+    uint64_t records = 0;
+    for (size_t i = 0; i < n; i++) {
+        records += s->waiting[i]->records;
         leave_backlog(s, s->waiting[i]);
+    }
     metric_add(METRIC_STORE_CHANGES, (int64_t)n);
     metric_add(METRIC_STORE_COMMITS, 1);
     __atomic_store_n(&s->written, s->latest, __ATOMIC_RELEASE);
     tell_health(s);
+    pace_wrote(&s->upkeep.pace, records, clock_now());
     s->n = s->told = 0;
-    s->upkeep.wrote = true;
     for (size_t i = 0; i < told; i++)
         change_free(s->waiting[i]);
     for (size_t i = told; i < n; i++)

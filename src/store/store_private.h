@@ -103,7 +103,7 @@ struct backend {
                     unsigned limit, struct found_page *out);
 
     bool (*may_index)(const struct db *db);
-    int (*index)(struct db *db, bool *more);
+    int (*index)(struct db *db, size_t *n, bool *more);
     struct searcher *(*searcher_open)(const char *where, char *why, size_t space);
     void (*searcher_close)(struct searcher *s);
     int (*search)(struct searcher *s, const struct search *x, struct found_page *out);
@@ -150,8 +150,8 @@ void db_set_retention(struct db *db, const struct retention *r);
 
 /* Whether db_index() is worth calling. */
 bool db_may_index(const struct db *db);
-/* Adds the words of a few hundred messages to the index; more: there are others. 0 or ERR_SYSTEM. */
-int db_index(struct db *db, bool *more);
+/* Adds the words of a few hundred messages to the index, n of them; more: there are others. 0 or ERR_SYSTEM. */
+int db_index(struct db *db, size_t *n, bool *more);
 
 /* What went wrong last. */
 const char *db_error(const struct db *db);

@@ -10,7 +10,6 @@ enum {
     /* Between two looks at what there is to do, and between two steps of doing it. */
     LOOK_MS = 1000,
     STEP_MS = 2,
-    OTHERS = 9, /* times what a step of the index took, for what is said meanwhile */
 };
 
 void upkeep_init(struct upkeep *u, struct vault *vault)
@@ -57,19 +56,19 @@ static void remove_some(struct upkeep *u, int64_t now)
     u->remove_at = now + (err == 0 && more ? STEP_MS : LOOK_MS) * NS_PER_MS;
 }
 
-/* What comes slowly makes few steps. While more is written, the index gets a tenth of the time. */
+/* What comes slowly makes few steps. */
 static void index_some(struct upkeep *u, int64_t now)
 {
     bool more = false;
+    size_t n = 0;
     int64_t pause = LOOK_MS * NS_PER_MS;
-    int err = vault_index(u->vault, &more);
+    int err = vault_index(u->vault, &n, &more);
     if (err != 0 && !u->cannot_index)
         log_warn("store: what was said lately is not added to the index",
                  LOG_STR("error", vault_error(u->vault)));
     u->cannot_index = err != 0;
     if (err == 0 && more)
-        pause = u->wrote ? OTHERS * (clock_now() - now) : STEP_MS * NS_PER_MS;
-    u->wrote = false;
+        pause = pace_pause(&u->pace, clock_now() - now, n, clock_now());
     u->index_at = clock_now() + pause;
 }
 

@@ -3,6 +3,8 @@
 #ifndef STORE_UPKEEP_H
 #define STORE_UPKEEP_H
 
+#include "store/pace.h"
+
 #include <hubbub/store.h>
 #include <pthread.h>
 
@@ -19,7 +21,7 @@ struct upkeep {
     /* the thread's */
     struct retention keep;
     int64_t remove_at, index_at;
-    bool wrote; /* set by whoever writes: something, since the last step of the index */
+    struct pace pace;                 /* whoever writes says pace_wrote() */
     bool cannot_remove, cannot_index; /* that was logged */
 };
 

@@ -268,9 +268,9 @@ int vault_remove(struct vault *v, const struct retention *r, int64_t now, bool *
     return v->on->remove(v->db, r, now, more);
 }
 
-int vault_index(struct vault *v, bool *more)
+int vault_index(struct vault *v, size_t *n, bool *more)
 {
-    return v->on->may_index(v->db) ? v->on->index(v->db, more) : 0;
+    return v->on->may_index(v->db) ? v->on->index(v->db, n, more) : 0;
 }
 
 int vault_exec(struct vault *v, const char *sql)

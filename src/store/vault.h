@@ -20,8 +20,8 @@ int vault_write(struct vault *v, struct change *const *changes, size_t n, size_t
 void vault_set_retention(struct vault *v, const struct retention *r);
 bool vault_may_remove(const struct vault *v, const struct retention *r, int64_t now);
 int vault_remove(struct vault *v, const struct retention *r, int64_t now, bool *more);
-/* Adds some of what was said lately to the index of words. 0 or ERR_SYSTEM. */
-int vault_index(struct vault *v, bool *more);
+/* Adds some of what was said lately to the index of words. As db_index(). */
+int vault_index(struct vault *v, size_t *n, bool *more);
 int vault_exec(struct vault *v, const char *sql); /* for tests */
 
 /* Looks whether the database is back, and carries over some of what waits. Returns when to call it again. */

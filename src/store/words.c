@@ -36,6 +36,11 @@ static bool is_indexed(const struct db *db, int64_t key, int64_t ts)
     return ts < db->words_ts || (ts == db->words_ts && key <= db->words_id);
 }
 
+bool words_lack(const struct db *db, int64_t key, int64_t ts)
+{
+    return db->words_known && !is_indexed(db, key, ts);
+}
+
 /* In a damaged index nothing can be changed, and what is said must not wait for it: it is made anew. */
 static int begin_anew(struct db *db)
 {
@@ -77,7 +82,7 @@ int words_put(struct db *db, int64_t key, int64_t ts)
 
 /* ---- a step -------------------------------------------------------------------------------------- */
 
-static int add_some(struct db *db, int *n)
+static int add_some(struct db *db, size_t *n)
 {
     int err = know_mark(db);
     if (err != 0)
@@ -87,7 +92,7 @@ static int add_some(struct db *db, int *n)
     if (err != 0 || (upto[0] == db->words_ts && upto[1] == db->words_id))
         return err;
     err = ASK(db, WORDS_ADD, NULL, 0, db->words_ts, db->words_id, upto[0], upto[1]);
-    *n = err == 0 ? sqlite3_changes(db->sql) : 0;
+    *n = err == 0 ? (size_t)sqlite3_changes(db->sql) : 0;
     if (err == 0)
         err = ASK(db, WORDS_UPTO, NULL, 0, upto[0], upto[1]);
     db->words_ts = upto[0];
@@ -101,20 +106,20 @@ bool db_may_index(const struct db *db)
 }
 
 /* It need not last: what is lost in a power cut is lost with its mark. */
-int db_index(struct db *db, bool *more)
+int db_index(struct db *db, size_t *n, bool *more)
 {
-    int n = 0;
+    *n = 0;
     int err = db_run(db, "PRAGMA synchronous = NORMAL; BEGIN IMMEDIATE");
     if (err == 0)
-        err = add_some(db, &n);
+        err = add_some(db, n);
     if (err == 0)
         err = db_run(db, "COMMIT");
-    *more = err == 0 && n >= STEP;
+    *more = err == 0 && *n >= STEP;
     if (err != 0) {
         db_roll_back(db);
     } else {
         db->wordless = *more || !db->words_known;
-        metric_add(METRIC_STORE_INDEXED, n);
+        metric_add(METRIC_STORE_INDEXED, (int64_t)*n);
     }
     db_set_sync(db, db->full_sync);
     return err;

@@ -65,9 +65,10 @@ static inline const char *come_in(struct probe *p, const char *room)
     do
         text = probe_next(p, clock_now() + STAGE_PATIENCE);
     while (text != NULL && !text_matches("{'type':'ok','id':'1',*'epoch':'*}", text));
-    if (text == NULL)
+    const char *at = text == NULL ? NULL : strstr(text, "\"epoch\":\"");
+    if (at == NULL)
         fail_msg("not let in");
-    snprintf(epoch, sizeof(epoch), "%s", strstr(text, "\"epoch\":\"") + 9);
+    snprintf(epoch, sizeof(epoch), "%s", at + 9);
     return epoch;
 }
 

@@ -241,6 +241,38 @@ static void nor_is_what_is_urgent(void **state)
     shop_free(s);
 }
 
+/* Whichever it is of those that are written together. */
+static void a_message_that_is_refused_takes_no_other_along(void **state)
+{
+    (void)state;
+    enum { N = 40 };
+    static const bool never[N + 1] = {[1] = true, [4] = true, [8] = true, [9] = true, [N] = true};
+    struct shop *s = shop_in_no_hurry();
+    shop_exec(s, s->url != NULL ? "ALTER TABLE messages ADD CHECK (content <> '\"never\"')"
+                                : "CREATE TRIGGER never BEFORE INSERT ON messages"
+                                  " WHEN new.content = '\"never\"'"
+                                  " BEGIN SELECT raise(ABORT, 'never'); END");
+    for (uint64_t seq = 1; seq <= N; seq++) {
+        struct change *c = change_new();
+        c->note = seq == N ? s : NULL; /* all of them in one batch */
+        add_said(c, "den", a_message(seq, (int64_t)seq, "", never[seq] ? "never" : "hello"));
+        shop_post(s, c);
+    }
+    shop_wait(s, 1 + N);
+    size_t refused = 0;
+    for (size_t i = 1; i <= N; i++)
+        refused += s->err[i] != 0;
+    assert_int_equal(refused, 5);
+    assert_true(shop_is_well(s));
+    assert_int_equal(shop_count(s, "SELECT count(*) FROM messages"), N - 5);
+    shop_said(s, "den", 1, 12,
+              "first 2: 2 u1 alice \"hello\" at 2; 3 u1 alice \"hello\" at 3;"
+              " 5 u1 alice \"hello\" at 5; 6 u1 alice \"hello\" at 6; 7 u1 alice \"hello\" at 7;"
+              " 10 u1 alice \"hello\" at 10; 11 u1 alice \"hello\" at 11;"
+              " 12 u1 alice \"hello\" at 12");
+    shop_free(s);
+}
+
 /* What is too old goes while it rests, too. */
 static void the_rest_is_made_use_of(void **state)
 {
@@ -280,6 +312,7 @@ int main(int argc, char **argv)
         cmocka_unit_test(a_record_that_is_refused_takes_only_its_change_along),
         cmocka_unit_test(what_nobody_waits_for_is_gathered),
         cmocka_unit_test(nor_is_what_is_urgent),
+        cmocka_unit_test(a_message_that_is_refused_takes_no_other_along),
         cmocka_unit_test(the_rest_is_made_use_of),
         cmocka_unit_test(a_crowd_is_not_gathered),
     };

@@ -237,9 +237,8 @@ static inline bool shop_is_well(struct shop *s)
 
 /* ---- what was said -------------------------------------------------------------------------------- */
 
-/* "first 1: 1 u1 alice "hello" at 5, 👍 2; 2 …" */
-static inline void shop_said(struct shop *s, const char *room, uint64_t from, uint64_t to,
-                             const char *expected)
+/* "first 1: 1 u1 alice "hello" at 5, 👍 2; 2 …"; to be freed. */
+static inline char *shop_history(struct shop *s, const char *room, uint64_t from, uint64_t to)
 {
     struct buf b = BUF_INIT;
     struct history_page page;
@@ -253,8 +252,15 @@ static inline void shop_said(struct shop *s, const char *room, uint64_t from, ui
                        page.rows[i].reactions.kinds[k].n);
     }
     history_page_fini(&page);
-    assert_string_equal(b.data, expected);
-    buf_fini(&b);
+    return buf_take(&b, &(size_t){0});
+}
+
+static inline void shop_said(struct shop *s, const char *room, uint64_t from, uint64_t to,
+                             const char *expected)
+{
+    char *text = shop_history(s, room, from, to);
+    assert_string_equal(text, expected);
+    free(text);
 }
 
 /* "den 1, pub 3": the best first. */

@@ -242,6 +242,64 @@ static void reactions_come_and_go(void **state)
     shop_free(s);
 }
 
+/* What follows each message: another, or something that wants to find it. */
+static void add_what_follows(struct change *c, const char *room, uint64_t seq)
+{
+    struct message *m = NULL;
+    switch (seq * 7 % 23) {
+    case 3: add_reaction(c, RECORD_REACTION, room, seq, "u1", "+"); break;
+    case 8:
+        m = a_message(seq, (int64_t)seq, "", "other words");
+        m->edited_ts = 1000;
+        break;
+    case 12:
+        m = a_message(seq - 1, (int64_t)seq, "", "");
+        m->deleted = true;
+        break;
+    case 16: m = a_message(seq - 1, (int64_t)seq, "an id", "the same once more"); break;
+    case 20: add_user(c, RECORD_MARK, room, room)->seq = seq; break;
+    }
+    if (m != NULL)
+        add_said(c, room, m);
+}
+
+/* In one change or each in its own: the same is kept. */
+static void what_comes_at_once_is_as_if_it_came_singly(void **state)
+{
+    (void)state;
+    enum { N = 200 };
+    struct shop *s = shop_started();
+    struct change *all = change_new();
+    add_epoch(all, "den", "e", 0);
+    add_epoch(all, "pub", "e", 0);
+    for (uint64_t seq = 1; seq <= N; seq++) {
+        add_messages(all, "den", seq, seq);
+        add_what_follows(all, "den", seq);
+        if (seq % 3 == 0)
+            add_messages(all, "pub", seq / 3, seq / 3);
+    }
+    shop_put(s, all, 0);
+    shop_put(s, a_log("inn", "e", 1, 1), 0);
+    for (uint64_t seq = 1; seq <= N; seq++) {
+        struct change *c = change_new();
+        add_messages(c, "inn", seq, seq);
+        shop_put(s, c, 0);
+        c = change_new();
+        add_what_follows(c, "inn", seq);
+        shop_put(s, c, 0);
+    }
+    char *singly = shop_history(s, "inn", 1, N);
+    assert_non_null(strstr(singly, "deleted"));
+    assert_non_null(strstr(singly, "\"other words\" at 11, edited 1000"));
+    assert_non_null(strstr(singly, ", + 1"));
+    shop_said(s, "den", 1, N, singly);
+    shop_head(s, "pub", "e", 1, N / 3);
+    shop_marked(s, "inn", "inn 200");
+    shop_marked(s, "den", "den 200");
+    free(singly);
+    shop_free(s);
+}
+
 /* ---- the end of a log ------------------------------------------------------------------------------ */
 
 /* What is gone is gone at once; the rows go a little later, and the name is free meanwhile. */
@@ -442,6 +500,7 @@ int main(int argc, char **argv)
         cmocka_unit_test(what_was_refused_leaves_no_log_behind),
         cmocka_unit_test(a_new_version_takes_the_place_of_the_old_one),
         cmocka_unit_test(reactions_come_and_go),
+        cmocka_unit_test(what_comes_at_once_is_as_if_it_came_singly),
         cmocka_unit_test(a_log_is_gone_by_itself),
         cmocka_unit_test(a_log_is_gone_with_its_room),
         cmocka_unit_test(what_was_left_of_it_goes_in_the_next_life),
